@@ -1,0 +1,37 @@
+// The engine in its thread, as src/engine/engine-worker.ts has it, with a door for what benches change and read
+// while it runs: policy, targets, decisions. Counters and histograms are read from its memory by the main thread.
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { Engine } from '../../dist/engine/engine.js'
+import { EPOLLIN } from '../../dist/sys/epoll.js'
+import { drainEventfd } from '../../dist/sys/eventfd.js'
+
+const { port, wakeFd, options, ports } = workerData
+
+function answer(engine, request) {
+  const { controller } = engine
+  const index = (name) => engine.ports.find((each) => each.name === name).index
+  switch (request.method) {
+    case 'configure':
+      controller.configure(request.change)
+      engine.applyPolicy()
+      return null
+    case 'target':
+      controller.setTarget(index(request.name), request.target)
+      return null
+    case 'decisions':
+      return { startedMs: performance.timeOrigin, decisions: controller.decisions }
+    default:
+      return engine.ports.map((each) => each.status())
+  }
+}
+
+const engine = new Engine(options)
+for (const config of ports) engine.addPort(config)
+engine.watch(wakeFd, EPOLLIN, () => {
+  drainEventfd(wakeFd)
+  for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port))
+    port.postMessage({ id: got.message.id, value: answer(engine, got.message) })
+})
+const rows = engine.ports.map(({ name, index }) => ({ name, index }))
+parentPort.postMessage({ memory: engine.memory.memory.buffer, rows })
+engine.run()

@@ -1,0 +1,31 @@
+// The policies under comparison, by the name that tables show.
+
+/** What each is given to `Controller.configure`. */
+export function choosePolicies({ names, holds, frames, budgets }) {
+  const chosen = []
+  for (const name of names)
+    switch (name) {
+      case 'fixed':
+        for (const holdUs of holds)
+          for (const maxFrames of frames)
+            chosen.push({
+              label: `fixed ${holdUs}us/${maxFrames}`,
+              name,
+              policy: { name, holdUs, maxFrames },
+              budget: 0.8,
+            })
+        break
+      case 'adaptive':
+        for (const budget of budgets)
+          chosen.push({ label: `adaptive ${budget}`, name, policy: { name }, budget })
+        break
+      default:
+        chosen.push({ label: name, name, policy: { name }, budget: 0.8 })
+    }
+  return chosen
+}
+
+/** Puts a policy into force in a running switch. */
+export function apply(running, { policy, budget }) {
+  return running.configure({ policy, budget })
+}

@@ -1,0 +1,49 @@
+// Ringferry as a process of its own for the benches. Started with IPC; ends with its parent.
+//
+//   argument   {ports: PortConfig[], options: EngineOptions}
+//   requests   {id, method: 'snapshot' | 'configure' | 'target' | 'decisions' | 'status', ...}
+import { MessageChannel, Worker } from 'node:worker_threads'
+import { readCounters } from '../../dist/engine/counters.js'
+import { readDelays } from '../../dist/engine/delays.js'
+import { P_SERVICE_US, PORT_BYTES, PORTS_AT } from '../../dist/memory/layout.js'
+import { createEventfd, signalEventfd } from '../../dist/sys/eventfd.js'
+
+const { ports, options } = JSON.parse(process.argv[2])
+const wakeFd = createEventfd()
+const { port1, port2 } = new MessageChannel()
+const worker = new Worker(new URL('./engine-thread.mjs', import.meta.url), {
+  workerData: { port: port2, wakeFd, ports, options },
+  transferList: [port2],
+})
+process.on('disconnect', () => process.exit())
+worker.on('error', (error) => {
+  console.error(error.stack ?? String(error))
+  process.exit(1)
+})
+
+const { memory, rows } = await new Promise((resolve) => worker.once('message', resolve))
+const words = new BigUint64Array(memory)
+const floats = new Float64Array(memory)
+
+/** Everything that was counted, at one time (milliseconds of this process). */
+function snapshot() {
+  const atMs = performance.now()
+  const state = {}
+  for (const { name, index } of rows)
+    state[name] = {
+      ...readCounters(words, index),
+      delays: readDelays(words, index),
+      serviceUs: floats[(PORTS_AT + index * PORT_BYTES + P_SERVICE_US) / 8],
+    }
+  return { atMs, startedMs: performance.timeOrigin, ports: state }
+}
+
+port1.on('message', (message) => process.send(message))
+process.on('message', (request) => {
+  if (request.method === 'snapshot') process.send({ id: request.id, value: snapshot() })
+  else {
+    port1.postMessage(request)
+    signalEventfd(wakeFd)
+  }
+})
+process.send({ id: 0 })

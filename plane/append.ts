@@ -1,0 +1,236 @@
+// Where a frame meets an open aggregate: it is appended, or it ends the aggregate of its flow, or it opens one.
+import {
+  countStart,
+  openBuffers,
+  openPiece,
+  put,
+  putBody,
+  reserve,
+  restoreSegments,
+  saveCursor,
+  saveStart,
+  sumBody,
+} from './buffers'
+import { ringGrow } from './byte-ring'
+import { count } from './counters'
+import {
+  BARRIER,
+  headers,
+  isHeaderIntact,
+  isSumRight,
+  mayOpen,
+  merges,
+  needsSum,
+  OTHER,
+  PURE_ACK,
+  payload,
+  readFlow,
+  SEGMENT,
+} from './flow'
+import {
+  A_CHAINS,
+  A_HEAD_SEGS,
+  A_KEY,
+  A_LAST,
+  A_RECORD,
+  A_TAIL_COUNT,
+  A_TAIL_SEGS,
+  C_THINNED_ACKS,
+  CHAINS_AT,
+  MAX_HEAD_SEGS,
+  MAX_TAIL_SEGS,
+  NET_HEADER_BYTES,
+  P_AGGREGATE,
+  P_TOUCHED,
+  R_COUNT,
+  RECORD_FRAME,
+  RECORD_FRAME_BYTES,
+  RECORD_NET_HEADER,
+  V_FLAGS,
+  V_HEADER_BYTES,
+  V_LISTED,
+  V_MERGE,
+  VRING_MERGEABLE,
+} from './layout'
+import {
+  begin,
+  closeAggregate,
+  closeAggregates,
+  extend,
+  findAggregate,
+  isSameFlow,
+  joins,
+  replaceAck,
+  replaces,
+  takeAggregate,
+  writeHeaders,
+} from './merge'
+import { growChain, hasListRoom, listChain } from './used-list'
+import { take } from './vring'
+
+/** What readFlow() said of the frame, and whether its checksums are right or need not be. */
+let role: u32 = OTHER
+let intact = false
+
+function read(port: usize, head: usize, have: u32, bytes: u32, header: u64, offset: u32): void {
+  role = merges(port) ? readFlow(port, head, have, bytes, header, offset) : OTHER
+  intact = false
+}
+
+/** Sums up the frame if nobody vouches for it: only where it matters, because all of it is read. */
+function check(head: usize, have: u32, bytes: u32, header: u64): boolean {
+  intact = isHeaderIntact(head)
+  if (intact && needsSum(header))
+    intact = isSumRight(head, have, bytes, bytes > have ? sumBody(bytes - have) : 0)
+  return intact
+}
+
+/**
+ * Whether merging matters for a frame toward a vif; reads its headers. The rings of a guest whose memory is mapped
+ * on demand hold no aggregates: what they point to could be unmapped before they close.
+ */
+export function readForMerge(
+  v: usize,
+  port: usize,
+  head: usize,
+  have: u32,
+  bytes: u32,
+  header: u64,
+  offset: u32,
+): boolean {
+  if (load<u32>(v, V_MERGE) === 0 || load<u32>(port, P_TOUCHED) !== 0) return false
+  read(port, head, have, bytes, header, offset)
+  return role !== OTHER
+}
+
+/**
+ * Appends the frame that was just read to the aggregate of its flow, or closes that.
+ * @returns whether it is part of the aggregate now
+ */
+export function follow(
+  v: usize,
+  port: usize,
+  head: usize,
+  have: u32,
+  bytes: u32,
+  header: u64,
+  offset: u32,
+): boolean {
+  const a = findAggregate(load<u32>(v, V_MERGE), head)
+  if (role !== BARRIER && (a !== 0 || mayOpen(port))) check(head, have, bytes, header)
+  if (a === 0) return false
+  if (intact && role === SEGMENT && joins(a, head) && append(v, port, a, head, have, bytes)) return true
+  if (intact && role === PURE_ACK && replaces(a, head, bytes)) {
+    replaceAck(a, load<u32>(v, V_HEADER_BYTES), head, bytes, header, offset)
+    count(port, C_THINNED_ACKS)
+    return true
+  }
+  closeAggregate(v, a)
+  return false
+}
+
+/** Appends the payload of a segment that joins. Returns false when there is no room for it. */
+function append(v: usize, port: usize, a: usize, head: usize, have: u32, bytes: u32): boolean {
+  const saved = load<u32>(a, A_TAIL_COUNT)
+  const left = restoreSegments(a + A_TAIL_SEGS, saved)
+  const inLast = left < payload ? left : payload
+  let chains: i32 = 0
+  if (payload > left) {
+    if ((load<u32>(v, V_FLAGS) & VRING_MERGEABLE) === 0) return false
+    chains = reserve(v, port, payload - left, saved, true)
+    if (chains <= 0 || !hasListRoom(v, chains)) return false
+  }
+  openBuffers()
+  put(head + headers, have - headers)
+  putBody(bytes - have)
+  let last = load<u32>(a, A_LAST)
+  growChain(v, last, inLast)
+  for (let i = 0; i < chains; i++) {
+    const at: usize = <usize>CHAINS_AT + <usize>i * 8
+    last = listChain(v, last, load<u32>(at), load<u32>(at, 4))
+  }
+  take(v, chains)
+  store<u32>(a, last, A_LAST)
+  store<u32>(a, load<u32>(a, A_CHAINS) + chains, A_CHAINS)
+  store<u32>(a, saveCursor(a + A_TAIL_SEGS, MAX_TAIL_SEGS), A_TAIL_COUNT)
+  if (extend(a, port, head)) closeAggregate(v, a)
+  return true
+}
+
+/** Whether the frame that was just read, and did not join, may open an aggregate. */
+export function isOpening(port: usize): boolean {
+  return intact && mayOpen(port)
+}
+
+/**
+ * Opens an aggregate with a frame that was just written into reserved buffers and is about to be listed.
+ * @param opening whether it should; otherwise only room in the list is made
+ * @returns whether it did
+ */
+export function openAggregate(v: usize, head: usize, bytes: u32, chains: i32, opening: bool): boolean {
+  if (load<u32>(v, V_LISTED) === 0 && !opening) return false
+  if (!hasListRoom(v, chains)) {
+    closeAggregates(v)
+    if (!hasListRoom(v, chains)) return false
+  }
+  if (!opening) return false
+  const start = load<u32>(v, V_HEADER_BYTES) + (role === PURE_ACK ? bytes : headers)
+  if (countStart(start) > <u32>MAX_HEAD_SEGS) return false
+  const a = takeAggregate(v)
+  saveStart(a + A_HEAD_SEGS, start)
+  store<u32>(a, chains, A_CHAINS)
+  store<u32>(a, saveCursor(a + A_TAIL_SEGS, MAX_TAIL_SEGS), A_TAIL_COUNT)
+  store<u32>(a, load<u32>(v, V_LISTED) + chains, A_LAST)
+  begin(a, head, bytes)
+  return true
+}
+
+// ---- host ports: the newest record of the byte ring ----
+
+/** Appends the frame to the newest record when that is of its flow. Returns whether it did. */
+export function followRecord(
+  port: usize,
+  ring: usize,
+  head: usize,
+  have: u32,
+  bytes: u32,
+  header: u64,
+  offset: u32,
+): boolean {
+  read(port, head, have, bytes, header, offset)
+  const a = port + P_AGGREGATE
+  const isOpen = load<u64>(a, A_KEY) !== 0 && load<u32>(ring, R_COUNT) !== 0
+  const isFollowing = isOpen && role > BARRIER && isSameFlow(a, head)
+  if (role > BARRIER && (isFollowing || mayOpen(port))) check(head, have, bytes, header)
+  if (isFollowing && intact) {
+    if (role === PURE_ACK && replaces(a, head, bytes)) {
+      replaceAck(a, NET_HEADER_BYTES, head, bytes, header, offset)
+      count(port, C_THINNED_ACKS)
+      return true
+    }
+    const record: usize = load<u32>(a, A_RECORD)
+    const length = load<u32>(record, RECORD_FRAME_BYTES)
+    if (role === SEGMENT && joins(a, head) && ringGrow(ring, record, payload)) {
+      openPiece(record + RECORD_FRAME + length, payload)
+      put(head + headers, have - headers)
+      putBody(bytes - have)
+      const isLast = extend(a, port, head)
+      writeHeaders(a, NET_HEADER_BYTES)
+      if (isLast) store<u64>(a, 0, A_KEY)
+      return true
+    }
+  }
+  store<u64>(a, 0, A_KEY)
+  return false
+}
+
+/** Opens an aggregate with the frame that followRecord() refused and that was just written as a record. */
+export function openRecord(port: usize, record: usize, head: usize, bytes: u32): void {
+  if (!isOpening(port)) return
+  const a = port + P_AGGREGATE
+  store<u32>(a, <u32>record, A_RECORD)
+  store<u32>(a, 1, A_CHAINS)
+  store<u32>(a + A_HEAD_SEGS, <u32>record + RECORD_NET_HEADER)
+  store<u32>(a + A_HEAD_SEGS, NET_HEADER_BYTES + bytes, 4)
+  begin(a, head, bytes)
+}

@@ -1,0 +1,263 @@
+// The bridge: which ports the open frame goes to, and with which VLAN tag.
+//
+//   ingress: source address sane, guard -> VLAN of the frame -> learn -> group: flood | known: one port | flood
+//   egress : link, isolation, VLAN, receive filter of the guest, rate -> tag in or out -> offloads -> emit
+//
+// A port is an access port (untagged frames of one VLAN) or a trunk (tagged frames of the VLANs in its bitmap
+// and untagged ones of its native VLAN). A port that nothing was said about is a trunk for every VLAN with
+// native VLAN 0: frames cross the bridge as they are.
+import { copy } from './copy'
+import { count, drop } from './counters'
+import { emit } from './egress'
+import { remember } from './fast'
+import { fdbKey, fdbLearn, fdbLookup } from './fdb'
+import {
+  csumOffset,
+  ETH_IPV4,
+  ETH_IPV6,
+  ETH_VLAN,
+  etherType,
+  frameBytes,
+  frameNetHeader,
+  gsoType,
+  headBytes,
+  needs,
+  networkOffset,
+} from './frame'
+import { admitEgress, admitIngress, admitStorm } from './guard'
+import {
+  ACTIVE_AT,
+  C_FLOODS,
+  C_FROM_BYTES,
+  C_FROM_FRAMES,
+  C_GSO_FROM,
+  DROP_FILTERED,
+  DROP_GROUP_SOURCE,
+  DROP_ISOLATED,
+  DROP_NO_LINK,
+  DROP_RESERVED_GROUP,
+  DROP_SAME_PORT,
+  DROP_TOO_LONG,
+  DROP_VLAN,
+  G_ACTIVE,
+  GLOBALS_AT,
+  HEAD_AT,
+  P_FILTER_MACS,
+  P_FILTER_TABLE,
+  P_FILTER_VLANS,
+  P_FLAGS,
+  P_MAX_FRAME,
+  P_NATIVE_VLAN,
+  P_QUEUE_PAIRS,
+  P_TAKES,
+  P_VLANS,
+  PORT_BYTES,
+  PORT_FILTER,
+  PORT_FILTER_ALLMULTI,
+  PORT_FILTER_ALLUNI,
+  PORT_FILTER_NOBROADCAST,
+  PORT_FILTER_NOMULTI,
+  PORT_FILTER_NOUNI,
+  PORT_FILTER_VLAN,
+  PORT_GUARDED,
+  PORT_ISOLATED,
+  PORT_LINK,
+  PORT_METERED,
+  PORT_MTU,
+  PORT_NO_LEARN,
+  PORT_TRUNK,
+  PORTS_AT,
+  TAKE_CSUM,
+  VLAN_HEAD_AT,
+} from './layout'
+import { emitChecksummed, emitSegments, passedHeader } from './segment'
+
+const MAC_MASK: u64 = 0xffffffffffff
+const BROADCAST: u64 = 0xffffffffffff
+/** 01-80-C2-00-00-00 to -0F are for the link alone. Source: IEEE 802.1D, table 7-10. */
+const RESERVED: u64 = 0x0000c28001
+const RESERVED_MASK: u64 = 0xf0ffffffffff
+const TAG_BYTES: i32 = 4
+
+function hasBit(bitmap: usize, bit: u32): boolean {
+  return (load<u8>(bitmap + (bit >> 3)) & (1 << (bit & 7))) !== 0
+}
+
+/**
+ * A hash that is equal for all frames of a flow: addresses and ports where there are any. A queue is chosen by
+ * its lowest bits, so every bit of a port must reach them: flows of one client differ in little else.
+ * Source of the mixing: MurmurHash3, fmix64.
+ */
+function flowHash(): u32 {
+  const bytes = headBytes()
+  const at = networkOffset(HEAD_AT, bytes)
+  const type = etherType()
+  let hash: u64 = load<u64>(HEAD_AT) ^ load<u32>(HEAD_AT, 8)
+  if (type === ETH_IPV4 && at + 24 <= bytes) {
+    const ip: usize = <usize>HEAD_AT + at
+    hash = load<u64>(ip, 12)
+    const fragment = load<u16>(ip, 6) & 0xff3f
+    const protocol = load<u8>(ip, 9)
+    const ports = <usize>(load<u8>(ip) & 15) * 4
+    if (fragment === 0 && (protocol === 6 || protocol === 17) && at + <u32>ports + 4 <= bytes)
+      hash ^= (<u64>load<u32>(ip + ports)) << 16
+  } else if (type === ETH_IPV6 && at + 44 <= bytes) {
+    const ip: usize = <usize>HEAD_AT + at
+    hash = load<u64>(ip, 8) ^ load<u64>(ip, 16) ^ load<u64>(ip, 24) ^ load<u64>(ip, 32)
+    const protocol = load<u8>(ip, 6)
+    if (protocol === 6 || protocol === 17) hash ^= (<u64>load<u32>(ip, 40)) << 16
+  }
+  hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccd
+  hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53
+  return <u32>(hash >> 32)
+}
+
+let flow: u32 = 0
+let flowKnown = false
+function flowOf(): u32 {
+  if (!flowKnown) {
+    flow = flowHash()
+    flowKnown = true
+  }
+  return flow
+}
+
+/** Whether the guest's receive filter lets the frame in. Source: virtio 1.3, 5.1.6.5.1 to 5.1.6.5.3. */
+function passesFilter(port: usize, flags: u32, destination: u64, vlan: u32): boolean {
+  if (flags & PORT_FILTER_VLAN && vlan !== 0 && !hasBit(port + P_FILTER_VLANS, vlan)) return false
+  if ((flags & PORT_FILTER) === 0) return true
+  if (destination === BROADCAST) return (flags & PORT_FILTER_NOBROADCAST) === 0
+  const group = (destination & 1) !== 0
+  if (group) {
+    if (flags & PORT_FILTER_NOMULTI) return false
+    if (flags & PORT_FILTER_ALLMULTI) return true
+  } else {
+    if (flags & PORT_FILTER_NOUNI) return false
+    if (flags & PORT_FILTER_ALLUNI) return true
+  }
+  const macs = load<u32>(port, P_FILTER_MACS)
+  for (let i: u32 = 0; i < macs; i++)
+    if (load<u64>(port + P_FILTER_TABLE + <usize>i * 8) === destination) return true
+  return false
+}
+
+/** Delivers the open frame to one port. `vlan` is the frame's VLAN, `tagged` whether its tag is in it. */
+function egress(from: usize, port: usize, destination: u64, vlan: u32, tagged: boolean): void {
+  const flags = load<u32>(port, P_FLAGS)
+  if ((flags & PORT_LINK) === 0) {
+    drop(port, DROP_NO_LINK)
+    return
+  }
+  if (flags & PORT_ISOLATED && load<u32>(from, P_FLAGS) & PORT_ISOLATED) {
+    drop(port, DROP_ISOLATED)
+    return
+  }
+  const native = load<u32>(port, P_NATIVE_VLAN)
+  let wantTag = false
+  if (vlan !== native) {
+    if ((flags & PORT_TRUNK) === 0 || !hasBit(port + P_VLANS, vlan)) {
+      drop(port, DROP_VLAN)
+      return
+    }
+    wantTag = true
+  }
+  if (
+    flags & (PORT_FILTER | PORT_FILTER_VLAN) &&
+    !passesFilter(port, flags, destination, wantTag ? vlan : 0)
+  ) {
+    drop(port, DROP_FILTERED)
+    return
+  }
+  if (flags & PORT_METERED && !admitEgress(port)) return
+  if (flags & PORT_MTU && gsoType() === 0 && frameBytes() > load<u32>(port, P_MAX_FRAME)) {
+    drop(port, DROP_TOO_LONG)
+    return
+  }
+  let head: usize = HEAD_AT
+  let bytes = headBytes()
+  let shift: i32 = 0
+  if (wantTag !== tagged) {
+    head = VLAN_HEAD_AT
+    copy(head, HEAD_AT, 12)
+    if (wantTag) {
+      shift = TAG_BYTES
+      store<u16>(head, <u16>ETH_VLAN, 12)
+      store<u16>(head, bswap<u16>(<u16>vlan), 14)
+      copy(head + 16, HEAD_AT + 12, bytes - 12)
+    } else {
+      shift = -TAG_BYTES
+      copy(head + 12, HEAD_AT + 16, bytes - 16)
+    }
+    bytes += shift
+  }
+  const takes = load<u32>(port, P_TAKES)
+  const hash = load<u32>(port, P_QUEUE_PAIRS) > 1 ? flowOf() : 0
+  const missing = needs() & ~takes
+  if (missing !== 0) {
+    if (gsoType() !== 0) emitSegments(port, head, bytes, shift, hash)
+    else emitChecksummed(port, head, bytes, shift, hash)
+    return
+  }
+  const position = headBytes()
+  const header: u64 = <u32>frameNetHeader() & 0xff03 && takes & TAKE_CSUM ? passedHeader(shift) : 0
+  const offset: u32 = header !== 0 ? csumOffset() : 0
+  emit(port, head, bytes, position, frameBytes() - position, header, offset, hash)
+}
+
+/** Forwards the open frame, which came in on a port. */
+export function forward(index: u32, from: usize): void {
+  const bytes = frameBytes()
+  count(from, C_FROM_FRAMES)
+  count(from, C_FROM_BYTES, bytes)
+  if (gsoType() !== 0) count(from, C_GSO_FROM)
+  flowKnown = false
+  const destination = load<u64>(HEAD_AT) & MAC_MASK
+  const source = load<u64>(HEAD_AT, 6) & MAC_MASK
+  if ((source & 1) !== 0 || source === 0) {
+    drop(from, DROP_GROUP_SOURCE)
+    return
+  }
+  if ((destination & RESERVED_MASK) === RESERVED) {
+    drop(from, DROP_RESERVED_GROUP)
+    return
+  }
+  const flags = load<u32>(from, P_FLAGS)
+  if (flags & PORT_GUARDED && !admitIngress(from, source)) return
+  let vlan = load<u32>(from, P_NATIVE_VLAN)
+  let tagged = false
+  if (load<u16>(HEAD_AT, 12) === ETH_VLAN && bytes >= 18) {
+    const id = <u32>bswap<u16>(load<u16>(HEAD_AT, 14)) & 0xfff
+    if (id !== 0) {
+      if ((flags & PORT_TRUNK) === 0 || !hasBit(from + P_VLANS, id)) {
+        drop(from, DROP_VLAN)
+        return
+      }
+      vlan = id
+      tagged = true
+    }
+  }
+  if ((flags & PORT_NO_LEARN) === 0) fdbLearn(fdbKey(source, vlan), index)
+  if ((destination & 1) === 0) {
+    const found = fdbLookup(fdbKey(destination, vlan))
+    if (found >= 0) {
+      if (<u32>found === index) drop(from, DROP_SAME_PORT)
+      else {
+        const port = <usize>PORTS_AT + <usize>found * PORT_BYTES
+        egress(from, port, destination, vlan, tagged)
+        if (!tagged) remember(from, port, load<u64>(HEAD_AT), load<u32>(HEAD_AT, 8), vlan)
+      }
+      return
+    }
+  }
+  if (flags & PORT_GUARDED && !admitStorm(from)) return
+  count(from, C_FLOODS)
+  const ports = load<u32>(GLOBALS_AT, G_ACTIVE)
+  for (let i: u32 = 0; i < ports; i++) {
+    const other = load<u32>(<usize>ACTIVE_AT + <usize>i * 4)
+    if (other === index) continue
+    const port = <usize>PORTS_AT + <usize>other * PORT_BYTES
+    const state = load<u32>(port, P_FLAGS)
+    if ((state & PORT_LINK) === 0 || (state & flags & PORT_ISOLATED) !== 0) continue
+    egress(from, port, destination, vlan, tagged)
+  }
+}

@@ -1,0 +1,214 @@
+// Receive buffers: reserved from the available ring, written to in order, with a cursor behind the last byte.
+// And the body of the frame that is written: what follows its headers, in the sender's memory or in a record.
+import { chainBytes, isBad, WRITABLE, walk } from './chain'
+import { sumBytes } from './checksum'
+import { copy } from './copy'
+import { nextPiece, pieceBytes, seek, sumFrom } from './frame'
+import { MISS } from './granules'
+import {
+  BROKEN_AVAIL_INDEX,
+  BROKEN_HEAD,
+  BROKEN_NONE,
+  BROKEN_RX_CHAIN,
+  CHAINS_AT,
+  G_BROKEN,
+  GLOBALS_AT,
+  MAX_CHAINS,
+  P_BROKEN_REASON,
+  P_BROKEN_VRING,
+  P_FLAGS,
+  PORT_BROKEN,
+  RX_SEGS_AT,
+  V_AVAIL_SEEN,
+  V_FLAGS,
+  V_ID,
+  V_LAST_AVAIL,
+  V_SIZE,
+  VRING_MERGEABLE,
+} from './layout'
+import { headAt, waiting } from './vring'
+
+export const NO_BUFFERS: i32 = 0
+export const TOO_SMALL: i32 = -10
+export const BROKEN: i32 = -11
+/** How far beyond its need a chain is looked at when more may be appended to it. */
+const LOOK_AHEAD: u32 = 65536
+
+/** Marks a port as having broken the protocol; the engine detaches it after the burst. */
+export function breakPort(port: usize, reason: u32, v: usize): void {
+  if (load<u32>(port, P_BROKEN_REASON) !== BROKEN_NONE) return
+  store<u32>(port, reason, P_BROKEN_REASON)
+  store<u32>(port, load<u32>(v, V_ID), P_BROKEN_VRING)
+  store<u32>(port, load<u32>(port, P_FLAGS) | PORT_BROKEN, P_FLAGS)
+  store<u32>(GLOBALS_AT, load<u32>(GLOBALS_AT, G_BROKEN) + 1, G_BROKEN)
+}
+
+// ---- writing ----
+let segment: usize = 0
+let segmentsEnd: usize = 0
+export let to: u32 = 0
+export let room: u32 = 0
+
+/** Places the cursor at the start of the segments at RX_SEGS_AT. */
+export function openBuffers(): void {
+  segment = RX_SEGS_AT
+  to = load<u32>(segment)
+  room = load<u32>(segment, 4)
+}
+
+/** Places the cursor in one piece of memory. */
+export function openPiece(at: usize, bytes: u32): void {
+  to = <u32>at
+  room = bytes
+}
+
+/** Moves the cursor within its segment. */
+export function skip(n: u32): void {
+  to += n
+  room -= n
+}
+
+/** Appends n contiguous bytes. */
+export function put(from: usize, n: u32): void {
+  while (n > 0) {
+    if (room === 0) {
+      segment += 8
+      to = load<u32>(segment)
+      room = load<u32>(segment, 4)
+    }
+    const part = room < n ? room : n
+    copy(to, from, part)
+    to += part
+    room -= part
+    from += part
+    n -= part
+  }
+}
+
+/** Saves where the cursor stands and what follows it: at most `limit` segments. Returns how many. */
+export function saveCursor(at: usize, limit: u32): u32 {
+  let count: u32 = 0
+  if (room > 0) {
+    store<u32>(at, to)
+    store<u32>(at, room, 4)
+    count = 1
+  }
+  for (let next = segment + 8; next < segmentsEnd && count < limit; next += 8) {
+    store<u64>(at + ((<usize>count) << 3), load<u64>(next))
+    count++
+  }
+  return count
+}
+
+/** Segments at RX_SEGS_AT that hold the first n bytes. */
+export function countStart(n: u32): u32 {
+  let count: u32 = 0
+  for (let from: usize = RX_SEGS_AT; n > 0; from += 8) {
+    const part = load<u32>(from, 4)
+    n -= part < n ? part : n
+    count++
+  }
+  return count
+}
+
+/** Saves the segments at RX_SEGS_AT that hold the first n bytes. */
+export function saveStart(at: usize, n: u32): void {
+  const bytes = (<usize>countStart(n)) << 3
+  memory.copy(at, RX_SEGS_AT, bytes)
+}
+
+/** Puts saved segments at RX_SEGS_AT, as reserve() expects those that it goes on from. Returns their bytes. */
+export function restoreSegments(at: usize, count: u32): u32 {
+  let bytes: u32 = 0
+  for (let i: u32 = 0; i < count; i++) {
+    const offset = (<usize>i) << 3
+    bytes += load<u32>(at + offset, 4)
+    store<u64>(<usize>RX_SEGS_AT + offset, load<u64>(at + offset))
+  }
+  segmentsEnd = <usize>RX_SEGS_AT + ((<usize>count) << 3)
+  return bytes
+}
+
+/**
+ * Reserves receive buffers for `need` bytes; nothing is consumed yet. Their chains lie at CHAINS_AT.
+ * @param segments already at RX_SEGS_AT; @param open whether the last chain is wanted with the room it has left
+ * @returns the chains reserved, NO_BUFFERS, MISS, TOO_SMALL or BROKEN
+ */
+export function reserve(v: usize, port: usize, need: u32, segments: i32, open: bool): i32 {
+  let available = <i32>((load<u32>(v, V_AVAIL_SEEN) - load<u32>(v, V_LAST_AVAIL)) & 0xffff)
+  let got: u32 = 0
+  let taken: i32 = 0
+  const size = load<u32>(v, V_SIZE)
+  const mergeable = (load<u32>(v, V_FLAGS) & VRING_MERGEABLE) !== 0
+  const ahead: u32 = open ? LOOK_AHEAD : 0
+  while (true) {
+    if (taken >= available) {
+      available = waiting(v)
+      if (available < 0) {
+        breakPort(port, BROKEN_AVAIL_INDEX, v)
+        return BROKEN
+      }
+      if (taken >= available) return NO_BUFFERS
+    }
+    const head = headAt(v, taken)
+    if (head >= size) {
+      breakPort(port, BROKEN_HEAD, v)
+      return BROKEN
+    }
+    const left = need - got
+    const found = walk(v, port, head, WRITABLE, RX_SEGS_AT, segments, left + ahead)
+    if (found === MISS) return MISS
+    if (isBad(found)) {
+      breakPort(port, BROKEN_RX_CHAIN, v)
+      return BROKEN
+    }
+    segments = found
+    const bytes = chainBytes() < <u64>left ? <u32>chainBytes() : left
+    const at: usize = <usize>CHAINS_AT + <usize>taken * 8
+    store<u32>(at, head)
+    store<u32>(at, bytes, 4)
+    got += bytes
+    taken++
+    if (got >= need) {
+      segmentsEnd = <usize>RX_SEGS_AT + ((<usize>segments) << 3)
+      return taken
+    }
+    if (!mergeable || taken >= MAX_CHAINS || taken >= <i32>size) return TOO_SMALL
+  }
+}
+
+// ---- the body ----
+let flat: usize = 0
+let position: u32 = 0
+
+/** The body is the open frame from a position. */
+export function takeBodyOfFrame(from: u32): void {
+  flat = 0
+  position = from
+}
+
+/** The body lies in one piece of the plane's own memory. */
+export function takeBodyAt(at: usize): void {
+  flat = at
+}
+
+/** Appends n bytes of the body. */
+export function putBody(n: u32): void {
+  if (n === 0) return
+  if (flat !== 0) {
+    put(flat, n)
+    return
+  }
+  seek(position)
+  while (n > 0) {
+    const from = nextPiece(n)
+    const part = pieceBytes()
+    put(from, part)
+    n -= part
+  }
+}
+
+/** Folded sum of n bytes of the body. */
+export function sumBody(n: u32): u32 {
+  return flat !== 0 ? sumBytes(flat, n) : sumFrom(position, n)
+}

@@ -1,0 +1,106 @@
+// Descriptor chains: from the head of a chain to the linear segments of its buffers.
+// Every descriptor is read once, as two u64, checked, and then used. Source: virtio 1.3, 2.7.5.
+import { BAD_ADDRESS, grant, MISS, TOO_MANY_SEGMENTS } from './granules'
+import { MAX_SEGS, V_DESC, V_FLAGS, V_SIZE, VRING_INDIRECT } from './layout'
+
+const NEXT: u32 = 1
+const WRITE: u32 = 2
+const INDIRECT: u32 = 4
+const DESCRIPTOR_BYTES: u32 = 16
+
+export const BAD_CHAIN: i32 = -4
+
+/** Which buffers a chain may hold. A control chain has readable buffers, then writable ones. */
+export const READABLE: u32 = 0
+export const WRITABLE: u32 = 2
+export const CONTROL: u32 = 1
+
+/** Bytes found by the last walk. */
+let bytes: u64 = 0
+/** Segments of a control chain that are readable. */
+let readable: i32 = 0
+/** Where segments of an indirect table are translated to. */
+let tableSegs: usize = 0
+
+export function chainBytes(): u64 {
+  return bytes
+}
+
+export function chainReadable(): i32 {
+  return readable
+}
+
+export function setTableSegs(at: usize): void {
+  tableSegs = at
+}
+
+/**
+ * Walks one chain and appends its segments.
+ * @param kind READABLE, WRITABLE or CONTROL
+ * @param need stop when this many bytes are found (the rest of the chain stays unread)
+ * @returns the new number of segments, or BAD_ADDRESS, MISS, TOO_MANY_SEGMENTS, BAD_CHAIN
+ */
+export function walk(v: usize, port: usize, head: u32, kind: u32, segs: usize, count: i32, need: u32): i32 {
+  let table: usize = load<u32>(v, V_DESC)
+  let limit = load<u32>(v, V_SIZE)
+  let index = head
+  let left = limit
+  let missed = false
+  let indirect = false
+  let scattered = false
+  let tableAddress: u64 = 0
+  bytes = 0
+  readable = count
+  while (true) {
+    let at = table + <usize>index * DESCRIPTOR_BYTES
+    if (scattered) {
+      const found = grant(port, tableAddress + <u64>index * DESCRIPTOR_BYTES, DESCRIPTOR_BYTES, tableSegs, 0)
+      if (found !== 1) return found < 0 ? found : BAD_CHAIN
+      at = load<u32>(tableSegs)
+    }
+    const address = load<u64>(at)
+    const rest = load<u64>(at, 8)
+    const length = <u32>rest
+    const flags = <u32>(rest >> 32) & 0xffff
+    if (flags & INDIRECT) {
+      if (indirect || flags & NEXT || (load<u32>(v, V_FLAGS) & VRING_INDIRECT) === 0) return BAD_CHAIN
+      const entries = length / DESCRIPTOR_BYTES
+      if (entries === 0 || length % DESCRIPTOR_BYTES !== 0 || entries > <u32>MAX_SEGS) return BAD_CHAIN
+      const found = grant(port, address, length, tableSegs, 0)
+      if (found < 0) return found
+      indirect = true
+      scattered = found > 1
+      tableAddress = address
+      table = load<u32>(tableSegs)
+      index = 0
+      limit = entries
+      left = entries
+      continue
+    }
+    const writable = flags & WRITE
+    if (kind === CONTROL) {
+      if (writable === 0 && readable !== count) return BAD_CHAIN // readable buffers come first (2.7.4.2)
+    } else if (writable !== kind) return BAD_CHAIN
+    if (length > 0) {
+      bytes += length
+      if (kind === READABLE && bytes > <u64>need) return count
+      const found = grant(port, address, length, segs, count)
+      if (found === MISS) missed = true
+      else if (found < 0) return found
+      else {
+        count = found
+        if (kind === CONTROL && writable === 0) readable = count
+      }
+    }
+    if (kind === WRITABLE && bytes >= <u64>need) break
+    if ((flags & NEXT) === 0) break
+    index = <u32>(rest >> 48)
+    if (index >= limit || --left === 0) return BAD_CHAIN
+  }
+  return missed ? MISS : count
+}
+
+/** Whether a result of walk() means that the chain itself is at fault. */
+export function isBad(result: i32): boolean {
+  return result === BAD_ADDRESS || result === BAD_CHAIN || result === TOO_MANY_SEGMENTS
+}

@@ -1,0 +1,52 @@
+// The Internet checksum (RFC 1071) over linear memory, as a 16-bit one's complement sum in memory order:
+// the result can be stored and compared without swapping bytes.
+
+/** Folds a sum to 16 bits. */
+export function fold(sum: u64): u32 {
+  sum = (sum & 0xffffffff) + (sum >> 32)
+  sum = (sum & 0xffff) + (sum >> 16)
+  sum = (sum & 0xffff) + (sum >> 16)
+  sum = (sum & 0xffff) + (sum >> 16)
+  return <u32>sum
+}
+
+/** Folded sum of n bytes at an address, as if they started at an even offset of the packet. n is at most 128 KB. */
+export function sumBytes(at: usize, n: usize): u32 {
+  let lanes = i32x4.splat(0)
+  const end = at + n
+  if (n >= 64) {
+    // Two sums that do not wait for each other.
+    let other = i32x4.splat(0)
+    while (at + 64 <= end) {
+      const a = i32x4.extadd_pairwise_i16x8_u(v128.load(at))
+      const b = i32x4.extadd_pairwise_i16x8_u(v128.load(at, 16))
+      const c = i32x4.extadd_pairwise_i16x8_u(v128.load(at, 32))
+      const d = i32x4.extadd_pairwise_i16x8_u(v128.load(at, 48))
+      lanes = i32x4.add(lanes, i32x4.add(a, b))
+      other = i32x4.add(other, i32x4.add(c, d))
+      at += 64
+    }
+    lanes = i32x4.add(lanes, other)
+  }
+  while (at + 16 <= end) {
+    lanes = i32x4.add(lanes, i32x4.extadd_pairwise_i16x8_u(v128.load(at)))
+    at += 16
+  }
+  let sum: u64 =
+    <u64>(<u32>i32x4.extract_lane(lanes, 0)) +
+    <u64>(<u32>i32x4.extract_lane(lanes, 1)) +
+    <u64>(<u32>i32x4.extract_lane(lanes, 2)) +
+    <u64>(<u32>i32x4.extract_lane(lanes, 3))
+  while (at + 2 <= end) {
+    sum += load<u16>(at)
+    at += 2
+  }
+  if (at < end) sum += load<u8>(at)
+  return fold(sum)
+}
+
+/** Adds a folded sum that began at an even or odd offset to another. */
+export function addSum(sum: u32, more: u32, odd: bool): u32 {
+  if (odd) more = ((more & 0xff) << 8) | (more >> 8)
+  return fold(<u64>sum + <u64>more)
+}

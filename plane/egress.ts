@@ -1,0 +1,229 @@
+// Delivery of the open frame to one port: straight into the receiver's ring (one copy), into the byte ring
+// of a host port, or into the backlog of a vif whose guest has no buffers. A full receiver never holds up
+// the sender: beyond the backlog its frames are dropped and counted. A frame that continues an open aggregate
+// takes no buffers of its own: it is appended (append.ts).
+
+import { follow, followRecord, isOpening, openAggregate, openRecord, readForMerge } from './append'
+import {
+  BROKEN,
+  NO_BUFFERS,
+  openBuffers,
+  openPiece,
+  put,
+  putBody,
+  reserve,
+  room,
+  skip,
+  TOO_SMALL,
+  takeBodyAt,
+  takeBodyOfFrame,
+  to,
+} from './buffers'
+import { ringFirst, ringPop, ringReserve } from './byte-ring'
+import { count, drop } from './counters'
+import { needs } from './frame'
+import { holds, note, publishFull, watchesUrgency } from './hold'
+import {
+  C_BACKLOGGED,
+  C_GSO_TO,
+  C_TO_BYTES,
+  C_TO_FRAMES,
+  CHAINS_AT,
+  DROP_BUFFER_TOO_SMALL,
+  DROP_NO_LINK,
+  DROP_RING_FULL,
+  G_CALL_NOW,
+  G_NOW_US,
+  G_QUEUE_US,
+  GLOBALS_AT,
+  MAX_MERGE_HEAD,
+  OUT_NET_HEADER_AT,
+  P_FLAGS,
+  P_QUEUE_PAIRS,
+  P_RING,
+  P_VRINGS,
+  PORT_VIF,
+  R_COUNT,
+  RECORD_ARRIVAL,
+  RECORD_FRAME,
+  RECORD_FRAME_BYTES,
+  RECORD_HASH,
+  RECORD_NET_HEADER,
+  V_HEADER_BYTES,
+  V_LISTED,
+  VRING_BYTES,
+} from './layout'
+import { isTcp, isUrgent } from './urgent'
+import { listChain } from './used-list'
+import { complete, isLive, take, waiting } from './vring'
+
+const SCRATCH_HEADER: usize = OUT_NET_HEADER_AT
+
+/** Reserves buffers and writes the virtio-net header. Returns as reserve(). */
+function openRx(v: usize, port: usize, bytes: u32, header: u64, offset: u32, opening: bool): i32 {
+  const headerBytes = load<u32>(v, V_HEADER_BYTES)
+  const chains = reserve(v, port, headerBytes + bytes, 0, opening)
+  if (chains <= 0) return chains
+  openBuffers()
+  if (room >= headerBytes) {
+    store<u64>(to, header)
+    if (headerBytes > 10) store<u32>(to, offset | ((<u32>chains) << 16), 8)
+    else store<u16>(to, <u16>offset, 8)
+    skip(headerBytes)
+  } else {
+    store<u64>(SCRATCH_HEADER, header)
+    store<u32>(SCRATCH_HEADER, offset | ((<u32>chains) << 16), 8)
+    put(SCRATCH_HEADER, headerBytes)
+  }
+  return chains
+}
+
+/** Completes the reserved chains, or lists them while an aggregate is open. */
+function closeRx(v: usize, chains: i32, opening: bool): void {
+  const listed = load<u32>(v, V_LISTED) !== 0 || opening
+  for (let i = 0; i < chains; i++) {
+    const at: usize = <usize>CHAINS_AT + <usize>i * 8
+    if (listed) listChain(v, 0, load<u32>(at), load<u32>(at, 4))
+    else complete(v, load<u32>(at), load<u32>(at, 4))
+  }
+  take(v, chains)
+}
+
+/** Counts a frame that was written for a receiver. */
+function countTo(port: usize, bytes: u32, header: u64): void {
+  count(port, C_TO_FRAMES)
+  count(port, C_TO_BYTES, bytes)
+  if (<u32>header & 0x7f00) count(port, C_GSO_TO)
+}
+
+/**
+ * Writes one frame into a receive ring: `have` bytes at `head`, then the body.
+ * @returns above 0 when it is there, or why not, as reserve()
+ */
+function deliver(v: usize, port: usize, head: usize, have: u32, bytes: u32, header: u64, offset: u32): i32 {
+  const urgent = watchesUrgency(port) && isUrgent(head, have, bytes)
+  let opening = false
+  if (readForMerge(v, port, head, have, bytes, header, offset)) {
+    if (follow(v, port, head, have, bytes, header, offset)) {
+      countTo(port, bytes, 0)
+      note(v, 1, bytes, urgent)
+      return 1
+    }
+    opening = isOpening(port)
+  }
+  const chains = openRx(v, port, bytes, header, offset, opening)
+  if (chains <= 0) return chains
+  put(head, have)
+  putBody(bytes - have)
+  opening = openAggregate(v, head, bytes, chains, opening)
+  closeRx(v, chains, opening)
+  countTo(port, bytes, header)
+  note(v, 1, bytes, urgent)
+  return chains
+}
+
+/**
+ * Delivers one frame: `headBytes` at `head`, then `bodyBytes` of the open frame from `position`.
+ * @param header first 8 bytes of the virtio-net header; @param offset its csum_offset
+ * @param hash flow hash that chooses the queue pair
+ */
+export function emit(
+  port: usize,
+  head: usize,
+  headBytes: u32,
+  position: u32,
+  bodyBytes: u32,
+  header: u64,
+  offset: u32,
+  hash: u32,
+): void {
+  const bytes = headBytes + bodyBytes
+  const ring: usize = load<u32>(port, P_RING)
+  takeBodyOfFrame(position)
+  const isVif = (load<u32>(port, P_FLAGS) & PORT_VIF) !== 0
+  if (isVif) {
+    const pairs = load<u32>(port, P_QUEUE_PAIRS)
+    const queue = pairs > 1 ? hash % pairs : 0
+    const v = port + P_VRINGS + <usize>(queue * 2) * VRING_BYTES
+    if (!isLive(v)) {
+      drop(port, DROP_NO_LINK)
+      return
+    }
+    if (load<u32>(ring, R_COUNT) === 0) {
+      const result = deliver(v, port, head, headBytes, bytes, header, offset)
+      if (result > 0 || result === BROKEN) return
+      if (result === TOO_SMALL) {
+        drop(port, DROP_BUFFER_TOO_SMALL)
+        return
+      }
+      const dropped = result === NO_BUFFERS && needs() === 0 && !isTcp(head, headBytes)
+      // A smaller frame of this burst may still fit; without a hold the end of the burst publishes anyway.
+      if (!dropped || holds(port)) publishFull(v)
+      if (dropped) {
+        drop(port, DROP_RING_FULL)
+        return
+      }
+    }
+    count(port, C_BACKLOGGED)
+  } else if (followRecord(port, ring, head, headBytes, bytes, header, offset)) {
+    countTo(port, bytes, 0)
+    return
+  }
+  const record = ringReserve(ring, bytes)
+  if (record === 0) {
+    drop(port, DROP_RING_FULL)
+    return
+  }
+  store<u64>(record + RECORD_NET_HEADER, header)
+  store<u32>(record + RECORD_NET_HEADER, offset | 0x10000, 8)
+  store<u32>(record, hash, RECORD_HASH)
+  openPiece(record + RECORD_FRAME, bytes)
+  put(head, headBytes)
+  putBody(bodyBytes)
+  if (isVif) return
+  openRecord(port, record, head, bytes)
+  countTo(port, bytes, header)
+}
+
+/**
+ * A frame that has waited this long while its guest has buffers will never fit: all of them together are too small
+ * (descriptors spent on many small buffers). It must not keep the others waiting for ever.
+ */
+const STUCK_US: f64 = 1e6
+
+/** Moves backlogged frames into the ring as far as the guest has buffers. Returns the frames moved. */
+export function drainBacklog(port: usize, limit: u32): u32 {
+  const ring: usize = load<u32>(port, P_RING)
+  const pairs = load<u32>(port, P_QUEUE_PAIRS)
+  let moved: u32 = 0
+  while (moved < limit) {
+    const record = ringFirst(ring)
+    if (record === 0) break
+    if (moved === 0)
+      store<f64>(GLOBALS_AT, load<f64>(GLOBALS_AT, G_NOW_US) - load<f64>(record, RECORD_ARRIVAL), G_QUEUE_US)
+    const queue = pairs > 1 ? load<u32>(record, RECORD_HASH) % pairs : 0
+    const v = port + P_VRINGS + <usize>(queue * 2) * VRING_BYTES
+    if (!isLive(v)) {
+      drop(port, DROP_NO_LINK)
+      ringPop(ring)
+      continue
+    }
+    const bytes = load<u32>(record, RECORD_FRAME_BYTES)
+    const header = load<u64>(record + RECORD_NET_HEADER)
+    const head = record + RECORD_FRAME
+    const have = min<u32>(bytes, MAX_MERGE_HEAD)
+    takeBodyAt(head + have)
+    const result = deliver(v, port, head, have, bytes, header, load<u16>(record + RECORD_NET_HEADER, 8))
+    if (result === TOO_SMALL) drop(port, DROP_BUFFER_TOO_SMALL)
+    else if (result <= 0) {
+      publishFull(v)
+      const ageUs = load<f64>(GLOBALS_AT, G_NOW_US) - load<f64>(record, RECORD_ARRIVAL)
+      if (result !== NO_BUFFERS || ageUs < STUCK_US || waiting(v) <= 0) break
+      drop(port, DROP_BUFFER_TOO_SMALL)
+    }
+    ringPop(ring)
+    moved++
+    if (load<u32>(GLOBALS_AT, G_CALL_NOW)) break
+  }
+  return moved
+}

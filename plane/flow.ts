@@ -1,0 +1,246 @@
+// What a frame is to the merging of segments: the flow that it belongs to, and whether it may join another.
+//
+//   OTHER     no flow that is merged for this receiver: stands alone, ends nothing
+//   BARRIER   of such a flow, but not to be joined (SYN, FIN, RST, URG, options, padding, GSO): ends its aggregate
+//   SEGMENT   data that may be joined                     PURE_ACK   an acknowledgement that may be replaced
+//
+// What is compared follows Linux 6.1: inet_gro_receive (net/ipv4/af_inet.c), ipv6_gro_receive
+// (net/ipv6/ip6_offload.c), tcp_gro_receive (net/ipv4/tcp_offload.c), udp_gro_receive (net/ipv4/udp_offload.c).
+import { addSum, fold, sumBytes } from './checksum'
+import {
+  DATA_VALID,
+  ETH_IPV4,
+  ETH_IPV6,
+  GSO_TCPV4,
+  GSO_TCPV6,
+  GSO_UDP_L4,
+  NEEDS_CSUM,
+  networkOffset,
+} from './frame'
+import {
+  IS_ACK,
+  IS_UDP,
+  IS_V4,
+  MAX_MERGE_HEAD,
+  MERGE_ACKS,
+  MERGE_SEGMENTS,
+  P_MAX_BATCH_FRAMES,
+  P_MERGE,
+  P_TAKES,
+  TAKE_ECN,
+  TAKE_TSO4,
+  TAKE_TSO6,
+  TAKE_USO4,
+  TAKE_USO6,
+} from './layout'
+
+export const OTHER: u32 = 0
+export const BARRIER: u32 = 1
+export const SEGMENT: u32 = 2
+export const PURE_ACK: u32 = 3
+
+const TCP: u32 = 6
+const UDP: u32 = 17
+export const PSH: u32 = 0x08
+const ACK: u32 = 0x10
+const ECE: u32 = 0x40
+export const CWR: u32 = 0x80
+/** FIN, SYN, RST, URG. */
+const NEVER_JOINED: u32 = 0x27
+const SACK_OPTION: u32 = 5
+/** The least payload that opens an aggregate: below it a guest could not send the GSO frame on (MIN_GSO_BYTES). */
+const MIN_PAYLOAD: u32 = 40
+/** The shortest frame that may open one: UDP over IPv4. Shorter frames need not be looked at. */
+const MIN_FRAME: u32 = 14 + 20 + 8 + MIN_PAYLOAD
+const MIN_ACK: u32 = 14 + 20 + 20
+const SEGMENT_OFFLOADS: u32 = TAKE_TSO4 | TAKE_TSO6 | TAKE_USO4 | TAKE_USO6
+
+// The frame that readFlow() looked at last. Offsets count from the first byte of its headers.
+export let network: u32 = 0
+export let transport: u32 = 0
+export let headers: u32 = 0
+export let payload: u32 = 0
+export let kind: u32 = 0
+export let key: u64 = 0
+export let sequence: u32 = 0
+export let tcpFlags: u32 = 0
+
+export function loadBe16(at: usize): u32 {
+  return <u32>bswap<u16>(load<u16>(at))
+}
+
+/** Whether some frames toward a port may be merged. */
+export function merges(port: usize): boolean {
+  const wish = load<u32>(port, P_MERGE)
+  if (wish === 0 || load<u32>(port, P_MAX_BATCH_FRAMES) <= 1) return false
+  return (wish & MERGE_ACKS) !== 0 || (load<u32>(port, P_TAKES) & SEGMENT_OFFLOADS) !== 0
+}
+
+/** Bytes of the shortest TCP or UDP frame toward a port for which merging must be considered. */
+export function mergeFloor(port: usize): u32 {
+  if (!merges(port)) return 0xffffffff
+  return load<u32>(port, P_MERGE) & MERGE_ACKS ? MIN_ACK : MIN_FRAME
+}
+
+/** Whether an untagged frame of at least mergeFloor() bytes must be looked at. A guess on unchecked memory. */
+export function mayMerge(at: usize, port: usize): boolean {
+  const type: u32 = load<u16>(at, 12)
+  const isV4 = type === ETH_IPV4
+  if (!isV4 && type !== ETH_IPV6) return false
+  const protocol: u32 = isV4 ? load<u8>(at, 23) : load<u8>(at, 20)
+  if (protocol === TCP) return true
+  return protocol === UDP && (load<u32>(port, P_TAKES) & (TAKE_USO4 | TAKE_USO6)) !== 0
+}
+
+/** Offload (TAKE_*) that a receiver must accept for aggregates of a kind. */
+function offloadOf(kind: u32): u32 {
+  if (kind & IS_UDP) return kind & IS_V4 ? TAKE_USO4 : TAKE_USO6
+  return kind & IS_V4 ? TAKE_TSO4 : TAKE_TSO6
+}
+
+/** gso_type of aggregates of a kind. */
+export function gsoTypeOf(kind: u32): u32 {
+  if (kind & IS_UDP) return GSO_UDP_L4
+  return kind & IS_V4 ? GSO_TCPV4 : GSO_TCPV6
+}
+
+/**
+ * Reads the headers of a frame for a port.
+ * @param have bytes of it that lie at `head`; @param bytes all of them
+ * @param header first 8 bytes of its virtio-net header; @param offset its csum_offset
+ * @returns OTHER, BARRIER, SEGMENT or PURE_ACK
+ */
+export function readFlow(port: usize, head: usize, have: u32, bytes: u32, header: u64, offset: u32): u32 {
+  network = networkOffset(head, have)
+  const ip = head + network
+  const type: u32 = load<u16>(ip - 2)
+  let protocol: u32 = 0
+  let end: u32 = 0
+  if (type === ETH_IPV4) {
+    if (network + 20 > have || load<u8>(ip) >> 4 !== 4 || load<u16>(ip, 6) & 0xff3f) return OTHER
+    transport = network + <u32>(load<u8>(ip) & 15) * 4
+    protocol = load<u8>(ip, 9)
+    end = network + loadBe16(ip + 2)
+    kind = IS_V4
+    key = load<u64>(ip, 12)
+  } else if (type === ETH_IPV6) {
+    if (network + 40 > have) return OTHER
+    transport = network + 40
+    protocol = load<u8>(ip, 6)
+    end = transport + loadBe16(ip + 4)
+    kind = 0
+    key =
+      load<u64>(ip, 8) ^
+      rotl<u64>(load<u64>(ip, 16), 13) ^
+      load<u64>(ip, 24) ^
+      rotl<u64>(load<u64>(ip, 32), 29)
+  } else return OTHER
+  if (protocol === UDP) kind |= IS_UDP
+  else if (protocol !== TCP) return OTHER
+  const wish = load<u32>(port, P_MERGE)
+  const joins = wish & MERGE_SEGMENTS && load<u32>(port, P_TAKES) & offloadOf(kind)
+  if (!joins && (kind & IS_UDP || (wish & MERGE_ACKS) === 0)) return OTHER
+  if (transport < network + 20 || transport + 8 > have) return OTHER
+  const segment = head + transport
+  key = ((key ^ ((<u64>load<u32>(segment)) << 16)) * 0x9e3779b97f4a7c15) | 1
+  if (kind & IS_V4 && transport !== network + 20) return BARRIER
+  if (!isPlain(header, offset)) return BARRIER
+  if (kind & IS_UDP) return readUdp(segment, bytes, end, header)
+  return readTcp(segment, have, bytes, end, joins !== 0, (wish & MERGE_ACKS) !== 0)
+}
+
+/** Whether a virtio-net header asks for nothing but the checksum of the transport header found. */
+function isPlain(header: u64, offset: u32): boolean {
+  if (<u32>header & 0xff00) return false
+  if ((<u32>header & NEEDS_CSUM) === 0) return true
+  return <u32>(header >> 48) === transport && offset === csumOffsetOf(kind)
+}
+
+export function csumOffsetOf(kind: u32): u32 {
+  return kind & IS_UDP ? 6 : 16
+}
+
+function readUdp(udp: usize, bytes: u32, end: u32, header: u64): u32 {
+  headers = transport + 8
+  sequence = 0
+  tcpFlags = 0
+  if (bytes !== end || bytes <= headers || loadBe16(udp + 4) !== bytes - transport) return BARRIER
+  // Without a checksum it could not be told again after segmentation that there was none.
+  if ((<u32>header & NEEDS_CSUM) === 0 && load<u16>(udp, 6) === 0) return BARRIER
+  payload = bytes - headers
+  return SEGMENT
+}
+
+function readTcp(tcp: usize, have: u32, bytes: u32, end: u32, joins: bool, thins: bool): u32 {
+  if (transport + 20 > have) return BARRIER
+  headers = transport + <u32>(load<u8>(tcp, 12) >> 4) * 4
+  if (headers < transport + 20 || headers > have || headers > <u32>MAX_MERGE_HEAD) return BARRIER
+  tcpFlags = load<u8>(tcp, 13)
+  sequence = bswap<u32>(load<u32>(tcp, 4))
+  if (end === headers) {
+    if (!thins || have !== bytes || bytes > <u32>MAX_MERGE_HEAD || (tcpFlags & ~ECE) !== ACK) return BARRIER
+    if (hasSack(tcp, headers - transport)) return BARRIER
+    payload = 0
+    kind |= IS_ACK
+    return PURE_ACK
+  }
+  if (!joins || bytes !== end || end < headers) return BARRIER
+  if (tcpFlags & NEVER_JOINED || (tcpFlags & ACK) === 0) return BARRIER
+  payload = bytes - headers
+  return SEGMENT
+}
+
+/** Whether the options of a TCP header hold selective acknowledgements, or cannot be read. */
+function hasSack(tcp: usize, length: u32): boolean {
+  let at: u32 = 20
+  while (at < length) {
+    const option: u32 = load<u8>(tcp + at)
+    if (option === 0) return false
+    if (option === 1) {
+      at++
+      continue
+    }
+    if (option === SACK_OPTION || at + 1 >= length) return true
+    const size: u32 = load<u8>(tcp + at, 1)
+    if (size < 2) return true
+    at += size
+  }
+  return false
+}
+
+/** Whether the frame read last may be the first of an aggregate toward a port. */
+export function mayOpen(port: usize): boolean {
+  if (kind & IS_ACK) return true
+  if (payload < MIN_PAYLOAD || tcpFlags & PSH) return false
+  return (tcpFlags & CWR) === 0 || (load<u32>(port, P_TAKES) & TAKE_ECN) !== 0
+}
+
+/** Sum of the pseudo header for a transport packet of `bytes`. Source: RFC 9293, 3.1; RFC 8200, 8.1. */
+export function pseudoSum(ip: usize, kind: u32, bytes: u32): u32 {
+  const addresses = kind & IS_V4 ? sumBytes(ip + 12, 8) : sumBytes(ip + 8, 32)
+  const protocol = bswap<u16>(<u16>(kind & IS_UDP ? UDP : TCP))
+  return fold(<u64>addresses + <u64>protocol + <u64>bswap<u16>(<u16>bytes))
+}
+
+/**
+ * Whether the checksums of the frame read last are right, so that writing new ones hides no corruption.
+ * @param bodySum folded sum of what follows the first `have` bytes; not read when nothing need be summed
+ */
+export function needsSum(header: u64): boolean {
+  return (<u32>header & (NEEDS_CSUM | DATA_VALID)) === 0
+}
+
+/** Whether the IPv4 header of the frame read last is right. */
+export function isHeaderIntact(head: usize): boolean {
+  return (kind & IS_V4) === 0 || sumBytes(head + network, 20) === 0xffff
+}
+
+/** Whether the transport checksum of the frame read last is right. `body` is the sum of all beyond `have` bytes. */
+export function isSumRight(head: usize, have: u32, bytes: u32, body: u32): boolean {
+  // An acknowledgement may be padded; the padding is not summed.
+  const end = kind & IS_ACK ? headers : bytes
+  const part = (end < have ? end : have) - transport
+  let sum = pseudoSum(head + network, kind, end - transport)
+  sum = addSum(sum, sumBytes(head + transport, part), false)
+  return addSum(sum, body, (part & 1) !== 0) === 0xffff
+}

@@ -1,0 +1,282 @@
+// The frame being forwarded: where its bytes lie, a private copy of its headers, and what its virtio-net
+// header says. Guest memory is read once for every decision: what the bridge decides on is what leaves,
+// because the head of a delivered frame is written from the private copy, only the rest from the source.
+import { addSum, sumBytes } from './checksum'
+import { copy } from './copy'
+import {
+  DROP_BAD_GSO,
+  DROP_BAD_NET_HEADER,
+  DROP_NOT_NEGOTIATED,
+  DROP_RUNT,
+  DROP_TOO_LONG,
+  HEAD_AT,
+  MAX_FRAME_BYTES,
+  MAX_HEAD_BYTES,
+  MIN_FRAME_BYTES,
+  P_FLAGS,
+  P_MAX_FRAME,
+  P_SENDS,
+  PORT_VIF,
+  SEGS_AT,
+  TAKE_CSUM,
+  TAKE_ECN,
+  TAKE_TSO4,
+  TAKE_TSO6,
+  TAKE_USO4,
+  TAKE_USO6,
+} from './layout'
+
+// virtio-net header. Source: virtio 1.3, 5.1.6.
+export const NEEDS_CSUM: u32 = 1
+export const DATA_VALID: u32 = 2
+/** Every flag but NEEDS_CSUM. */
+const FOREIGN_FLAGS: u32 = 0xfe
+export const GSO_NONE: u32 = 0
+export const GSO_TCPV4: u32 = 1
+export const GSO_TCPV6: u32 = 4
+export const GSO_UDP_L4: u32 = 5
+export const GSO_ECN: u32 = 0x80
+
+export const ETH_IPV4: u32 = 0x0008
+export const ETH_IPV6: u32 = 0xdd86
+export const ETH_VLAN: u32 = 0x0081
+export const ETH_QINQ: u32 = 0xa888
+
+/** Head bytes copied of a plain frame (a tag, IPv6 and TCP with timestamps), and a least size below which a GSO size is an attack. */
+const PLAIN_HEAD_BYTES: u32 = 96
+const MIN_GSO_BYTES: u32 = 40
+
+let length: u32 = 0
+let segs: usize = SEGS_AT
+let head: u32 = 0
+let netHeader: u64 = 0
+let netOffset: u32 = 0
+let need: u32 = 0
+
+export function frameBytes(): u32 {
+  return length
+}
+export function headBytes(): u32 {
+  return head
+}
+/** flags, gso_type, hdr_len, gso_size, csum_start as they lie in the header. */
+export function frameNetHeader(): u64 {
+  return netHeader
+}
+export function csumOffset(): u32 {
+  return netOffset
+}
+export function needsCsum(): boolean {
+  return (<u32>netHeader & NEEDS_CSUM) !== 0
+}
+export function gsoType(): u32 {
+  return (<u32>netHeader >> 8) & 0x7f
+}
+export function gsoSize(): u32 {
+  return <u32>(netHeader >> 32) & 0xffff
+}
+export function csumStart(): u32 {
+  return <u32>(netHeader >> 48)
+}
+/** Offloads (TAKE_*) that a receiver must accept to get the frame as it is. */
+export function needs(): u32 {
+  return need
+}
+
+/** Gathers n bytes from the start of the segments. */
+function gather(to: usize, n: u32): void {
+  let seg = segs
+  while (n > 0) {
+    let part = load<u32>(seg, 4)
+    if (part > n) part = n
+    copy(to, load<u32>(seg), part)
+    to += part
+    n -= part
+    seg += 8
+  }
+}
+
+/** Removes n bytes from the start of the segments, which hold more than n. */
+function strip(n: u32): void {
+  while (n > 0) {
+    const has = load<u32>(segs, 4)
+    if (has <= n) {
+      n -= has
+      segs += 8
+    } else {
+      store<u32>(segs, load<u32>(segs) + n)
+      store<u32>(segs, has - n, 4)
+      n = 0
+    }
+  }
+}
+
+/** Offloads that a virtio-net header asks of the receiver, or -1 when the type is unknown. */
+function offloadsOf(header: u64): i32 {
+  const flags = <u32>header
+  const need = flags & NEEDS_CSUM ? TAKE_CSUM : 0
+  const type = (flags >> 8) & 0xff
+  if (type === GSO_NONE) return need
+  const ecn = type & GSO_ECN ? TAKE_ECN : 0
+  switch (type & 0x7f) {
+    case GSO_TCPV4:
+      return need | ecn | TAKE_TSO4
+    case GSO_TCPV6:
+      return need | ecn | TAKE_TSO6
+    case GSO_UDP_L4:
+      return ecn ? -1 : need | TAKE_USO4
+    default:
+      return -1
+  }
+}
+
+/**
+ * Opens the frame whose `count` segments lie at SEGS_AT, virtio-net header first.
+ * @param bytes all bytes of the chain
+ * @param header bytes of the virtio-net header, 10 or 12
+ * @param port the sender's port
+ * @returns -1, or the reason (DROP_*) why the frame cannot be forwarded
+ */
+export function openFrame(bytes: u32, header: u32, port: usize): i32 {
+  if (bytes < header + MIN_FRAME_BYTES) return DROP_RUNT
+  if (bytes > header + MAX_FRAME_BYTES) return DROP_TOO_LONG
+  length = bytes - header
+  segs = SEGS_AT
+  const first = load<u32>(segs, 4)
+  if (first >= header) {
+    const at: usize = load<u32>(segs)
+    netHeader = load<u64>(at)
+    netOffset = load<u16>(at, 8)
+  } else {
+    gather(HEAD_AT, header)
+    netHeader = load<u64>(HEAD_AT)
+    netOffset = load<u16>(HEAD_AT, 8)
+  }
+  if (<u32>netHeader & FOREIGN_FLAGS) netHeader &= ~(<u64>foreignFlags(port))
+  strip(header)
+  need = 0
+  let limit = PLAIN_HEAD_BYTES
+  if (<u32>netHeader & 0xff01) {
+    const reason = checkOffloads(port)
+    if (reason >= 0) return reason
+    limit = MAX_HEAD_BYTES
+  } else if (length > load<u32>(port, P_MAX_FRAME)) return DROP_TOO_LONG
+  head = length < limit ? length : limit
+  if (load<u32>(segs, 4) >= head) copy(HEAD_AT, load<u32>(segs), head)
+  else gather(HEAD_AT, head)
+  if (need & (TAKE_USO4 | TAKE_USO6) && etherType() === ETH_IPV6) need = (need & ~TAKE_USO4) | TAKE_USO6
+  return -1
+}
+
+/**
+ * Flags that must not be passed on: unknown ones, and that a checksum was found right, which the kernel behind
+ * a host port may say and a guest may not. Source: virtio 1.3, 5.1.6.2.1 and 5.1.6.4.1.
+ */
+function foreignFlags(port: usize): u32 {
+  return load<u32>(port, P_FLAGS) & PORT_VIF ? FOREIGN_FLAGS : FOREIGN_FLAGS & ~DATA_VALID
+}
+
+/** Copies more of the frame into its head, up to MAX_HEAD_BYTES: for decisions that look further. */
+export function extendHead(): void {
+  const limit = length < <u32>MAX_HEAD_BYTES ? length : <u32>MAX_HEAD_BYTES
+  if (head >= limit) return
+  seek(head)
+  while (head < limit) {
+    const at = nextPiece(limit - head)
+    copy(<usize>HEAD_AT + head, at, piece)
+    head += piece
+  }
+}
+
+/** Checks what the header asks for against what was negotiated and against the frame itself. */
+function checkOffloads(port: usize): i32 {
+  const asked = offloadsOf(netHeader)
+  if (asked < 0) return DROP_BAD_GSO
+  const sends = load<u32>(port, P_SENDS)
+  const allowed = sends & TAKE_USO4 ? sends | TAKE_USO6 : sends
+  if (<u32>asked & ~allowed) return DROP_NOT_NEGOTIATED
+  const isGso = gsoType() !== GSO_NONE
+  if (needsCsum()) {
+    const field = csumStart() + netOffset + 2
+    if (field > length || field > <u32>MAX_HEAD_BYTES || csumStart() < <u32>MIN_FRAME_BYTES)
+      return DROP_BAD_NET_HEADER
+  } else if (isGso) return DROP_BAD_GSO
+  if (isGso && gsoSize() < MIN_GSO_BYTES) return DROP_BAD_GSO
+  if (!isGso && length > load<u32>(port, P_MAX_FRAME)) return DROP_TOO_LONG
+  need = asked
+  return -1
+}
+
+/** Offset of the network header: behind Ethernet and up to two VLAN tags. */
+export function networkOffset(at: usize, bytes: u32): u32 {
+  let offset: u32 = 14
+  let type: u32 = load<u16>(at, 12)
+  for (let tags = 0; tags < 2; tags++) {
+    if ((type !== ETH_VLAN && type !== ETH_QINQ) || offset + 4 > bytes) break
+    type = load<u16>(at + offset, 2)
+    offset += 4
+  }
+  return offset
+}
+
+/** EtherType behind the VLAN tags, in memory order. */
+export function etherType(): u32 {
+  return load<u16>(HEAD_AT + networkOffset(HEAD_AT, head) - 2)
+}
+
+// ---- reading the source from any position ----
+let cursor: usize = 0
+let cursorAt: u32 = 0
+let cursorLeft: u32 = 0
+
+/** Places the source cursor at a byte of the frame. */
+export function seek(position: u32): void {
+  cursor = segs
+  let has = load<u32>(cursor, 4)
+  while (position >= has && position > 0) {
+    position -= has
+    cursor += 8
+    has = load<u32>(cursor, 4)
+  }
+  cursorAt = load<u32>(cursor) + position
+  cursorLeft = has - position
+}
+
+/** The next contiguous piece of at most n bytes: its address; its length by pieceBytes(). Advances. */
+let piece: u32 = 0
+export function nextPiece(n: u32): usize {
+  if (cursorLeft === 0) {
+    cursor += 8
+    cursorAt = load<u32>(cursor)
+    cursorLeft = load<u32>(cursor, 4)
+  }
+  piece = cursorLeft < n ? cursorLeft : n
+  const at: usize = cursorAt
+  cursorAt += piece
+  cursorLeft -= piece
+  return at
+}
+export function pieceBytes(): u32 {
+  return piece
+}
+
+/** Folded checksum of n bytes of the frame from a position, as if it started at an even offset. */
+export function sumFrom(position: u32, n: u32): u32 {
+  let sum: u32 = 0
+  let odd = false
+  if (n > 0) seek(position)
+  while (n > 0) {
+    const at = nextPiece(n)
+    sum = addSum(sum, sumBytes(at, piece), odd)
+    if (piece & 1) odd = !odd
+    n -= piece
+  }
+  return sum
+}
+
+/** Opens a frame that lies in one piece behind a 12-byte virtio-net header, for example read from a TAP. */
+export function openFlat(at: usize, bytes: u32, header: u32, port: usize): i32 {
+  store<u32>(SEGS_AT, <u32>at)
+  store<u32>(SEGS_AT, bytes, 4)
+  return openFrame(bytes, header, port)
+}

@@ -1,0 +1,258 @@
+// What a port may send: its own addresses, at its own rate. Off unless configured; then one flag of the port
+// leads here for each frame, before anything is learned or copied.
+//
+//   source MAC listed -> addresses behind it listed -> rate        (and, where a frame is flooded: storm)
+//
+// With a list of IP addresses a port may send:
+//   IPv4  from a listed address; from 0.0.0.0 a DHCP client's broadcast
+//   ARP   with the sender's MAC equal to the frame's and a listed sender address, or a probe (RFC 5227, sender
+//         0.0.0.0) for a listed one; RARP announcements of its own MAC, which QEMU sends after a migration
+//   IPv6  from a listed address; from :: what an interface sends before it has one: neighbour solicitations for a
+//         listed address, router solicitations, multicast listener reports
+//   ND    advertisements for listed addresses, with link-layer options that name the frame's own source MAC
+// and nothing else: a family without a listed address, other EtherTypes and what cannot be judged (headers cut
+// short, three VLAN tags, extension headers beyond MAX_HEAD_BYTES) are spoofed. Link-local addresses are no
+// exception; they are listed, or the one derived from the MAC (EUI-64) is allowed by GUARD_LINK_LOCAL.
+// Services are not judged: who may use an address may answer DHCP or send router advertisements from it.
+// Sources: libvirt's filter clean-traffic; OVN port security (ovn-nb(5)); RFC 4861, 4.3 to 4.6; RFC 7113, 3.
+import { drop } from './counters'
+import {
+  csumStart,
+  ETH_IPV4,
+  ETH_IPV6,
+  etherType,
+  extendHead,
+  frameBytes,
+  GSO_UDP_L4,
+  gsoSize,
+  gsoType,
+  headBytes,
+  networkOffset,
+} from './frame'
+import {
+  BUCKET_FROM,
+  BUCKET_TO,
+  DROP_RATE,
+  DROP_SPOOFED,
+  DROP_STORM,
+  GUARD_ADDRESSES,
+  GUARD_LINK_LOCAL,
+  GUARD_MACS,
+  GUARD_RATE,
+  GUARD_STORM,
+  HEAD_AT,
+  P_GUARD,
+  P_GUARD_IPV4,
+  P_GUARD_IPV4_COUNT,
+  P_GUARD_IPV6,
+  P_GUARD_IPV6_COUNT,
+  P_GUARD_MAC_COUNT,
+  P_GUARD_MACS,
+} from './layout'
+import { admitFlood, admitRate } from './policer'
+
+const MAC_MASK: u64 = 0xffffffffffff
+const ETH_ARP: u32 = 0x0608
+const ETH_RARP: u32 = 0x3580
+const ARP_BYTES: u32 = 28
+/** Ethernet, IPv4, address lengths 6 and 4, in memory order. */
+const ARP_TYPES: u64 = 0x040600080100
+const ARP_TYPES_MASK: u64 = 0xffffffffffff
+const ARP_REQUEST: u32 = 0x0100
+const RARP_REQUEST: u32 = 0x0300
+const BROADCAST_IPV4: u32 = 0xffffffff
+const FRAGMENT_MASK: u32 = 0xff3f
+/** UDP ports 68 to 67, in memory order. */
+const DHCP_CLIENT: u32 = 0x43004400
+
+const TCP: u32 = 6
+const UDP: u32 = 17
+const HOP_BY_HOP: u32 = 0
+const ROUTING: u32 = 43
+const FRAGMENT: u32 = 44
+const AUTHENTICATION: u32 = 51
+const ICMPV6: u32 = 58
+const DESTINATION_OPTIONS: u32 = 60
+const MOBILITY: u32 = 135
+const MAX_EXTENSIONS: i32 = 8
+const NO_ICMP: i32 = 0
+const UNREADABLE: i32 = -1
+
+const LISTENER_REPORT: u32 = 131
+const LISTENER_DONE: u32 = 132
+const ROUTER_SOLICITATION: u32 = 133
+const NEIGHBOUR_SOLICITATION: u32 = 135
+const NEIGHBOUR_ADVERTISEMENT: u32 = 136
+const LISTENER_REPORT_2: u32 = 143
+const OPTION_SOURCE: u32 = 1
+const OPTION_TARGET: u32 = 2
+
+/** Frames that the open frame is on the wire. */
+function segments(): u32 {
+  const type = gsoType()
+  if (type === 0) return 1
+  const transport = csumStart()
+  const header: u32 = type === GSO_UDP_L4 ? 8 : (load<u8>(HEAD_AT + transport, 12) >> 4) * 4
+  const bytes = frameBytes()
+  const payload = bytes > transport + header ? bytes - transport - header : 1
+  return (payload + gsoSize() - 1) / gsoSize()
+}
+
+function allowsMac(port: usize, source: u64): boolean {
+  const entries = load<u32>(port, P_GUARD_MAC_COUNT)
+  for (let i: u32 = 0; i < entries; i++)
+    if (load<u64>(port + P_GUARD_MACS + <usize>i * 8) === source) return true
+  return false
+}
+
+function allowsIpv4(port: usize, address: u32): boolean {
+  const entries = load<u32>(port, P_GUARD_IPV4_COUNT)
+  for (let i: u32 = 0; i < entries; i++)
+    if (load<u32>(port + P_GUARD_IPV4 + <usize>i * 4) === address) return true
+  return false
+}
+
+function allowsIpv6(port: usize, at: usize, source: u64): boolean {
+  const low = load<u64>(at)
+  const high = load<u64>(at, 8)
+  const entries = load<u32>(port, P_GUARD_IPV6_COUNT)
+  for (let i: u32 = 0; i < entries; i++) {
+    const entry = port + P_GUARD_IPV6 + <usize>i * 16
+    if (load<u64>(entry) === low && load<u64>(entry, 8) === high) return true
+  }
+  if ((load<u32>(port, P_GUARD) & GUARD_LINK_LOCAL) === 0 || low !== 0x80fe) return false
+  // Modified EUI-64: the MAC around ff:fe, its local bit inverted. Source: RFC 4291, appendix A.
+  return high === (((source & 0xffffff) ^ 2) | 0xfeff000000 | ((source >> 24) << 40))
+}
+
+function guardIpv4(port: usize, network: u32): boolean {
+  if (network + 20 > headBytes()) return false
+  const ip: usize = <usize>HEAD_AT + network
+  if (load<u8>(ip) >> 4 !== 4) return false
+  const address = load<u32>(ip, 12)
+  if (address !== 0) return allowsIpv4(port, address)
+  if (<u32>load<u8>(ip, 9) !== UDP || (<u32>load<u16>(ip, 6) & FRAGMENT_MASK) !== 0) return false
+  if (load<u32>(ip, 16) !== BROADCAST_IPV4) return false
+  const header = <u32>(load<u8>(ip) & 15) * 4
+  extendHead()
+  return header >= 20 && network + header + 4 <= headBytes() && load<u32>(ip + header) === DHCP_CLIENT
+}
+
+function guardArp(port: usize, network: u32, source: u64, isReverse: boolean): boolean {
+  if (network + ARP_BYTES > headBytes()) return false
+  const arp: usize = <usize>HEAD_AT + network
+  if ((load<u64>(arp) & ARP_TYPES_MASK) !== ARP_TYPES) return false
+  if ((load<u64>(arp, 8) & MAC_MASK) !== source) return false
+  const operation: u32 = load<u16>(arp, 6)
+  if (isReverse && operation !== RARP_REQUEST) return false
+  const address = load<u32>(arp, 14)
+  if (address !== 0) return allowsIpv4(port, address)
+  return isReverse || (operation === ARP_REQUEST && allowsIpv4(port, load<u32>(arp, 24)))
+}
+
+/** Offset of the ICMPv6 header, NO_ICMP, or UNREADABLE when the headers go on beyond what was read. */
+function findIcmp(network: u32): i32 {
+  extendHead()
+  const bytes = headBytes()
+  let next: u32 = load<u8>(HEAD_AT + network, 6)
+  let at = network + 40
+  for (let i = 0; i < MAX_EXTENSIONS; i++) {
+    if (next === ICMPV6) return at + 8 <= bytes ? <i32>at : UNREADABLE
+    const isExtension =
+      next === HOP_BY_HOP || next === ROUTING || next === DESTINATION_OPTIONS || next === MOBILITY
+    if (!isExtension && next !== FRAGMENT && next !== AUTHENTICATION) return NO_ICMP
+    if (at + 8 > bytes) return UNREADABLE
+    const header: usize = <usize>HEAD_AT + at
+    if (next === FRAGMENT && (<u32>load<u16>(header, 2) & 0xf8ff) !== 0) return NO_ICMP
+    const units: u32 = load<u8>(header, 1)
+    at += isExtension ? (units + 1) * 8 : next === FRAGMENT ? 8 : (units + 2) * 4
+    next = load<u8>(header)
+  }
+  return UNREADABLE
+}
+
+/** Whether the link-layer options of an ND message name the frame's own source. */
+function ownOptions(at: u32, end: u32, source: u64): boolean {
+  while (at < end) {
+    if (at + 8 > end) return false
+    const option: usize = <usize>HEAD_AT + at
+    const bytes = <u32>load<u8>(option, 1) * 8
+    if (bytes === 0) return false
+    const type: u32 = load<u8>(option)
+    if ((type === OPTION_SOURCE || type === OPTION_TARGET) && (load<u64>(option, 2) & MAC_MASK) !== source)
+      return false
+    at += bytes
+  }
+  return at === end
+}
+
+/** Checks the ICMPv6 message at an offset; `isUnspecified`: it comes from ::. */
+function guardIcmp(port: usize, network: u32, icmp: u32, source: u64, isUnspecified: boolean): boolean {
+  const type: u32 = load<u8>(HEAD_AT + icmp)
+  if (type === LISTENER_REPORT || type === LISTENER_DONE || type === LISTENER_REPORT_2) return true
+  const isSolicitation = type === NEIGHBOUR_SOLICITATION
+  const isAdvertisement = type === NEIGHBOUR_ADVERTISEMENT
+  if (!isSolicitation && !isAdvertisement && type !== ROUTER_SOLICITATION) return !isUnspecified
+  const end = network + 40 + <u32>bswap<u16>(load<u16>(HEAD_AT + network, 4))
+  const body = icmp + (type === ROUTER_SOLICITATION ? 8 : 24)
+  if (end > headBytes() || body > end) return false
+  if (isAdvertisement && isUnspecified) return false
+  if (isAdvertisement || (isSolicitation && isUnspecified))
+    if (!allowsIpv6(port, HEAD_AT + icmp + 8, source)) return false
+  return ownOptions(body, end, source)
+}
+
+function guardIpv6(port: usize, network: u32, source: u64): boolean {
+  if (network + 40 > headBytes()) return false
+  const ip: usize = <usize>HEAD_AT + network
+  if (load<u8>(ip) >> 4 !== 6) return false
+  const isUnspecified = (load<u64>(ip, 8) | load<u64>(ip, 16)) === 0
+  if (!isUnspecified && !allowsIpv6(port, ip + 8, source)) return false
+  const protocol: u32 = load<u8>(ip, 6)
+  if (protocol === TCP || protocol === UDP) return !isUnspecified
+  const icmp = findIcmp(network)
+  if (icmp === UNREADABLE) return false
+  if (icmp === NO_ICMP) return !isUnspecified
+  if (isUnspecified && load<u16>(ip, 24) !== 0x02ff) return false
+  return guardIcmp(port, network, icmp, source, isUnspecified)
+}
+
+function guardAddresses(port: usize, source: u64): boolean {
+  const network = networkOffset(HEAD_AT, headBytes())
+  const type = etherType()
+  if (type === ETH_IPV4) return guardIpv4(port, network)
+  if (type === ETH_IPV6) return guardIpv6(port, network, source)
+  if (type === ETH_ARP || type === ETH_RARP) return guardArp(port, network, source, type === ETH_RARP)
+  return false
+}
+
+/** Whether the open frame may come in on its port (PORT_GUARDED); counts the drop when not. */
+export function admitIngress(port: usize, source: u64): boolean {
+  const checks = load<u32>(port, P_GUARD)
+  if (
+    (checks & GUARD_MACS && !allowsMac(port, source)) ||
+    (checks & GUARD_ADDRESSES && !guardAddresses(port, source))
+  ) {
+    drop(port, DROP_SPOOFED)
+    return false
+  }
+  if (checks & GUARD_RATE && !admitRate(port, BUCKET_FROM, frameBytes(), segments())) {
+    drop(port, DROP_RATE)
+    return false
+  }
+  return true
+}
+
+/** Whether the open frame may be flooded from its port (PORT_GUARDED); counts the drop when not. */
+export function admitStorm(port: usize): boolean {
+  if ((load<u32>(port, P_GUARD) & GUARD_STORM) === 0 || admitFlood(port, segments())) return true
+  drop(port, DROP_STORM)
+  return false
+}
+
+/** Whether the open frame may leave through a port (PORT_METERED); counts the drop when not. */
+export function admitEgress(port: usize): boolean {
+  if (admitRate(port, BUCKET_TO, frameBytes(), segments())) return true
+  drop(port, DROP_RATE)
+  return false
+}

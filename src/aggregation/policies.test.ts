@@ -1,0 +1,277 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { adaptivePolicy } from './adaptive.js'
+import { DIM_PROFILES, dimPolicy } from './dim.js'
+import { NO_LIMIT } from './hold.js'
+import {
+  fixedPolicy,
+  type HostSample,
+  naturalPolicy,
+  type Policy,
+  perPacketPolicy,
+  type VifSample,
+} from './policy.js'
+import { fairShares } from './share.js'
+
+const FLUSH_US = 4
+const FRAME_US = 0.5
+
+/** Counters of a vif under a steady load at a hold, as the theory predicts them. */
+function steady(vif: number, rate: number, holdUs: number, change: Partial<VifSample> = {}): VifSample {
+  const periodUs = 2000
+  const flushes = (rate * periodUs) / (1 + rate * holdUs)
+  return {
+    vif,
+    targetUs: 200,
+    weight: 1,
+    arrivedFrames: rate * periodUs,
+    arrivedBytes: 64 * rate * periodUs,
+    arrivedBursts: rate * periodUs,
+    urgentBursts: 0,
+    flushes,
+    flushedFrames: rate * periodUs,
+    flushedBytes: 64 * rate * periodUs,
+    serviceUs: flushes * FLUSH_US + rate * periodUs * FRAME_US,
+    holdP99Us: holdUs,
+    queueP99Us: 10,
+    totalP99Us: holdUs + 10,
+    ...change,
+  }
+}
+
+function host(vifs: readonly VifSample[], budget: number, change: Partial<HostSample> = {}): HostSample {
+  const busyUs = vifs.reduce((sum, { serviceUs }) => sum + serviceUs, 0)
+  return { periodUs: 2000, busyUs: Math.min(2000, busyUs), budget, vifs, ...change }
+}
+
+/** Let a policy control steady loads, every period as its last limits make it. */
+function control(
+  policy: Policy,
+  rates: readonly number[],
+  budget: number,
+  periods: number,
+  change: Partial<VifSample> = {},
+) {
+  let holds = rates.map(() => 0)
+  let decision = policy.decide(
+    host(
+      rates.map((rate, i) => steady(i, rate, 0, change)),
+      budget,
+    ),
+  )
+  for (let period = 0; period < periods; period++) {
+    holds = decision.vifs.map(({ limits }) => limits.holdUs)
+    decision = policy.decide(
+      host(
+        rates.map((rate, i) => steady(i, rate, holds[i]!, change)),
+        budget,
+      ),
+    )
+  }
+  return decision
+}
+
+describe('constant policies', () => {
+  it('decide gives the settings when asked for every vif', () => {
+    const limits = (policy: Policy) => policy.decide(host([steady(7, 0.1, 0)], 0.5)).vifs[0]!
+    expect(limits(perPacketPolicy()).limits).toMatchObject({ holdUs: 0, maxFrames: 1 })
+    expect(limits(naturalPolicy()).limits).toMatchObject({ holdUs: 0, maxFrames: NO_LIMIT, gapUs: NO_LIMIT })
+    expect(limits(fixedPolicy(80, 32))).toMatchObject({
+      vif: 7,
+      verdict: 'set',
+      limits: { holdUs: 80, maxFrames: 32, urgentFlush: false },
+    })
+  })
+})
+
+describe('dim', () => {
+  const top = DIM_PROFILES.length - 1
+
+  it('decide climbs to the longest hold and parks there when the load is open', () => {
+    const policy = dimPolicy()
+    const profiles: number[] = []
+    let holdUs = 8
+    for (let period = 0; period < 400; period++) {
+      const { limits, figures } = policy.decide(host([steady(0, 0.2, holdUs)], 1)).vifs[0]!
+      holdUs = limits.holdUs
+      profiles.push(figures.profile!)
+    }
+    expect(profiles.slice(-200)).toEqual(Array(200).fill(top))
+    expect(holdUs).toBe(256)
+  })
+
+  it('decide stays parked when bytes move by less than ten per cent and leaves when they move by more', () => {
+    const policy = dimPolicy()
+    let holdUs = 8
+    const decide = (change: Partial<VifSample>) => {
+      const decision = policy.decide(host([steady(0, 0.2, holdUs, change)], 1)).vifs[0]!
+      holdUs = decision.limits.holdUs
+      return decision.figures.profile
+    }
+    for (let period = 0; period < 400; period++) decide({})
+    for (let period = 0; period < 40; period++) expect(decide({ flushedBytes: 27_000 })).toBe(top)
+    const after = Array.from({ length: 10 }, () => decide({ flushedBytes: 30_000 }))
+    expect(after.some((profile) => profile !== top)).toBe(true)
+  })
+
+  it('decide waits for 64 events when traffic is thin', () => {
+    const policy = dimPolicy()
+    const decide = () => policy.decide(host([steady(0, 0.2, 8, { flushes: 10 })], 1)).vifs[0]!.figures.profile
+    expect(Array.from({ length: 6 }, decide)).toEqual(Array(6).fill(1))
+    expect(decide()).toBe(0)
+  })
+
+  it('decide steps to and fro ten times and rests tired for ten measurements when no step changes anything', () => {
+    const policy = dimPolicy()
+    const sample = steady(0, 0.2, 8, { flushes: 200 })
+    const profiles = Array.from(
+      { length: 60 },
+      () => policy.decide(host([sample], 1)).vifs[0]!.figures.profile!,
+    )
+    // Every step is followed by a period that is not measured.
+    expect(profiles.slice(0, 20)).toEqual([0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1])
+    expect(profiles.slice(20, 30)).toEqual(Array(10).fill(1))
+    expect(profiles.slice(30)).toContain(0)
+  })
+})
+
+describe('adaptive', () => {
+  it('decide meets the hold worked by hand when one VM must fit a budget', () => {
+    // 0.05 (0.5 + 4 / (1 + 0.05 T)) = 0.1 gives T = 33.3 us.
+    const { vifs, figures } = control(adaptivePolicy(), [0.05], 0.1, 400)
+    expect(Math.abs(vifs[0]!.limits.holdUs / (100 / 3) - 1)).toBeLessThan(0.1)
+    expect(Math.abs(figures.trimShare!)).toBeLessThan(0.02)
+    expect(vifs[0]!.verdict).toBe('held')
+  })
+
+  it('decide meets the budget all the same when gaps end holds that the model knows nothing of', () => {
+    const policy = adaptivePolicy()
+    let holdUs = 0
+    let use = 0
+    for (let period = 0; period < 500; period++) {
+      // Holds end after two thirds of their time.
+      const vif = steady(0, 0.05, (2 * holdUs) / 3)
+      use = vif.serviceUs / 2000
+      holdUs = policy.decide(host([vif], 0.1)).vifs[0]!.limits.holdUs
+    }
+    expect(Math.abs(use / 0.1 - 1)).toBeLessThan(0.04)
+    expect(Math.abs(holdUs / 50 - 1)).toBeLessThan(0.1)
+  })
+
+  it('decide holds at once after a long idle time when the load comes back', () => {
+    const policy = adaptivePolicy()
+    expect(control(policy, [0.001], 0.1, 2000).figures.trimShare).toBe(0)
+    expect(control(policy, [0.05], 0.1, 5).vifs[0]!.limits.holdUs).toBeGreaterThan(20)
+  })
+
+  it('decide recovers within 100 ms when overload ends', () => {
+    const policy = adaptivePolicy()
+    const overload = control(policy, [3], 0.5, 500, { queueP99Us: 2000, totalP99Us: 2100 })
+    expect(overload.figures.trimShare).toBeGreaterThan(-0.03)
+    const { vifs } = control(policy, [0.02], 0.5, 50)
+    expect(vifs[0]).toMatchObject({ verdict: 'no-hold', limits: { holdUs: 0 } })
+  })
+
+  it('decide keeps a quarter of the target for the hold when queueing takes all of it', () => {
+    const { vifs } = control(adaptivePolicy(), [0.5], 0.3, 300, { queueP99Us: 5000, totalP99Us: 5100 })
+    expect(vifs[0]!.limits.holdUs).toBeCloseTo(50, 6)
+    expect(vifs[0]!.verdict).toBe('infeasible-cpu')
+  })
+
+  it('decide follows a target that changes while running', () => {
+    const policy = adaptivePolicy()
+    const rates = [0.05, 0.05]
+    const even = control(policy, rates, 0.2, 300).vifs.map(({ limits }) => limits.holdUs)
+    expect(Math.abs(even[0]! / even[1]! - 1)).toBeLessThan(0.11)
+    let holds = even
+    for (let period = 0; period < 300; period++) {
+      const vifs = rates.map((rate, i) => steady(i, rate, holds[i]!, { targetUs: i === 0 ? 100 : 400 }))
+      holds = policy.decide(host(vifs, 0.2)).vifs.map(({ limits }) => limits.holdUs)
+    }
+    expect(holds[1]! / holds[0]!).toBeGreaterThan(3)
+  })
+
+  it('decide names by weight when demands are equal and the core is too small', () => {
+    const policy = adaptivePolicy()
+    const verdicts = () => {
+      const vifs = [0, 1].map((i) => steady(i, 0.8, 150, { weight: i === 0 ? 4 : 1 }))
+      return policy.decide(host(vifs, 0.7)).vifs.map(({ verdict }) => verdict)
+    }
+    for (let period = 0; period < 100; period++) verdicts()
+    expect(verdicts()).toEqual(['held', 'infeasible-cpu'])
+  })
+
+  it('decide leaves gaps and urgent frames an early way out when it holds', () => {
+    const { vifs } = control(adaptivePolicy(), [0.3], 0.25, 300)
+    const { holdUs, gapUs, urgentFlush, maxFrames } = vifs[0]!.limits
+    expect(urgentFlush).toBe(true)
+    expect(gapUs).toBeLessThan(holdUs)
+    expect(gapUs).toBeCloseTo(6 / 0.3, 0)
+    expect(maxFrames).toBeGreaterThan(60)
+  })
+
+  it('decide gives finite limits within the target when samples are arbitrary', () => {
+    const count = fc.integer({ min: 0, max: 100_000 })
+    const time = fc.oneof(fc.double({ min: 0, max: 1e6, noNaN: true }), fc.constant(Number.NaN))
+    const sample = fc.record({
+      arrivedFrames: count,
+      arrivedBursts: count,
+      urgentBursts: count,
+      flushes: count,
+      flushedFrames: count,
+      serviceUs: fc.double({ min: 0, max: 1e5, noNaN: true }),
+      queueP99Us: time,
+      totalP99Us: time,
+      holdP99Us: time,
+      targetUs: fc.constantFrom(20, 200, 5000),
+    })
+    fc.assert(
+      fc.property(fc.array(fc.array(sample, { maxLength: 3 }), { maxLength: 25 }), (periods) => {
+        const policy = adaptivePolicy()
+        for (const changes of periods) {
+          const vifs = changes.map((change, i) => steady(i, 0.1, 0, change))
+          const { vifs: decisions, figures } = policy.decide(host(vifs, 0.3))
+          expect(figures.theta).toBeGreaterThanOrEqual(0)
+          expect(figures.theta).toBeLessThanOrEqual(1)
+          decisions.forEach(({ limits }, i) => {
+            expect(limits.holdUs).toBeGreaterThanOrEqual(0)
+            expect(limits.holdUs).toBeLessThanOrEqual(changes[i]!.targetUs)
+            expect(limits.maxFrames).toBeGreaterThanOrEqual(16)
+            expect(limits.gapUs).toBeGreaterThan(0)
+          })
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+describe('fairShares', () => {
+  it('fairShares is max-min fair by weight when demands exceed the total', () => {
+    expect(fairShares([0.1, 0.9, 0.9], [1, 1, 1], 0.9)).toEqual([0.1, 0.4, 0.4])
+    expect(fairShares([0.9, 0.9], [3, 1], 0.8)[0]).toBeCloseTo(0.6, 12)
+    expect(fairShares([0.9, 0.9], [3, 1], 0.8)[1]).toBeCloseTo(0.2, 12)
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1 }), (demands) => {
+        const shares = fairShares(
+          demands,
+          demands.map(() => 1),
+          0.7,
+        )
+        const sum = shares.reduce((a, b) => a + b, 0)
+        expect(sum).toBeCloseTo(
+          Math.min(
+            0.7,
+            demands.reduce((a, b) => a + b, 0),
+          ),
+          9,
+        )
+        const most = Math.max(...shares)
+        // Whoever gets less than the most gets all it asks for.
+        shares.forEach((share, i) => {
+          if (share < most - 1e-9) expect(share).toBeCloseTo(demands[i]!, 12)
+        })
+      }),
+    )
+  })
+})

@@ -1,0 +1,126 @@
+import { type HoldLimits, NO_LIMIT } from './hold.js'
+
+/**
+ * A policy sets the hold limits of every vif from counters, once per control period (a few milliseconds). It has no
+ * clock, no I/O and no ring, so engine and simulator run the same code.
+ *
+ *     plane: per frame            controller: per period
+ *     mustPublish(limits)  --counters-->  policy.decide(sample)
+ *            ^                                    |
+ *            +------------- limits ---------------+--> figures for `tune explain`
+ */
+
+/** Counts of one vif over the period, and what its user asked for. */
+export interface VifSample {
+  /** Names the vif from period to period. */
+  readonly vif: number
+  /** p99 of the time from arrival to publication that the user accepts, in microseconds. */
+  readonly targetUs: number
+  /** Share of the core relative to other vifs, > 0. */
+  readonly weight: number
+  /** Frames and bytes that came for the vif, dropped ones included. */
+  readonly arrivedFrames: number
+  readonly arrivedBytes: number
+  /** Polls that found frames for the vif. */
+  readonly arrivedBursts: number
+  /** Bursts with an urgent frame. */
+  readonly urgentBursts: number
+  /** Publications, and the frames and bytes that they carried. */
+  readonly flushes: number
+  readonly flushedFrames: number
+  readonly flushedBytes: number
+  /** CPU time of serving the vif: copies and publications, in microseconds. */
+  readonly serviceUs: number
+  /** p99 over frames published lately, in microseconds; NaN when there were none. */
+  readonly holdP99Us: number
+  readonly queueP99Us: number
+  readonly totalP99Us: number
+}
+
+/** One control period of an engine thread. */
+export interface HostSample {
+  readonly periodUs: number
+  /** CPU time in which the thread did work (spinning is none), in microseconds. */
+  readonly busyUs: number
+  /** Share of the core that the thread may use (0 to 1). */
+  readonly budget: number
+  readonly vifs: readonly VifSample[]
+}
+
+/** What a decision comes to. `set`: the limits follow from the policy's settings alone. */
+export const VERDICTS = {
+  set: 'the limits are the settings of the policy',
+  'no-hold': 'the CPU is not scarce, so nothing is held',
+  held: 'held as long as theta allows of what the target leaves',
+  'infeasible-cpu': 'even at the longest hold that the target allows it needs more CPU than its share',
+  'infeasible-queue': 'queueing alone takes longer than the target; a shorter hold would not help',
+} as const
+
+export type Verdict = keyof typeof VERDICTS
+
+/** Limits of one vif with the figures that they rest on. */
+export interface VifDecision {
+  readonly vif: number
+  readonly limits: HoldLimits
+  readonly verdict: Verdict
+  /** By name, units last (`rateFps`, `slackUs`); empty for policies that measure nothing. */
+  readonly figures: Readonly<Record<string, number>>
+}
+
+/** All limits for the next period. */
+export interface Decision {
+  readonly policy: string
+  readonly vifs: readonly VifDecision[]
+  /** Figures of the whole thread (theta, budget, use). */
+  readonly figures: Readonly<Record<string, number>>
+}
+
+/** A way to choose hold limits. Keeps state between periods; equal samples in equal order give equal decisions. */
+export interface Policy {
+  readonly name: string
+  decide(sample: HostSample): Decision
+}
+
+/** Publish when the burst is over, hold nothing. */
+export const NATURAL_LIMITS: HoldLimits = {
+  holdUs: 0,
+  maxFrames: NO_LIMIT,
+  maxBytes: NO_LIMIT,
+  gapUs: NO_LIMIT,
+  urgentFlush: false,
+}
+
+function constantPolicy(name: string, limits: HoldLimits): Policy {
+  return {
+    name,
+    decide: ({ vifs }) => ({
+      policy: name,
+      vifs: vifs.map(({ vif }) => ({ vif, limits, verdict: 'set', figures: {} })),
+      figures: {},
+    }),
+  }
+}
+
+/** One publication and one call per frame: the baseline of the literature. */
+export function perPacketPolicy(): Policy {
+  return constantPolicy('per-packet', { ...NATURAL_LIMITS, maxFrames: 1 })
+}
+
+/** One publication per burst, as drivers without a timer do. */
+export function naturalPolicy(): Policy {
+  return constantPolicy('natural', NATURAL_LIMITS)
+}
+
+/** The literature's container: released when it has `maxFrames` or is `holdUs` old. Source: Bourguiba et al. 2012. */
+export function fixedPolicy(holdUs: number, maxFrames: number): Policy {
+  return constantPolicy('fixed', { ...NATURAL_LIMITS, holdUs, maxFrames })
+}
+
+/** One line for a person: what was decided for a vif and the figures behind it. */
+export function explain({ limits, verdict, figures }: VifDecision): string {
+  const shown = Object.entries(figures)
+    .filter(([, value]) => !Number.isNaN(value))
+    .map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`)
+  const reason = `${verdict}: ${VERDICTS[verdict]}`
+  return [`hold ${Number(limits.holdUs.toPrecision(4))} us`, reason, ...shown].join('; ')
+}

@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest'
+import { seededRandom } from '../stats/random.js'
+import { quantile } from '../stats/summary.js'
+import { poissonAtMost, poissonCapped, poissonCappedTriangle } from './poisson.js'
+import {
+  cpuShare,
+  flushRate,
+  holdQuantileUs,
+  type Load,
+  leastMeanDelayBatches,
+  meanBatch,
+  meanHoldUs,
+  minBatch,
+  naturalBatch,
+  slackScaling,
+  totalShare,
+} from './theory.js'
+
+describe('poisson', () => {
+  it('poissonAtMost matches sums by hand when the mean is small', () => {
+    expect(poissonAtMost(2, 0)).toBeCloseTo(Math.exp(-2), 12)
+    expect(poissonAtMost(2, 3)).toBeCloseTo(Math.exp(-2) * (1 + 2 + 2 + 8 / 6), 10)
+    expect(poissonAtMost(0, 0)).toBe(1)
+    expect(poissonAtMost(5, -1)).toBe(0)
+  })
+
+  it('poissonAtMost is stable when the mean is a hundred thousand', () => {
+    // Median of a Poisson number lies in [mean - ln 2, mean + 1/3].
+    expect(poissonAtMost(1e5, 1e5 - 1)).toBeLessThan(0.5)
+    expect(poissonAtMost(1e5, 1e5)).toBeGreaterThan(0.5)
+    expect(poissonAtMost(1e5, 1e5)).toBeCloseTo(0.5 + 2 / 3 / Math.sqrt(2 * Math.PI * 1e5), 5)
+    expect(poissonAtMost(1e5, 1e5 - 5000)).toBeLessThan(1e-50)
+  })
+
+  it('poissonCapped equals its sum of tails when added term by term', () => {
+    for (const mean of [0.3, 4, 60]) {
+      let sum = 0
+      let triangle = 0
+      for (let k = 1; k <= 40; k++) {
+        sum += 1 - poissonAtMost(mean, k - 1)
+        triangle += k * (1 - poissonAtMost(mean, k - 1))
+        expect(poissonCapped(mean, k)).toBeCloseTo(sum, 9)
+        expect(poissonCappedTriangle(mean, k)).toBeCloseTo(triangle, 7)
+      }
+    }
+  })
+})
+
+/** Play batches frame by frame: mean size, mean hold and p99 of the hold. */
+function play(rate: number, holdUs: number, maxFrames: number, seed: number) {
+  const random = seededRandom(seed)
+  const holds: number[] = []
+  const batches = 40_000
+  for (let batch = 0; batch < batches; batch++) {
+    const arrivals = [0]
+    let endUs = holdUs
+    for (let at = 0; arrivals.length < maxFrames; ) {
+      at -= Math.log(1 - random()) / rate
+      if (at > holdUs) break
+      arrivals.push(at)
+      if (arrivals.length >= maxFrames) endUs = at
+    }
+    for (const at of arrivals) holds.push(endUs - at)
+  }
+  return {
+    batch: holds.length / batches,
+    meanUs: holds.reduce((sum, hold) => sum + hold, 0) / holds.length,
+    p99Us: quantile(holds, 0.99),
+  }
+}
+
+describe('theory', () => {
+  it('batch size and hold agree with frames played one by one when timer, size or both end the batch', () => {
+    const cases = [
+      [0.05, 100, 1000],
+      [0.05, 100, 4],
+      [0.05, 100, 2],
+      [0.3, 60, 16],
+      [0.002, 50, 8],
+    ] as const
+    cases.forEach(([rate, holdUs, maxFrames], i) => {
+      const seen = play(rate, holdUs, maxFrames, i + 1)
+      expect(Math.abs(seen.batch / meanBatch(rate, holdUs, maxFrames) - 1)).toBeLessThan(0.01)
+      expect(Math.abs(seen.meanUs / meanHoldUs(rate, holdUs, maxFrames) - 1)).toBeLessThan(0.015)
+      expect(Math.abs(seen.p99Us / holdQuantileUs(rate, holdUs, 0.99, maxFrames) - 1)).toBeLessThan(0.015)
+    })
+  })
+
+  it('formulas give the values worked by hand when the timer alone counts', () => {
+    expect(meanBatch(0.05, 100)).toBe(6)
+    expect(meanHoldUs(0.05, 100)).toBeCloseTo((100 * 7) / 12, 9)
+    expect(holdQuantileUs(0.05, 100, 0.99)).toBe(100)
+    // m = 200 > 99: p99 = T q (1 + m) / m.
+    expect(holdQuantileUs(2, 100, 0.99)).toBeCloseTo((100 * 0.99 * 201) / 200, 6)
+    expect(meanHoldUs(0, 100)).toBe(100)
+    expect(meanBatch(0.05, 100, 1)).toBe(1)
+    expect(holdQuantileUs(0.05, 100, 0.99, 1)).toBe(0)
+  })
+
+  it('minBatch and naturalBatch name the capacity when costs reach it', () => {
+    expect(minBatch(0.1, 5, 2, 0.7)).toBeCloseTo(1, 12)
+    expect(minBatch(0.1, 5, 2, 0.3)).toBeCloseTo(5, 12)
+    expect(minBatch(0.1, 5, 2, 0.2)).toBe(Number.POSITIVE_INFINITY)
+    expect(naturalBatch(0.4, 5, 2)).toBeCloseTo(10, 12)
+    expect(naturalBatch(0.6, 5, 2)).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('flushRate counts urgent bursts when some end the hold', () => {
+    const load: Load = { rate: 0.2, burstRate: 0.1, urgentShare: 0, flushUs: 5, frameUs: 1 }
+    expect(flushRate(load, 0)).toBe(0.1)
+    expect(flushRate(load, 90)).toBeCloseTo(0.01, 12)
+    expect(flushRate({ ...load, urgentShare: 1 }, 90)).toBeCloseTo(0.1, 12)
+    const some = flushRate({ ...load, urgentShare: 0.1 }, 90)
+    expect(some).toBeCloseTo(0.1 / (1 + 0.1 * 0.9 * ((1 - Math.exp(-0.9)) / 0.01)), 12)
+    expect(cpuShare(load, 90)).toBeCloseTo(0.2 + 0.05, 12)
+  })
+
+  it('slackScaling spends exactly the budget when it lies between no hold and full hold', () => {
+    const loads = [
+      { rate: 0.05, burstRate: 0.05, urgentShare: 0, flushUs: 5, frameUs: 1, slackUs: 100 },
+      { rate: 0.02, burstRate: 0.02, urgentShare: 0.2, flushUs: 5, frameUs: 1, slackUs: 400 },
+    ]
+    const theta = slackScaling(loads, 0.2)
+    expect(theta).toBeGreaterThan(0)
+    expect(totalShare(loads, theta)).toBeCloseTo(0.2, 9)
+    expect(slackScaling(loads, 0.42)).toBe(0)
+    expect(slackScaling(loads, 0.05)).toBe(1)
+    // One VM, by hand: 0.05 (1 + 5 / (1 + 0.05 T)) = 0.1 gives T = 80.
+    expect(slackScaling([loads[0]!], 0.1) * 100).toBeCloseTo(80, 6)
+  })
+
+  it('leastMeanDelayBatches has the least delay when compared with neighbours on the same budget', () => {
+    const load = { urgentShare: 0, flushUs: 5, frameUs: 1 }
+    const loads: Load[] = [
+      { ...load, rate: 0.08, burstRate: 0.08 },
+      { ...load, rate: 0.02, burstRate: 0.02 },
+    ]
+    const weights = [1, 3]
+    const [a, b] = leastMeanDelayBatches(loads, weights, 0.3) as [number, number]
+    const cost = (n: number, m: number) => (0.08 * 5) / n + (0.02 * 5) / m
+    expect(cost(a, b)).toBeCloseTo(0.2, 9)
+    for (const shift of [0.9, 0.97, 1.03, 1.1]) {
+      const other = (0.02 * 5) / (0.2 - (0.08 * 5) / (a * shift))
+      expect(a * shift + 3 * other).toBeGreaterThan(a + 3 * b)
+    }
+    expect(leastMeanDelayBatches(loads, weights, 0.09)).toEqual([Infinity, Infinity])
+  })
+})

@@ -1,0 +1,43 @@
+/** Options that several commands share. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { addPorts, loadConfig, type SwitchConfig } from '../daemon/config.js'
+import { type FlaggedPort, PORT_FLAGS, type PortFlag, parsePortFlag } from './port-flags.js'
+
+export interface ConfigOptions {
+  readonly config?: string
+  readonly port?: readonly FlaggedPort[]
+}
+
+const HELP: Readonly<Record<PortFlag, string>> = {
+  vif: "a guest's NIC over vhost-user: NAME=SOCKET[,key=value...]",
+  tap: 'a TAP device: NAME=DEVICE[,key=value...]',
+  packet: 'a host NIC by AF_PACKET: NAME=DEVICE[,key=value...]',
+  stream: "QEMU's -netdev stream or passt: NAME=SOCKET[,key=value...]",
+}
+
+/** Adds --config and the port flags. */
+export function withConfig(command: Command): Command {
+  command.option('-c, --config <file>', 'YAML file with ports and engine settings')
+  for (const kind of Object.keys(PORT_FLAGS) as PortFlag[]) {
+    const collect = (text: string, before: readonly FlaggedPort[] = []): FlaggedPort[] => [
+      ...before,
+      parsePortFlag(kind, text),
+    ]
+    command.addOption(new Option(`--${kind} <port>`, `${HELP[kind]}; may be repeated`).argParser(collect))
+  }
+  return command
+}
+
+/** What file and flags say together. Throws CONFIG, USAGE, NOT_FOUND. */
+export function readConfig(options: Readonly<Record<string, unknown>>): SwitchConfig {
+  const file = options.config as string | undefined
+  const base: SwitchConfig = file === undefined ? { engine: {}, ports: [] } : loadConfig(file)
+  const flags = Object.keys(PORT_FLAGS).flatMap((kind) => (options[kind] as FlaggedPort[] | undefined) ?? [])
+  return addPorts(base, flags)
+}
+
+/** A positive whole number on the command line. */
+export function wholeNumber(text: string): number {
+  if (/^\d+$/.test(text) && Number(text) > 0) return Number(text)
+  throw new InvalidArgumentError('give a whole number above 0')
+}

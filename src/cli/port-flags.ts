@@ -1,0 +1,58 @@
+/** Ports given on the command line: `--vif NAME=SOCKET[,key=value...]` and the like. */
+import { RingferryError } from '../errors/errors.js'
+
+/** Port kinds by flag, and the setting that stands after NAME=. */
+export const PORT_FLAGS = {
+  vif: 'socket',
+  tap: 'device',
+  packet: 'device',
+  stream: 'socket',
+} as const
+export type PortFlag = keyof typeof PORT_FLAGS
+
+export interface FlaggedPort {
+  /** The flag as it was typed, for errors. */
+  readonly flag: string
+  /** What the flag says, unchecked; the configuration's schema judges it. */
+  readonly port: Readonly<Record<string, unknown>>
+}
+
+/** Settings that are lists: their items are joined by "+". */
+const LISTS = new Set(['trunk', 'withhold', 'macs', 'addresses'])
+
+/** A setting's value: numbers and true/false become such, "10+20" a list where one is wanted. */
+function readValue(key: string, text: string): unknown {
+  if (LISTS.has(key)) return text.split('+').map((item) => scalarOf(item))
+  return scalarOf(text)
+}
+
+function scalarOf(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true'
+  return /^\d+$/.test(text) ? Number(text) : text
+}
+
+/** Reads a port flag's value. Throws USAGE. */
+export function parsePortFlag(kind: PortFlag, text: string): FlaggedPort {
+  const flag = `--${kind} ${text}`
+  const [first = '', ...settings] = text.split(',')
+  const at = first.indexOf('=')
+  const main = PORT_FLAGS[kind]
+  const form = `NAME=${main.toUpperCase()}[,key=value...]`
+  if (at < 1 || at === first.length - 1)
+    throw new RingferryError('USAGE', `${flag}: write it as --${kind} ${form}`)
+  const port: Record<string, unknown> = { kind, name: first.slice(0, at), [main]: first.slice(at + 1) }
+  for (const setting of settings) {
+    const equals = setting.indexOf('=')
+    const key = setting.slice(0, equals)
+    if (equals < 1) throw new RingferryError('USAGE', `${flag}: "${setting}" is no key=value; write ${form}`)
+    // A setting of a group has a dot: fromVm.averageKiB=1000.
+    const [outer = '', inner] = key.split('.')
+    if (inner !== undefined) port[outer] ??= {}
+    const group = inner === undefined ? port : (port[outer] as Record<string, unknown>)
+    const last = inner ?? outer
+    if (typeof group !== 'object' || last in group)
+      throw new RingferryError('USAGE', `${flag}: ${key} is given already`)
+    group[last] = readValue(last, setting.slice(equals + 1))
+  }
+  return { flag, port }
+}

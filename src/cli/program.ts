@@ -1,0 +1,38 @@
+import { Command } from 'commander'
+import { ringferryVersion } from '../lab/machine/machine.js'
+import { addAttach } from './attach.js'
+import { addDemo } from './demo.js'
+import { addDoctor } from './doctor.js'
+import { addGuest } from './guest.js'
+import { addTune } from './tune.js'
+import { addUp } from './up.js'
+
+/** The command tree. Mistakes on the command line are thrown (CommanderError, RingferryError), not printed. */
+export function makeProgram(): Command {
+  const program = new Command('ringferry')
+  program
+    .description('A userspace driver domain: ferries frames between virtual machines.')
+    .version(ringferryVersion(), '-V, --version')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .showSuggestionAfterError()
+    .enablePositionalOptions()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  ringferry demo                                         two guests, measured, in a table
+  ringferry doctor                                       what this machine can do
+  ringferry up --vif g1=/tmp/g1.sock --vif g2=/tmp/g2.sock
+  ringferry tune show --control /tmp/rf.ctl              hold times, delays, reasons
+  ringferry attach --print qemu g1 --socket /tmp/g1.sock
+  ringferry guest run uml --name g1 --socket /tmp/g1.sock -- ip link`,
+    )
+  addUp(program)
+  addTune(program)
+  addAttach(program)
+  addGuest(program)
+  addDoctor(program)
+  addDemo(program)
+  return program
+}

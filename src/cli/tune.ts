@@ -1,0 +1,219 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { POLICY_NAMES, type PolicyName } from '../aggregation/create.js'
+import { askControl, type ControlRequest } from '../daemon/control.js'
+import type { TuneState, VifTuning } from '../engine/tune.js'
+import { RingferryError } from '../errors/errors.js'
+import { Interruption } from './interruption.js'
+import { formatTable, print, printJson, shortNumber } from './output.js'
+
+const POLL_MS = 500
+
+/** "200us", "1.5ms", "0.001s" or a bare number of microseconds, as microseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(us|ms|s)?$/.exec(text)
+  const us = match
+    ? Number(match[1]) * { us: 1, ms: 1e3, s: 1e6 }[(match[2] ?? 'us') as 'us' | 'ms' | 's']
+    : 0
+  if (us > 0) return us
+  throw new InvalidArgumentError('give a duration above 0, like 200us or 1.5ms')
+}
+
+function parseShare(text: string): number {
+  const value = Number(text)
+  if (value > 0 && value <= 1) return value
+  throw new InvalidArgumentError('give a share of a core above 0 and at most 1')
+}
+
+function parseWeight(text: string): number {
+  const value = Number(text)
+  if (value > 0 && Number.isFinite(value)) return value
+  throw new InvalidArgumentError('give a number above 0')
+}
+
+const number = (value: number | null): string => (value === null ? '-' : shortNumber(value))
+const limit = (value: number): string => (value >= 0x7fffffff ? '-' : shortNumber(value))
+
+function reasons(vif: VifTuning): string {
+  return Object.entries(vif.published)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, count]) => `${name} ${shortNumber(count)}`)
+    .join(', ')
+}
+
+/** The tuning as a table with the figures of the last decision above it. Times in microseconds. */
+export function showTuning(state: TuneState): string {
+  const rows = state.vifs.map((vif) => [
+    vif.name,
+    number(vif.targetUs),
+    number(vif.weight),
+    number(vif.limits.holdUs),
+    limit(vif.limits.maxFrames),
+    number(vif.p99.holdUs),
+    number(vif.p99.queueUs),
+    number(vif.p99.totalUs),
+    reasons(vif),
+  ])
+  const figures = Object.entries(state.figures).map(
+    ([name, value]) => `${name} ${Number(value.toPrecision(4))}`,
+  )
+  return [
+    `policy ${state.policy.name}, budget ${state.budget}${state.dryRun ? ', dry run: limits stay as they are' : ''}`,
+    ...(figures.length > 0 ? [figures.join(', ')] : []),
+    formatTable(
+      [
+        'vif',
+        'target us',
+        'weight',
+        'hold us',
+        'frames',
+        'p99 hold',
+        'p99 queue',
+        'p99 total',
+        'published because',
+      ],
+      rows,
+      [1, 2, 3, 4, 5, 6, 7],
+    ),
+  ].join('\n')
+}
+
+/** Why the last publications of a vif happened, and the last decisions with their figures. */
+export function explainTuning(state: TuneState, name: string): string {
+  const vif = state.vifs.find((each) => each.name === name)
+  if (!vif)
+    throw new RingferryError(
+      'NOT_FOUND',
+      `vif ${name}: no vif of this name is under the policy; see ringferry tune show`,
+    )
+  const total = Object.values(vif.published).reduce((sum, count) => sum + count, 0)
+  const published = Object.entries(vif.published)
+    .sort(([, a], [, b]) => b - a)
+    .map(([reason, count]) => [reason, shortNumber(count), `${((count / total) * 100).toFixed(1)} %`])
+  const decisions = state.decisions
+    .slice(-8)
+    .map(({ atUs, applied, vifs }) => [
+      `${(atUs / 1e6).toFixed(3)} s`,
+      applied ? 'applied' : 'dry run',
+      vifs.find((each) => each.name === name)?.why ?? 'not decided on',
+    ])
+  return [
+    `${name}: target ${vif.targetUs} us at p99, weight ${vif.weight}, hold ${shortNumber(vif.limits.holdUs)} us now`,
+    '',
+    published.length > 0
+      ? formatTable(['published because', 'times', 'share'], published, [1, 2])
+      : 'nothing was published yet',
+    '',
+    decisions.length > 0 ? formatTable(['decided at', '', 'why'], decisions, [0]) : 'nothing was decided yet',
+  ].join('\n')
+}
+
+function controlOption(): Option {
+  return new Option('--control <socket>', 'control socket of the switch (ringferry up --control)')
+    .env('RINGFERRY_CONTROL')
+    .makeOptionMandatory()
+}
+
+interface Common {
+  readonly control: string
+  readonly json?: boolean
+}
+
+async function ask(options: Common, change: ControlRequest['change']): Promise<TuneState> {
+  return await askControl(options.control, { method: 'tune', change })
+}
+
+/** Decides without applying and prints each decision, until Ctrl-C; then the limits follow the policy again. */
+async function followDryRun(options: Common): Promise<void> {
+  const interruption = new Interruption()
+  let seen = -1
+  try {
+    while (!interruption.signal.aborted) {
+      const state = await ask(options, { dryRun: true })
+      for (const decision of state.decisions.filter(({ atUs, applied }) => atUs > seen && !applied)) {
+        seen = decision.atUs
+        if (options.json) printJson(decision)
+        else
+          for (const { name, why } of decision.vifs)
+            print(`${(decision.atUs / 1e6).toFixed(3)} s  ${name}  ${why}`)
+      }
+      await Promise.race([interruption.came, new Promise((resolve) => setTimeout(resolve, POLL_MS))])
+    }
+  } finally {
+    await ask(options, { dryRun: false })
+  }
+}
+
+export function addTune(program: Command): void {
+  const tune = program
+    .command('tune')
+    .description('targets, hold times and the reasons for them, of a running switch')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  ringferry up --control /tmp/rf.ctl --vif g1=/tmp/g1.sock --vif g2=/tmp/g2.sock
+  ringferry tune policy adaptive --budget 0.5 --control /tmp/rf.ctl
+  ringferry tune set g1 --target 200us --control /tmp/rf.ctl
+  ringferry tune show --control /tmp/rf.ctl
+  ringferry tune explain g1 --control /tmp/rf.ctl
+  ringferry tune --dry-run --control /tmp/rf.ctl`,
+    )
+  const add = (name: string, description: string, example: string): Command =>
+    tune
+      .command(name)
+      .description(description)
+      .addOption(controlOption())
+      .option('--json', 'as JSON')
+      .addHelpText('after', `\nExamples:\n  ringferry tune ${example} --control /tmp/rf.ctl`)
+  const finish = (state: TuneState, options: Common): void =>
+    options.json ? printJson(state) : print(showTuning(state))
+
+  add('show', 'targets, limits, delays and reasons', 'show').action(async (options: Common) =>
+    finish(await ask(options, {}), options),
+  )
+  add('set <vif>', 'change the target or weight of a vif', 'set g1 --target 200us')
+    .option('--target <duration>', 'p99 from arrival to publication', parseDuration)
+    .option('--weight <number>', "share of the engine's core relative to others", parseWeight)
+    .action(async (vif: string, options: Common & { target?: number; weight?: number }) => {
+      if (options.target === undefined && options.weight === undefined)
+        throw new RingferryError('USAGE', 'tune set: nothing to change; give --target or --weight')
+      finish(await ask(options, { vif, targetUs: options.target, weight: options.weight }), options)
+    })
+  add(
+    'policy <name>',
+    `change the policy: ${POLICY_NAMES.join(', ')}`,
+    'policy fixed --hold 100us --max-frames 64',
+  )
+    .option('--budget <share>', 'share of its core that the engine may use', parseShare)
+    .option('--hold <duration>', 'fixed: longest hold', parseDuration)
+    .option('--max-frames <number>', 'fixed: frames that end a batch', parseWeight)
+    .action(
+      async (name: string, options: Common & { budget?: number; hold?: number; maxFrames?: number }) => {
+        if (!POLICY_NAMES.includes(name as PolicyName))
+          throw new RingferryError('USAGE', `tune policy: ${name} is not one of ${POLICY_NAMES.join(', ')}`)
+        const policy = { name: name as PolicyName, holdUs: options.hold, maxFrames: options.maxFrames }
+        finish(await ask(options, { policy, budget: options.budget }), options)
+      },
+    )
+  add(
+    'explain <vif>',
+    'why the last batches were published and the last decisions made',
+    'explain g1',
+  ).action(async (vif: string, options: Common) => {
+    const state = await ask(options, {})
+    const text = explainTuning(state, vif)
+    if (options.json)
+      printJson({ vif: state.vifs.find((each) => each.name === vif), decisions: state.decisions })
+    else print(text)
+  })
+  tune
+    .option('--dry-run', 'decide and show, but leave the limits as they are, until Ctrl-C')
+    .addOption(new Option('--control <socket>', 'control socket of the switch').env('RINGFERRY_CONTROL'))
+    .option('--json', 'as JSON lines')
+    .action(async ({ dryRun, control, json }: { dryRun?: boolean; control?: string; json?: boolean }) => {
+      if (!dryRun)
+        throw new RingferryError('USAGE', 'tune: say what to do: show, set, policy, explain or --dry-run')
+      if (control === undefined) throw new RingferryError('USAGE', 'tune --dry-run: give --control SOCKET')
+      await followDryRun({ control, ...(json ? { json } : {}) })
+    })
+}

@@ -1,0 +1,153 @@
+/** What `ringferry up` shows: a live table on a terminal, else lines when something changes, or JSON lines. */
+
+import { ratesOf } from '../daemon/rates.js'
+import { countersSince, type PortCounters, totalDrops } from '../engine/counters.js'
+import type { Switch, SwitchEvent } from '../engine/switch.js'
+import type { PortStatus } from '../port/port.js'
+import { formatTable, print, printJson, shortNumber } from './output.js'
+
+const HEAD = ['port', 'kind', 'state', 'from f/s', 'Mb/s', 'to f/s', 'Mb/s', 'calls/s', 'drops', 'place']
+const RIGHT = [3, 4, 5, 6, 7, 8]
+const SECOND_MS = 1000
+
+/** One port in one interval. */
+export interface PortSample {
+  readonly status: PortStatus
+  /** Since the port was added. */
+  readonly counters: PortCounters
+  /** In the interval. */
+  readonly counted: PortCounters
+  readonly seconds: number
+}
+
+/** Reads all ports, and what they counted since the last call. */
+export class Sampler {
+  readonly #switch: Switch
+  readonly #before = new Map<string, PortCounters>()
+  #lastMs = performance.now()
+
+  constructor(source: Switch) {
+    this.#switch = source
+  }
+
+  take(): PortSample[] {
+    const nowMs = performance.now()
+    const seconds = (nowMs - this.#lastMs) / SECOND_MS
+    this.#lastMs = nowMs
+    return this.#switch.status().map((status) => {
+      const counters = this.#switch.counters(status.name)
+      const counted = countersSince(counters, this.#before.get(status.name) ?? counters)
+      this.#before.set(status.name, counters)
+      return { status, counters, counted, seconds }
+    })
+  }
+}
+
+/** The live table: rates of the last interval, drops since the start. Directions are named from the VM. */
+export function statsTable(samples: readonly PortSample[]): string {
+  const rows = samples.map(({ status, counters, counted, seconds }) => {
+    const rates = ratesOf(counted, seconds)
+    return [
+      status.name,
+      status.kind,
+      status.state,
+      shortNumber(rates.fromFps),
+      shortNumber(rates.fromMbps),
+      shortNumber(rates.toFps),
+      shortNumber(rates.toMbps),
+      shortNumber(rates.callsPerS),
+      shortNumber(totalDrops(counters)),
+      status.place,
+    ]
+  })
+  return formatTable(HEAD, rows, RIGHT)
+}
+
+/** The JSON line of one interval. */
+export function statsRecord(samples: readonly PortSample[], time: Date): object {
+  return {
+    type: 'stats',
+    time: time.toISOString(),
+    intervalS: samples[0]?.seconds ?? 0,
+    ports: samples.map(({ status, counters, counted, seconds }) => ({
+      ...status,
+      rates: ratesOf(counted, seconds),
+      counters: counters.counts,
+      drops: counters.drops,
+    })),
+  }
+}
+
+/** A change in words: "g1: attached (/tmp/g1.sock)". */
+export function eventLine({ event, port, detail }: SwitchEvent): string {
+  return `${port.name}: ${event}${detail === '' ? '' : ` (${detail})`}`
+}
+
+export interface View {
+  /** @param samples all ports, just opened */
+  begin(samples: readonly PortSample[]): void
+  event(event: SwitchEvent): void
+  /** Called once a second. */
+  second(samples: readonly PortSample[]): void
+}
+
+function describe(port: PortStatus): string {
+  return `${port.name}: ${port.kind} ${port.place} (${port.state})`
+}
+
+const STOP_HINT = 'Ctrl-C stops'
+
+export function jsonView(): View {
+  return {
+    begin: (samples) =>
+      printJson({
+        type: 'ready',
+        time: new Date().toISOString(),
+        ports: samples.map(({ status }) => status),
+      }),
+    event: ({ event, port, detail }) =>
+      printJson({ type: 'event', time: new Date().toISOString(), event, detail, port }),
+    second: (samples) => printJson(statsRecord(samples, new Date())),
+  }
+}
+
+export function plainView(): View {
+  return {
+    begin(samples) {
+      for (const { status } of samples) print(describe(status))
+      print(`the switch runs; ${STOP_HINT}`)
+    },
+    event: (event) => print(`${new Date().toISOString()} ${eventLine(event)}`),
+    second: () => {},
+  }
+}
+
+/** Redraws a table in place; events scroll by above it. */
+export function liveView(): View {
+  let lines = 0
+  let table = ''
+  const erase = (): void => {
+    if (lines > 0) process.stdout.write(`\x1b[${lines}A\x1b[J`)
+    lines = 0
+  }
+  const draw = (): void => {
+    const columns = process.stdout.columns ?? 80
+    const text = table.split('\n').map((line) => line.slice(0, columns - 1))
+    print([...text, '', STOP_HINT].join('\n'))
+    lines = text.length + 2
+  }
+  const show = (samples: readonly PortSample[]): void => {
+    erase()
+    table = statsTable(samples)
+    draw()
+  }
+  return {
+    begin: show,
+    event(event) {
+      erase()
+      print(`${new Date().toLocaleTimeString()} ${eventLine(event)}`)
+      if (table !== '') draw()
+    },
+    second: show,
+  }
+}

@@ -1,0 +1,69 @@
+import type { Command } from 'commander'
+import type { SwitchConfig } from '../daemon/config.js'
+import { openControl } from '../daemon/control.js'
+import { startSwitch } from '../daemon/start.js'
+import { RingferryError } from '../errors/errors.js'
+import type { PortConfig } from '../port/config.js'
+import { Interruption } from './interruption.js'
+import { readConfig, withConfig } from './options.js'
+import { formatTable, print, printJson } from './output.js'
+import { jsonView, liveView, plainView, Sampler, type View } from './up-view.js'
+
+const SECOND_MS = 1000
+
+function placeOf(port: PortConfig): string {
+  return 'socket' in port ? port.socket : 'device' in port ? port.device : ''
+}
+
+function printPlan(config: SwitchConfig, json: boolean): void {
+  const rows = config.ports.map((port) => [port.name, port.kind, placeOf(port)])
+  if (json) printJson({ type: 'plan', ...config })
+  else print(formatTable(['port', 'kind', 'place'], rows))
+}
+
+async function runSwitch(config: SwitchConfig, view: View, controlPath?: string): Promise<void> {
+  const interruption = new Interruption()
+  const running = await startSwitch(config)
+  const stopListening = running.subscribe((event) => view.event(event))
+  const sampler = new Sampler(running)
+  let timer: NodeJS.Timeout | undefined
+  let control: Awaited<ReturnType<typeof openControl>> | undefined
+  try {
+    if (controlPath !== undefined) control = await openControl(running, controlPath)
+    view.begin(sampler.take())
+    timer = setInterval(() => view.second(sampler.take()), SECOND_MS)
+    await Promise.race([interruption.came, running.failed])
+  } finally {
+    clearInterval(timer)
+    stopListening()
+    await control?.close()
+    await running.stop()
+  }
+}
+
+export function addUp(program: Command): void {
+  const command = program.command('up').description('run a switch until Ctrl-C')
+  withConfig(command)
+    .option('--control <socket>', 'listen for ringferry tune on this Unix socket')
+    .option('--dry-run', 'check the configuration, show the ports and end')
+    .option('--json', 'JSON lines: what happens, and once a second all counters')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  ringferry up --vif g1=/tmp/g1.sock --vif g2=/tmp/g2.sock
+  ringferry up --vif g1=/tmp/g1.sock,publish=per-packet,mtu=9000 --tap host=rf0
+  ringferry up --config examples/uplink.yaml --dry-run
+  ringferry up --vif g1=/tmp/g1.sock,trunk=10+20 --packet uplink=eth1 --json
+
+Rates are named from the VM: "from" is what a guest sent, "to" what it received.`,
+    )
+    .action(async (options: { dryRun?: boolean; json?: boolean; control?: string }) => {
+      const config = readConfig(options as Record<string, unknown>)
+      if (config.ports.length === 0)
+        throw new RingferryError('USAGE', 'there are no ports; give --vif NAME=SOCKET or --config FILE')
+      if (options.dryRun) return printPlan(config, options.json ?? false)
+      const view = options.json ? jsonView() : process.stdout.isTTY ? liveView() : plainView()
+      await runSwitch(config, view, options.control)
+    })
+}

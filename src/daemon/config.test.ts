@@ -1,0 +1,148 @@
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { RingferryError } from '../errors/errors.js'
+import { addPorts, loadConfig, parseConfig } from './config.js'
+import { configJsonSchema } from './schema.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
+
+function failure(action: () => unknown): string {
+  try {
+    action()
+  } catch (error) {
+    expect(error).toBeInstanceOf(RingferryError)
+    return `${(error as RingferryError).code} ${(error as RingferryError).message}`
+  }
+  return 'no error'
+}
+const mistake = (text: string): string => failure(() => parseConfig(text, 'a.yaml'))
+
+describe('parseConfig', () => {
+  it('parseConfig gives ports and engine options when all is right', () => {
+    const text = `engine: {memoryMb: 256, spinUs: 5}\nports:\n  - {kind: vif, name: g1, socket: /tmp/a, trunk: [10, 20]}\n`
+    expect(parseConfig(text, 'a.yaml')).toEqual({
+      engine: { memoryBytes: 256 * 2 ** 20, spinUs: 5 },
+      ports: [{ kind: 'vif', name: 'g1', socket: '/tmp/a', trunk: [10, 20] }],
+    })
+  })
+
+  it('parseConfig takes guards, limits, targets and a policy', () => {
+    const text = [
+      'engine: {policy: {name: fixed, holdUs: 50}, budget: 0.5}',
+      'ports:',
+      '  - {kind: vif, name: a, socket: x, targetUs: 200, weight: 2, macs: ["02:00:00:00:00:01"],',
+      '     addresses: [10.0.0.1, link-local], fromVm: {averageKiB: 1000}, stormFps: 100, merge: false}',
+    ].join('\n')
+    expect(parseConfig(text, 'a.yaml')).toEqual({
+      engine: { policy: { name: 'fixed', holdUs: 50 }, budget: 0.5 },
+      ports: [
+        {
+          ...{ kind: 'vif', name: 'a', socket: 'x', targetUs: 200, weight: 2 },
+          ...{ macs: ['02:00:00:00:00:01'], addresses: ['10.0.0.1', 'link-local'] },
+          ...{ fromVm: { averageKiB: 1000 }, stormFps: 100, merge: false },
+        },
+      ],
+    })
+  })
+
+  it('parseConfig gives no ports when the file is empty', () => {
+    expect(parseConfig('# nothing yet\n', 'a.yaml')).toEqual({ engine: {}, ports: [] })
+  })
+
+  it('parseConfig names line and column when the text is no YAML', () => {
+    expect(mistake('ports:\n  - {kind: vif\n')).toMatch(/^CONFIG a\.yaml:\d+:\d+: this is not valid YAML: /)
+    expect(mistake('ports:\n\t- a\n')).toMatch(/^CONFIG a\.yaml:2:1: this is not valid YAML: /)
+  })
+
+  it('parseConfig points at the key when a setting is unknown', () => {
+    expect(mistake('ports:\n  - kind: tap\n    name: t\n    device: d\n    mtuu: 9\n')).toMatch(
+      /^CONFIG a\.yaml:5:5: unknown setting "mtuu"; allowed here: kind, name, .*, offloads$/,
+    )
+    expect(mistake('engine:\n  policy: {name: fixed, hold: 5}\n')).toBe(
+      'CONFIG a.yaml:2:25: unknown setting "hold"; allowed here: name, holdUs, maxFrames',
+    )
+    expect(mistake('port: []\n')).toBe(
+      'CONFIG a.yaml:1:1: unknown setting "port"; allowed here: engine, ports',
+    )
+  })
+
+  it('parseConfig points at the value when it is not allowed', () => {
+    expect(mistake('ports:\n  - name: a\n    kind: bridge\n')).toBe(
+      'CONFIG a.yaml:3:11: ports[0].kind is "bridge"; allowed: vif, tap, packet, stream',
+    )
+    expect(mistake('ports:\n  - {kind: vif, name: a, socket: s, publish: often}\n')).toBe(
+      'CONFIG a.yaml:2:46: ports[0].publish is "often"; allowed: natural, per-packet',
+    )
+    expect(mistake('engine:\n  spinUs: -1\n')).toBe(
+      'CONFIG a.yaml:2:11: engine.spinUs is -1; it must be at least 0',
+    )
+    expect(mistake('engine:\n  memoryMb: many\n')).toBe(
+      'CONFIG a.yaml:2:13: engine.memoryMb is "many"; it must be a number',
+    )
+  })
+
+  it('parseConfig points at the port when a setting is missing', () => {
+    expect(mistake('ports:\n  - kind: vif\n    name: a\n')).toBe(
+      'CONFIG a.yaml:2:5: ports[0].socket is missing',
+    )
+    expect(mistake('ports:\n  - name: a\n')).toBe(
+      'CONFIG a.yaml:2:5: ports[0].kind is missing; allowed: vif, tap, packet, stream',
+    )
+  })
+
+  it('parseConfig counts the other mistakes when there are several', () => {
+    expect(mistake('engine: {spinUs: -1, ageingS: 0}\n')).toContain('(and 1 more)')
+  })
+
+  it('parseConfig refuses two ports when they share a name, socket or device', () => {
+    const two = (a: string, b: string) => `ports:\n  - {kind: vif, ${a}}\n  - {kind: vif, ${b}}\n`
+    expect(mistake(two('name: a, socket: x', 'name: a, socket: y'))).toBe(
+      'CONFIG a.yaml:3:23: name "a" is taken by port a; choose another',
+    )
+    expect(mistake(two('name: a, socket: x', 'name: b, socket: x'))).toBe(
+      'CONFIG a.yaml:3:34: socket "x" is taken by port a; choose another',
+    )
+  })
+
+  it('parseConfig refuses a port when it is both access and trunk', () => {
+    expect(mistake('ports:\n  - {kind: vif, name: a, socket: x, vlan: 1, trunk: [2]}\n')).toContain(
+      'not both',
+    )
+  })
+})
+
+describe('loadConfig', () => {
+  it('loadConfig says so when there is no file', () => {
+    expect(failure(() => loadConfig('/nonexistent/a.yaml'))).toBe(
+      'NOT_FOUND /nonexistent/a.yaml: there is no such configuration file',
+    )
+  })
+
+  it('loadConfig takes every example', () => {
+    const files = readdirSync(`${root}/examples`).filter((file) => file.endsWith('.yaml'))
+    expect(files.length).toBeGreaterThan(0)
+    for (const file of files) expect(loadConfig(`${root}/examples/${file}`).ports.length).toBeGreaterThan(0)
+  })
+})
+
+describe('addPorts', () => {
+  it('addPorts names the flag when its port is wrong or clashes with the file', () => {
+    const config = parseConfig('ports:\n  - {kind: vif, name: a, socket: x}\n', 'a.yaml')
+    const add = (port: Record<string, unknown>) => () => addPorts(config, [{ flag: '--vif F', port }])
+    expect(failure(add({ kind: 'vif', name: 'b', socket: 'x' }))).toBe(
+      'USAGE --vif F: socket "x" is taken by port a; choose another',
+    )
+    expect(failure(add({ kind: 'vif', name: 'b', socket: 'y', vlan: 5000 }))).toBe(
+      'USAGE --vif F: vlan is 5000; it must be at most 4094',
+    )
+    expect(add({ kind: 'vif', name: 'b', socket: 'y' })().ports).toHaveLength(2)
+  })
+})
+
+describe('configJsonSchema', () => {
+  it('configJsonSchema is the published schema', async () => {
+    const text = `${JSON.stringify(configJsonSchema(), null, 2)}\n`
+    await expect(text).toMatchFileSnapshot(`${root}/docs/schema/config.schema.json`)
+  })
+})

@@ -1,0 +1,240 @@
+/**
+ * The configuration: a YAML file, port flags of the command line, or both. Every mistake is one RingferryError
+ * (CONFIG) with file, line and column, what is wrong and what is allowed.
+ */
+import { readFileSync } from 'node:fs'
+import { isMap, isNode, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
+import type { z } from 'zod'
+import type { SwitchOptions } from '../engine/switch.js'
+import { RingferryError } from '../errors/errors.js'
+import type { PortConfig } from '../port/config.js'
+import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS } from './schema.js'
+
+export interface SwitchConfig {
+  readonly engine: SwitchOptions
+  readonly ports: readonly PortConfig[]
+}
+
+type Raw = z.infer<typeof configSchema>
+type Path = readonly PropertyKey[]
+
+const MB = 1024 * 1024
+
+/** One mistake: where in the data, and the text. `key`: the path names a key, not a value. */
+interface Mistake {
+  readonly path: Path
+  readonly text: string
+  readonly key?: boolean
+}
+
+function valueAt(data: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
+    data,
+  )
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value))
+}
+
+/** The keys that the object at a path may have. */
+function allowedKeys(data: unknown, path: Path): string[] {
+  if (path.length === 0) return Object.keys(configSchema.shape)
+  const group = NESTED_SCHEMAS[String(path.at(-1))]
+  if (group) return Object.keys(group.shape)
+  if (path[0] === 'engine') return Object.keys(engineSchema.shape)
+  const kind = valueAt(data, [...path, 'kind']) as keyof typeof PORT_SCHEMAS
+  return Object.keys(PORT_SCHEMAS[kind]?.shape ?? {})
+}
+
+function place(path: Path): string {
+  return path
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .join('')
+    .replace(/^\./, '')
+}
+
+/** What zod found, in the project's words. */
+function mistakeOf(issue: z.core.$ZodIssue, data: unknown): Mistake {
+  const { path } = issue
+  const value = valueAt(data, path)
+  const where = place(path)
+  const name = where === '' ? 'the file' : where
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const key = issue.keys[0] as string
+      const text = `unknown setting "${key}"; allowed here: ${allowedKeys(data, path).join(', ')}`
+      return { path: [...path, key], text, key: true }
+    }
+    case 'invalid_union':
+      return value === undefined
+        ? { path: path.slice(0, -1), text: `${name} is missing; allowed: ${PORT_KINDS.join(', ')}` }
+        : { path, text: `${name} is ${show(value)}; allowed: ${PORT_KINDS.join(', ')}` }
+    case 'invalid_value': {
+      const options = issue.values.map(String).join(', ')
+      if (value === undefined)
+        return { path: path.slice(0, -1), text: `${name} is missing; allowed: ${options}` }
+      return { path, text: `${name} is ${show(value)}; allowed: ${options}` }
+    }
+    case 'invalid_type':
+      if (value === undefined) return { path: path.slice(0, -1), text: `${name} is missing` }
+      return { path, text: `${name} is ${show(value)}; it must be ${article(issue.expected)}` }
+    case 'too_small':
+      return { path, text: `${name} is ${show(value)}; ${bound(issue.origin, 'at least', issue.minimum)}` }
+    case 'too_big':
+      return { path, text: `${name} is ${show(value)}; ${bound(issue.origin, 'at most', issue.maximum)}` }
+    case 'not_multiple_of':
+      return { path, text: `${name} is ${show(value)}; it must be a multiple of ${issue.divisor}` }
+    default:
+      return { path, text: `${name} is ${show(value)}; ${issue.message}` }
+  }
+}
+
+function bound(origin: string, word: string, limit: number | bigint): string {
+  return origin === 'string' ? `it must have ${word} ${limit} characters` : `it must be ${word} ${limit}`
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  int: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a group of settings ("name: value")',
+}
+
+function article(type: string): string {
+  return TYPES[type] ?? `of type ${type}`
+}
+
+/** Two ports that claim the same name, socket or device. */
+function duplicates(ports: Raw['ports']): Mistake | undefined {
+  for (const setting of ['name', 'socket', 'device'] as const) {
+    const seen = new Map<unknown, number>()
+    for (const [index, port] of (ports ?? []).entries()) {
+      const value = (port as Record<string, unknown>)[setting]
+      if (value === undefined) continue
+      const first = seen.get(value)
+      if (first !== undefined)
+        return {
+          path: ['ports', index, setting],
+          text: `${setting} ${show(value)} is taken by port ${ports?.[first]?.name}; choose another`,
+        }
+      seen.set(value, index)
+    }
+  }
+  return undefined
+}
+
+/** Settings that exclude each other. */
+function contradictions(ports: Raw['ports']): Mistake | undefined {
+  for (const [index, port] of (ports ?? []).entries()) {
+    const path = (key: string): Path => ['ports', index, key]
+    if (port.vlan !== undefined && port.trunk !== undefined)
+      return { path: path('trunk'), text: 'a port has either vlan (access port) or trunk, not both' }
+    if (port.nativeVlan !== undefined && port.trunk === undefined)
+      return { path: path('nativeVlan'), text: 'nativeVlan is for trunks; add trunk, or use vlan' }
+  }
+  return undefined
+}
+
+/** Checks data against the schema. Returns the configuration or the first mistake and the number of all. */
+function validate(
+  data: unknown,
+): { readonly raw: Raw } | { readonly mistake: Mistake; readonly more: number } {
+  const result = configSchema.safeParse(data ?? {})
+  if (!result.success) {
+    const [first, ...rest] = result.error.issues
+    return { mistake: mistakeOf(first as z.core.$ZodIssue, data), more: rest.length }
+  }
+  const mistake = duplicates(result.data.ports) ?? contradictions(result.data.ports)
+  return mistake ? { mistake, more: 0 } : { raw: result.data }
+}
+
+function build(raw: Raw): SwitchConfig {
+  const { memoryMb, ...engine } = raw.engine ?? {}
+  return {
+    // The schema has no `undefined` values: absent settings are absent keys.
+    engine: { ...engine, ...(memoryMb === undefined ? {} : { memoryBytes: memoryMb * MB }) } as SwitchOptions,
+    ports: (raw.ports ?? []) as PortConfig[],
+  }
+}
+
+/** The node at a path, or the nearest one above it that exists. */
+function findNode(root: Node | null, path: Path, key: boolean): Node | undefined {
+  let node: Node | undefined = root ?? undefined
+  for (const [depth, step] of path.entries()) {
+    if (isMap(node)) {
+      const pair = node.items.find(
+        (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step),
+      )
+      if (!pair) return node
+      if (key && depth === path.length - 1) return isNode(pair.key) ? pair.key : node
+      node = isNode(pair.value) ? pair.value : isNode(pair.key) ? pair.key : node
+    } else if (node && 'items' in node) {
+      const item = (node.items as unknown[])[Number(step)]
+      if (!isNode(item)) return node
+      node = item
+    } else return node
+  }
+  return node
+}
+
+/**
+ * Reads a configuration from YAML text. Throws CONFIG.
+ * @param name how errors call the text: the file's path
+ */
+export function parseConfig(text: string, name: string): SwitchConfig {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const at = (offset: number): string => {
+    const { line, col } = lines.linePos(offset)
+    return `${name}:${Math.max(1, line)}:${Math.max(1, col)}`
+  }
+  const [problem] = document.errors
+  if (problem) {
+    const words = problem.message.split('\n')[0] as string
+    throw new RingferryError('CONFIG', `${at(problem.pos[0])}: this is not valid YAML: ${words}`)
+  }
+  const checked = validate(document.toJS())
+  if ('raw' in checked) return build(checked.raw)
+  const node = findNode(document.contents, checked.mistake.path, checked.mistake.key ?? false)
+  const more = checked.more > 0 ? ` (and ${checked.more} more)` : ''
+  throw new RingferryError('CONFIG', `${at(node?.range?.[0] ?? 0)}: ${checked.mistake.text}${more}`)
+}
+
+/** Reads a configuration file. Throws CONFIG, NOT_FOUND, PERMISSION. */
+export function loadConfig(path: string): SwitchConfig {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT')
+      throw new RingferryError('NOT_FOUND', `${path}: there is no such configuration file`, { cause })
+    throw new RingferryError('PERMISSION', `${path}: cannot be read (${code}); make it readable`, { cause })
+  }
+  return parseConfig(text, path)
+}
+
+/**
+ * Joins a configuration with ports from flags. Throws USAGE when a flag is wrong or claims what is taken.
+ * @param flags the ports with the flag each came from, for example `--vif g1=/run/g1.sock`
+ */
+export function addPorts(
+  config: SwitchConfig,
+  flags: readonly { readonly flag: string; readonly port: Readonly<Record<string, unknown>> }[],
+): SwitchConfig {
+  let result = config
+  for (const { flag, port } of flags) {
+    const alone = validate({ ports: [port] })
+    if ('mistake' in alone)
+      throw new RingferryError('USAGE', `${flag}: ${alone.mistake.text.replace('ports[0].', '')}`)
+    const ports = [...result.ports, ...build(alone.raw).ports]
+    const clash = duplicates(ports as Raw['ports'])
+    if (clash) throw new RingferryError('USAGE', `${flag}: ${clash.text}`)
+    result = { ...result, ports }
+  }
+  return result
+}

@@ -1,0 +1,191 @@
+/** What a configuration may contain. The JSON Schema in docs/schema is generated from here. */
+import { z } from 'zod'
+import { POLICY_NAMES } from '../aggregation/create.js'
+import { MAX_QUEUE_PAIRS } from '../memory/layout.js'
+import { MAX_MEMORY_BYTES, MIN_MEMORY_BYTES } from '../memory/linear-memory.js'
+import { VIRTIO_F, VIRTIO_NET_F } from '../memory/virtio.js'
+import {
+  type PacketConfig,
+  PUBLISH_MODES,
+  type StreamConfig,
+  type TapConfig,
+  type VifConfig,
+} from '../port/config.js'
+
+const MB = 1024 * 1024
+const FEATURES = [...Object.keys(VIRTIO_NET_F), ...Object.keys(VIRTIO_F)] as [string, ...string[]]
+
+const vlan = z.int().min(1).max(4094)
+const flag = z.boolean()
+
+/** A path of a Unix socket: 107 bytes is what the kernel takes. */
+const socketPath = z.string().min(1).max(107).meta({ description: "Path of the port's Unix socket" })
+/** A network device's name: 15 bytes is what the kernel takes. */
+const deviceName = z
+  .string()
+  .regex(/^[^\s/:]{1,15}$/, 'a device name has 1 to 15 characters without blank, "/" and ":"')
+
+/** A limit on one direction, in libvirt's units. */
+const rateSchema = z.strictObject({
+  averageKiB: z.int().min(1).optional().meta({ description: 'Average rate in KiB per second' }),
+  peakKiB: z.int().min(1).optional().meta({ description: 'Highest rate of a burst in KiB per second' }),
+  burstKiB: z.int().min(1).optional().meta({ description: 'Amount that may pass at peak rate in KiB' }),
+  framesPerSecond: z.int().min(1).optional(),
+})
+
+const every = {
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/, 'a name has up to 32 letters, digits, "-", "_" and "."'),
+  publish: z.enum(PUBLISH_MODES).optional().meta({
+    description:
+      'When the receiver hears of frames: natural, once a burst; per-packet, at each. Default: the policy',
+  }),
+  vlan: vlan.optional().meta({ description: 'Access port: untagged frames of this VLAN' }),
+  trunk: z.array(vlan).optional().meta({ description: 'Trunk: the VLANs that cross tagged' }),
+  nativeVlan: z.int().min(0).max(4094).optional().meta({ description: 'Trunk: VLAN of untagged frames' }),
+  isolated: flag.optional().meta({ description: 'Isolated ports do not reach each other' }),
+  maxAddresses: z.int().min(1).max(16384).optional().meta({ description: 'Most addresses learned here' }),
+  mtu: z.int().min(68).max(65535).optional().meta({ description: 'Largest IP packet in bytes' }),
+  merge: flag.optional().meta({ description: 'Whether segments toward the port become one. Default true' }),
+  thinAcks: flag.optional().meta({
+    description: 'Whether of consecutive pure acknowledgements only the last is delivered. Default false',
+  }),
+  macs: z
+    .array(z.string())
+    .min(1)
+    .max(16)
+    .optional()
+    .meta({ description: 'Source MAC addresses that the port may use; left out: any' }),
+  addresses: z.array(z.string()).min(1).max(33).optional().meta({
+    description: 'IPv4 and IPv6 source addresses that the port may use, and "link-local"; left out: any',
+  }),
+  fromVm: rateSchema.optional().meta({ description: 'Limit of what the VM sends' }),
+  toVm: rateSchema.optional().meta({ description: 'Limit of what is sent to the VM' }),
+  stormFps: z.int().min(1).optional().meta({ description: 'Flooded frames per second from the port' }),
+}
+
+const target = {
+  targetUs: z
+    .number()
+    .positive()
+    .optional()
+    .meta({ description: 'p99 in microseconds from arrival to publication that is accepted. Default 500' }),
+  weight: z.number().positive().optional().meta({ description: "Share of the engine's core. Default 1" }),
+}
+
+const mode = z.enum(['server', 'client']).optional().meta({
+  description: 'server: Ringferry listens; client: it connects and tries again',
+})
+const queues = z.int().min(1).max(MAX_QUEUE_PAIRS).optional().meta({ description: 'Queue pairs' })
+const offloads = flag.optional().meta({ description: 'Whether offloaded frames may cross' })
+
+/** Every setting of a kind, so that a new one cannot be forgotten here. */
+type Shape<Config> = Record<keyof Config, z.ZodType>
+
+const vif = z.strictObject({
+  kind: z.literal('vif'),
+  ...every,
+  ...target,
+  socket: socketPath,
+  mode,
+  queues,
+  mac: z
+    .string()
+    .regex(
+      /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i,
+      'a unicast MAC address like "02:00:00:00:00:01" (in quotes)',
+    )
+    .optional(),
+  control: flag.optional().meta({ description: 'Whether the control queue with its filters is offered' }),
+  withhold: z
+    .array(z.enum(FEATURES))
+    .optional()
+    .meta({ description: 'Virtio features that are not offered' }),
+} satisfies Shape<VifConfig>)
+const tap = z.strictObject({
+  kind: z.literal('tap'),
+  ...every,
+  device: deviceName,
+  queues,
+  offloads,
+} satisfies Shape<TapConfig>)
+const packet = z.strictObject({
+  kind: z.literal('packet'),
+  ...every,
+  device: deviceName,
+  offloads,
+} satisfies Shape<PacketConfig>)
+const stream = z.strictObject({
+  kind: z.literal('stream'),
+  ...every,
+  socket: socketPath,
+  mode,
+} satisfies Shape<StreamConfig>)
+
+/** The kinds of port that can be configured; `embedded` ones are made by programs. */
+export const PORT_SCHEMAS = { vif, tap, packet, stream } as const
+export type ConfigurableKind = keyof typeof PORT_SCHEMAS
+export const PORT_KINDS = Object.keys(PORT_SCHEMAS) as ConfigurableKind[]
+
+export const portSchema = z.discriminatedUnion('kind', [vif, tap, packet, stream])
+
+export const policySchema = z.strictObject({
+  name: z.enum(POLICY_NAMES),
+  holdUs: z
+    .number()
+    .min(0)
+    .optional()
+    .meta({ description: 'fixed: longest hold in microseconds. Default 100' }),
+  maxFrames: z.int().min(1).optional().meta({ description: 'fixed: frames that end a batch. Default 64' }),
+})
+
+export const engineSchema = z.strictObject({
+  memoryMb: z
+    .int()
+    .min(MIN_MEMORY_BYTES / MB)
+    .max(MAX_MEMORY_BYTES / MB)
+    .multipleOf(2)
+    .optional()
+    .meta({ description: 'Linear memory of the data plane in MB, address space only. Default 4096' }),
+  spinUs: z
+    .number()
+    .min(0)
+    .max(10_000)
+    .optional()
+    .meta({ description: 'Longest time in microseconds that the engine spins before it sleeps. Default 20' }),
+  ageingS: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .meta({ description: 'Seconds after which a silent address is forgotten. Default 300' }),
+  maxAddresses: z.int().min(1).max(32768).optional().meta({ description: 'Default 16384' }),
+  policy: policySchema.optional().meta({ description: 'When guests hear of frames. Default natural' }),
+  budget: z
+    .number()
+    .gt(0)
+    .max(1)
+    .optional()
+    .meta({ description: 'Share of its core that the engine may use. Default 0.8' }),
+  schedule: flag.optional().meta({
+    description: "Whether vifs are served by the engine's time they used. Default true",
+  }),
+  cpu: z.int().min(0).max(1023).optional().meta({ description: 'Processor that the engine is bound to' }),
+})
+
+export const configSchema = z
+  .strictObject({ engine: engineSchema.optional(), ports: z.array(portSchema).optional() })
+  .meta({ title: 'Ringferry configuration' })
+
+/** Groups of settings within a port or the engine. */
+export const NESTED_SCHEMAS: Readonly<Record<string, z.ZodObject>> = {
+  fromVm: rateSchema,
+  toVm: rateSchema,
+  policy: policySchema,
+}
+
+/** The JSON Schema of the configuration file. */
+export function configJsonSchema(): object {
+  return z.toJSONSchema(configSchema)
+}

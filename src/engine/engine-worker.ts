@@ -1,0 +1,72 @@
+/**
+ * The engine's thread. Its loop is synchronous, so messages do not arrive as events: the control side writes
+ * an eventfd that the engine watches among all others, and the handler takes the messages that wait.
+ */
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { bindToCpu } from '../sys/affinity.js'
+import { EPOLLIN } from '../sys/epoll.js'
+import { drainEventfd } from '../sys/eventfd.js'
+import { Engine } from './engine.js'
+import { type EngineThreadData, type FromEngine, packError, type ToEngine } from './switch-messages.js'
+import type { TuneState } from './tune.js'
+
+const { port, wakeFd, options, cpu } = workerData as EngineThreadData & { readonly port: MessagePort }
+
+function post(message: FromEngine): void {
+  port.postMessage(message)
+}
+
+function carryOut(engine: Engine, request: ToEngine): TuneState | undefined {
+  switch (request.method) {
+    case 'add':
+      engine.addPort(request.config)
+      break
+    case 'remove':
+      engine.removePort(request.name)
+      break
+    case 'stop':
+      engine.stop()
+      break
+    case 'tune':
+      return engine.tune(request.change)
+    case 'status':
+      break
+  }
+  return undefined
+}
+
+function serve(engine: Engine): void {
+  drainEventfd(wakeFd)
+  for (let received = receiveMessageOnPort(port); received; received = receiveMessageOnPort(port)) {
+    const request = received.message as ToEngine
+    try {
+      const tuning = carryOut(engine, request)
+      const ports = engine.ports.map((each) => each.status())
+      post({ type: 'done', id: request.id, ports, ...(tuning ? { tuning } : {}) })
+    } catch (error) {
+      post({ type: 'refused', id: request.id, error: packError(error) })
+    }
+  }
+}
+
+let engine: Engine | undefined
+try {
+  if (cpu !== undefined) bindToCpu(cpu)
+  const started = new Engine({
+    ...options,
+    onReport: (status, event, detail) => post({ type: 'event', port: status, event, detail }),
+  })
+  engine = started
+  started.watch(wakeFd, EPOLLIN, () => serve(started))
+  post({ type: 'ready', memory: started.memory.memory.buffer as unknown as SharedArrayBuffer })
+  started.run()
+} catch (error) {
+  post({ type: 'died', error: packError(error) })
+} finally {
+  try {
+    engine?.close()
+  } catch (error) {
+    post({ type: 'died', error: packError(error) })
+  }
+  port.close()
+}

@@ -1,0 +1,69 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { attach, broadcast, cleanUp, counter, frame, newEngine } from '../../test/support/switch.js'
+import type { EmbeddedGuest } from '../frontend/embedded-guest.js'
+import { C_CALLS, C_TO_FRAMES } from '../memory/layout.js'
+import { VIRTIO_NET_F } from '../memory/virtio.js'
+
+afterEach(cleanUp)
+
+describe('Engine', () => {
+  it('forwards a broadcast to all other guests and a reply to one', () => {
+    const engine = newEngine()
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => attach(engine, name)) as [
+      EmbeddedGuest,
+      EmbeddedGuest,
+      EmbeddedGuest,
+    ]
+    a.driver.send(broadcast(1))
+    engine.step()
+    expect(b.driver.receive()?.frame).toEqual(broadcast(1))
+    expect(c.driver.receive()?.frame).toEqual(broadcast(1))
+    expect(a.driver.receive()).toBeUndefined()
+    b.driver.send(frame(1, 2, 1500))
+    engine.step()
+    expect(a.driver.receive()?.frame).toEqual(frame(1, 2, 1500))
+    expect(c.driver.receive()).toBeUndefined()
+  })
+
+  it('carries frames of every length over rings that wrap many times', () => {
+    const engine = newEngine()
+    const a = attach(engine, 'a', { ringSize: 64 })
+    const b = attach(engine, 'b', { ringSize: 32, bufferBytes: 512 })
+    b.driver.send(broadcast(2))
+    engine.step()
+    a.driver.receive()
+    for (let bytes = 14; bytes < 3000; bytes += 3) {
+      const sent = frame(2, 1, bytes, bytes)
+      expect(a.driver.send(sent, {}, 0, { descriptors: 1 + (bytes % 4), indirect: bytes % 2 === 0 })).toBe(
+        true,
+      )
+      engine.step()
+      expect(Buffer.compare(b.driver.receive()?.frame ?? new Uint8Array(0), sent)).toBe(0)
+      a.driver.reapTx()
+    }
+  })
+
+  it('passes a large GSO frame whole to a guest that takes it', () => {
+    const engine = newEngine()
+    const a = attach(engine, 'a', { memory: 32 * 2 ** 20 })
+    const b = attach(engine, 'b', { memory: 32 * 2 ** 20 })
+    expect(b.features & VIRTIO_NET_F.GUEST_TSO4).not.toBe(0n)
+    expect(a.features & VIRTIO_NET_F.MRG_RXBUF).not.toBe(0n)
+  })
+
+  it('calls once per burst in natural mode and once per frame in per-packet mode', () => {
+    const engine = newEngine()
+    const a = attach(engine, 'a')
+    const natural = attach(engine, 'n', { features: 0x1_0000_8000n })
+    const perPacket = attach(engine, 'p', { features: 0x1_0000_8000n }, { publish: 'per-packet' })
+    for (let i = 0; i < 16; i++) a.driver.enqueue(broadcast(1))
+    a.driver.flush(1)
+    engine.step()
+    expect(counter(engine, 1, C_TO_FRAMES)).toBe(16)
+    expect(counter(engine, 2, C_TO_FRAMES)).toBe(16)
+    expect(counter(engine, 2, C_CALLS)).toBe(16)
+    expect(counter(engine, 1, C_CALLS)).toBeLessThanOrEqual(16)
+    expect(natural.driver.receive()).toBeDefined()
+    expect(perPacket.driver.receive()).toBeDefined()
+  })
+})

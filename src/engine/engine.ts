@@ -1,0 +1,500 @@
+/**
+ * The engine: a synchronous loop around the plane.
+ *
+ *   turn:  clock -> poll each vif (one burst) -> calls -> read woken host ports -> calls
+ *          -> write host ports -> map missed granules -> detach who broke the protocol
+ *   idle:  spin, bounded and adaptive -> ask all guests for kicks -> look once more -> epoll -> turns again
+ *
+ * No promise, closure or view per frame. A turn does a bounded amount of work, so that no port waits for
+ * more than one burst of each other port. Everything a port reports goes through `onReport`.
+ */
+import { DeficitRoundRobin } from '../aggregation/drr.js'
+import { RingferryError } from '../errors/errors.js'
+import { GranulePool } from '../memory/granule-pool.js'
+import {
+  ACTIVE_AT,
+  CALLS_AT,
+  G_ACTIVE,
+  G_BROKEN,
+  G_CALLS,
+  G_FDB_AGE_S,
+  G_FDB_LIMIT,
+  G_GENERATION,
+  G_HELD,
+  G_HELD_US,
+  G_MISSES,
+  G_NOW_S,
+  G_NOW_US,
+  G_WOKE_US,
+  GLOBALS_AT,
+  MAX_PORTS,
+  MISSES_AT,
+  P_FLAGS,
+  P_SERVICE_US,
+  PORT_BROKEN,
+  PORT_BYTES,
+  PORTS_AT,
+  VRINGS_PER_PORT,
+} from '../memory/layout.js'
+import { LinearMemory } from '../memory/linear-memory.js'
+import { instantiatePlane, type Plane } from '../memory/plane.js'
+import type { PortConfig } from '../port/config.js'
+import { createPort } from '../port/create.js'
+import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
+import { nowUs, sharpenTimers } from '../sys/clock.js'
+import { Epoll } from '../sys/epoll.js'
+import { signalEventfd } from '../sys/eventfd.js'
+import { type ControlledVif, Controller, type ControllerOptions, type VifTarget } from './controller.js'
+import { changeTuning, readTuning, type TuneChange, type TuneState } from './tune.js'
+
+/** Most chains taken from a ring, and frames read from a host port, in one turn. */
+export const BURST = 64
+/** Turns between two looks at epoll while there is work. */
+const TURNS_PER_EPOLL = 32
+/** The same with ports whose descriptors tell by epoll alone that they can be read or written. */
+const TURNS_PER_EPOLL_WITH_HOST_PORTS = 2
+const TICK_US = 100_000
+const SWEEP_US = 5_000_000
+/** Engine time that a vif of weight 1 may use before the next one's turn: some bursts of small frames. */
+const QUANTUM_US = 20
+/** A burst that took longer, because the host took the core away, is not held against the guest. */
+const MAX_DEBT_US = 5_000
+const CLOCK = (GLOBALS_AT + G_NOW_US) >>> 3
+const HELD = (GLOBALS_AT + G_HELD_US) >>> 3
+const HELD_COUNT = (GLOBALS_AT + G_HELD) >>> 2
+
+function targetOf(config: PortConfig): VifTarget {
+  if (config.kind !== 'vif' && config.kind !== 'embedded') return {}
+  return {
+    ...(config.targetUs === undefined ? {} : { targetUs: config.targetUs }),
+    ...(config.weight === undefined ? {} : { weight: config.weight }),
+  }
+}
+
+export interface EngineOptions extends ControllerOptions {
+  /** Linear memory in bytes. Default 4 GB; all of it is only address space until guests map into it. */
+  readonly memoryBytes?: number
+  /** Longest time in microseconds that the loop spins before it sleeps. Default 20; 0 never spins. */
+  readonly spinUs?: number
+  /** Seconds after which a silent address is forgotten. Default 300. */
+  readonly ageingS?: number
+  /** Most addresses in the forwarding database. Default 16384. */
+  readonly maxAddresses?: number
+  /** Whether vifs are served in the order of the engine's time they used. Default true; false: in turn. */
+  readonly schedule?: boolean
+  readonly onReport?: (port: PortStatus, event: PortEvent, detail: string) => void
+}
+
+export class Engine implements PortHost {
+  readonly memory: LinearMemory
+  readonly plane: Plane
+  readonly pool: GranulePool
+  /** Sets how long frames are held for each vif. */
+  readonly controller: Controller
+  readonly #epoll = new Epoll()
+  readonly #handlers = new Map<number, (events: number) => void>()
+  readonly #ports: (Port | undefined)[] = new Array(MAX_PORTS).fill(undefined)
+  /** Ports in turn order, and which of them move frames themselves. */
+  #active: Port[] = []
+  #hostPorts: Port[] = []
+  readonly #calls = new Int32Array(MAX_PORTS * VRINGS_PER_PORT).fill(-1)
+  readonly #woken = new Uint8Array(MAX_PORTS)
+  #anyWoken = false
+  readonly #onReport: NonNullable<EngineOptions['onReport']>
+  readonly #spinMaxUs: number
+  #spinUs = 0
+  #second = -1
+  readonly #schedule: boolean
+  /** Ports that the plane serves, and their order by time used. */
+  #served: Port[] = []
+  #order = new DeficitRoundRobin(0, QUANTUM_US, MAX_DEBT_US)
+  #lastTickUs = 0
+  #lastSweepUs = 0
+  #turns = 0
+  #running = false
+  #vifs: ControlledVif[] = []
+
+  constructor(options: EngineOptions = {}) {
+    this.memory = new LinearMemory(options.memoryBytes)
+    this.plane = instantiatePlane(this.memory)
+    this.pool = new GranulePool(this.memory)
+    this.#spinMaxUs = options.spinUs ?? 20
+    this.#schedule = options.schedule ?? true
+    this.#onReport = options.onReport ?? (() => {})
+    this.controller = new Controller(this.memory, options)
+    this.#global(G_FDB_AGE_S, options.ageingS ?? 300)
+    this.#global(G_FDB_LIMIT, options.maxAddresses ?? 16384)
+    this.#readClock()
+  }
+
+  #global(field: number, value: number): void {
+    this.memory.u32[(GLOBALS_AT + field) >>> 2] = value
+  }
+
+  /** Microseconds on the engine's clock when it was last read. It lives in the plane's globals: no heap number. */
+  get #now(): number {
+    return this.memory.f64[CLOCK] as number
+  }
+
+  #readClock(): void {
+    const us = nowUs()
+    this.memory.f64[CLOCK] = us
+    const second = Math.floor(us / 1e6)
+    if (second === this.#second) return
+    this.#second = second
+    this.#global(G_NOW_S, second)
+    this.#global(G_GENERATION, (this.memory.u32[(GLOBALS_AT + G_GENERATION) >>> 2] as number) + 1)
+  }
+
+  // ---- ports ----
+
+  /** Adds a port. Throws a RingferryError, leaving nothing behind, when it cannot be opened. */
+  addPort(config: PortConfig): Port {
+    if (this.#active.some((port) => port.name === config.name))
+      throw new RingferryError('USAGE', `port ${config.name}: the name is taken; choose another`)
+    const index = this.#ports.indexOf(undefined)
+    if (index < 0)
+      throw new RingferryError('UNSUPPORTED', `port ${config.name}: a switch has at most ${MAX_PORTS} ports`)
+    const port = createPort(this, index, config)
+    port.open()
+    this.#ports[index] = port
+    this.controller.setTarget(index, targetOf(config))
+    this.#setActive([...this.#active, port])
+    this.applyPolicy()
+    return port
+  }
+
+  removePort(name: string): void {
+    const port = this.#active.find((candidate) => candidate.name === name)
+    if (!port) throw new RingferryError('NOT_FOUND', `port ${name}: there is no such port`)
+    this.plane.flush()
+    this.#setActive(this.#active.filter((candidate) => candidate !== port))
+    this.#ports[port.index] = undefined
+    this.plane.fdbSweep(port.index)
+    this.controller.forget(port.index)
+    port.close()
+    this.applyPolicy()
+  }
+
+  #setActive(ports: Port[]): void {
+    this.#active = ports
+    this.#hostPorts = ports.filter((port) => port.transmit !== undefined)
+    this.#served = ports.filter((port) => port.transmit === undefined)
+    this.#order = new DeficitRoundRobin(this.#served.length, QUANTUM_US, MAX_DEBT_US)
+    for (const [at, port] of this.#served.entries())
+      this.#order.weights[at] = this.controller.target(port.index).weight
+    for (const [index, port] of ports.entries()) this.memory.u32[(ACTIVE_AT >>> 2) + index] = port.index
+    this.#global(G_ACTIVE, ports.length)
+  }
+
+  /** The vifs that the policy decides for: those without a publication mode of their own. */
+  get #controlled(): ControlledVif[] {
+    return this.#active.filter((port): port is Port & ControlledVif => port.setLimits !== undefined)
+  }
+
+  /** Writes the limits of a policy that measures nothing; the others set theirs period by period. */
+  applyPolicy(): void {
+    this.#vifs = this.#controlled
+    this.controller.hurry()
+    if (this.controller.active) return
+    this.#readClock()
+    this.controller.run(this.#now, this.#vifs)
+  }
+
+  /** Changes the tuning of the running engine. Throws RingferryErrors of changeTuning. */
+  tune(change: TuneChange): TuneState {
+    changeTuning(this.controller, this.#vifs, change)
+    this.#setActive(this.#active)
+    this.applyPolicy()
+    return readTuning(this.memory, this.controller, this.#vifs)
+  }
+
+  get ports(): readonly Port[] {
+    return this.#active
+  }
+
+  // ---- what ports ask for ----
+
+  watch(fd: number, events: number, onEvents: (events: number) => void): void {
+    this.#epoll.add(fd, events)
+    this.#handlers.set(fd, onEvents)
+  }
+
+  rewatch(fd: number, events: number): void {
+    this.#epoll.modify(fd, events)
+  }
+
+  unwatch(fd: number): void {
+    if (!this.#handlers.delete(fd)) return
+    this.#epoll.remove(fd)
+  }
+
+  setCall(vringId: number, fd: number): void {
+    this.#calls[vringId] = fd
+  }
+
+  wake(index: number): void {
+    this.#woken[index] = 1
+    this.#anyWoken = true
+  }
+
+  report(port: Port, event: PortEvent, detail: string): void {
+    this.#onReport(port.status(), event, detail)
+  }
+
+  // ---- the loop ----
+
+  /** Sends the calls that the plane collected. */
+  #sendCalls(): void {
+    const at = (GLOBALS_AT + G_CALLS) >>> 2
+    const count = this.memory.u32[at] as number
+    if (count === 0) return
+    this.memory.u32[at] = 0
+    const list = CALLS_AT >>> 2
+    for (let index = 0; index < count; index++) {
+      const fd = this.#calls[this.memory.u32[list + index] as number] as number
+      if (fd >= 0) signalEventfd(fd)
+    }
+  }
+
+  /**
+   * Serves the vifs, as many bursts as there are vifs. Whose burst is next is decided by the engine's time that
+   * each has used (deficit round robin), so a guest that floods, or whose frames are dear, pays for them itself.
+   * Returns the frames moved.
+   */
+  #serveVifs(): number {
+    const order = this.#order
+    const vifs = this.#served
+    let moved = 0
+    for (let at = 0; at < vifs.length; at++) order.activate(at)
+    for (let bursts = 0; bursts < vifs.length; bursts++) {
+      const at = this.#schedule ? order.next() : bursts
+      if (at < 0) break
+      const port = vifs[at] as Port
+      const count = this.plane.poll(port.index, BURST)
+      if (count === 0) {
+        order.deactivate(at)
+        continue
+      }
+      moved += count
+      this.#sendCalls()
+      this.#writeHostPorts()
+      const from = this.#now
+      this.#readClock()
+      const to = this.#now
+      order.charge(at, to - from)
+      this.#addService(port.index, to - from)
+      this.controller.addBusy(to - from)
+    }
+    return moved
+  }
+
+  /** Publishing held batches is work of the engine, too. */
+  #chargeHeld(): void {
+    const from = this.#now
+    this.#readClock()
+    this.controller.addBusy(this.#now - from)
+  }
+
+  /** Writes what is queued for host ports: after every burst, because one burst may fill a quarter of a ring. */
+  #writeHostPorts(): number {
+    let moved = 0
+    for (let index = 0; index < this.#hostPorts.length; index++) {
+      const port = this.#hostPorts[index] as Port
+      if (port.hasOutput?.()) moved += port.transmit?.() ?? 0
+    }
+    return moved
+  }
+
+  /** One turn over all ports. Returns the frames moved. */
+  #turn(): number {
+    this.#turns++
+    let moved = this.#serveVifs()
+    if (this.controller.active) this.controller.run(this.#now, this.#vifs)
+    const held = (this.memory.u32[HELD_COUNT] as number) > 0
+    this.plane.serveHeld(0)
+    this.#sendCalls()
+    if (held) this.#chargeHeld()
+    if (this.#anyWoken) moved += this.#serveWoken()
+    moved += this.#writeHostPorts()
+    this.#mapMisses()
+    this.#detachBroken()
+    return moved
+  }
+
+  /** Charges a port with time of the engine's thread. */
+  #addService(index: number, us: number): void {
+    const at = (PORTS_AT + index * PORT_BYTES + P_SERVICE_US) >>> 3
+    this.memory.f64[at] = (this.memory.f64[at] as number) + us
+  }
+
+  /** Reads the ports that were woken; a port with more to read stays woken. */
+  #serveWoken(): number {
+    let moved = 0
+    this.#anyWoken = false
+    for (let index = 0; index < this.#active.length; index++) {
+      const port = this.#active[index] as Port
+      if (this.#woken[port.index] === 0) continue
+      this.#woken[port.index] = 0
+      const count = port.receive?.(BURST) ?? 0
+      if (count >= BURST) this.wake(port.index)
+      if (count === 0) continue
+      moved += count
+      this.plane.flush()
+      this.#sendCalls()
+    }
+    this.#sendCalls()
+    return moved
+  }
+
+  #mapMisses(): void {
+    const at = (GLOBALS_AT + G_MISSES) >>> 2
+    const count = this.memory.u32[at] as number
+    if (count === 0) return
+    this.memory.u32[at] = 0
+    const list = MISSES_AT >>> 2
+    for (let index = 0; index < count; index++) {
+      const port = this.#ports[this.memory.u32[list + index * 2] as number]
+      port?.mapMissed?.(this.memory.u32[list + index * 2 + 1] as number)
+    }
+  }
+
+  #detachBroken(): void {
+    const at = (GLOBALS_AT + G_BROKEN) >>> 2
+    if (this.memory.u32[at] === 0) return
+    this.memory.u32[at] = 0
+    for (const port of this.#active) {
+      const flags = this.memory.u32[(PORTS_AT + port.index * PORT_BYTES + P_FLAGS) >>> 2] as number
+      if ((flags & PORT_BROKEN) !== 0) port.fail?.('')
+    }
+  }
+
+  /** Looks at epoll and calls the handlers. Returns the events seen. */
+  #poll(timeoutUs: number): number {
+    const count = this.#epoll.wait(timeoutUs)
+    for (let index = 0; index < count; index++) {
+      const fd = this.#epoll.fd(index)
+      this.#handlers.get(fd)?.(this.#epoll.events(index))
+    }
+    return count
+  }
+
+  #tick(now: number): void {
+    this.#lastTickUs = now
+    for (const port of this.#active) port.tick?.(now)
+    if (now - this.#lastSweepUs < SWEEP_US) return
+    this.#lastSweepUs = now
+    this.plane.fdbSweep(-1)
+  }
+
+  /** Asks every guest for kicks. Returns whether work has come meanwhile. */
+  #arm(): boolean {
+    let work = false
+    for (let index = 0; index < this.#active.length; index++)
+      if (this.plane.armPort((this.#active[index] as Port).index) !== 0) work = true
+    return work
+  }
+
+  #disarm(): void {
+    for (let index = 0; index < this.#active.length; index++)
+      this.plane.disarmPort((this.#active[index] as Port).index)
+  }
+
+  /** Sleeps until something happens, at most until the next tick or `maxUs`. */
+  #sleep(maxUs: number): void {
+    const start = nowUs()
+    if (this.controller.restUs > 0 && !this.#anyWoken) {
+      this.#rest(Math.min(maxUs, this.controller.restUs), start)
+      return
+    }
+    if (this.#arm() || this.#anyWoken) {
+      this.#poll(0)
+    } else {
+      const before = nowUs()
+      this.controller.addBusy(before - start)
+      const untilTick = Math.max(0, this.#lastTickUs + TICK_US - before)
+      this.#poll(Math.min(untilTick, maxUs, this.memory.f64[HELD] as number))
+      const woke = nowUs()
+      this.memory.f64[(GLOBALS_AT + G_WOKE_US) >>> 3] = woke
+      const slept = woke - before
+      if (slept < this.#spinMaxUs) this.#spinUs = Math.min(this.#spinMaxUs, this.#spinUs * 2 + 2)
+      else this.#spinUs = this.#spinUs < 2 ? 0 : this.#spinUs / 2
+    }
+    this.#disarm()
+  }
+
+  /**
+   * Sleeps without asking for kicks: while the CPU is scarce the guests' frames gather in their rings, and neither
+   * they nor we pay for a kick and a switch for each. What that costs in delay is measured as queue.
+   */
+  #rest(restUs: number, start: number): void {
+    const before = nowUs()
+    this.#poll(Math.min(restUs, this.memory.f64[HELD] as number))
+    this.controller.addBusy(before - start)
+  }
+
+  /**
+   * One round: turns while there is work, then at most one sleep. For tests and for programs that drive the
+   * engine themselves; `run` is the same without end.
+   * @param maxUs longest sleep in microseconds; 0 only looks
+   */
+  step(maxUs = 0): number {
+    let moved = 0
+    this.#poll(0)
+    for (let turns = 0; turns < 64; turns++) {
+      this.#readClock()
+      if (this.#now - this.#lastTickUs >= TICK_US) this.#tick(this.#now)
+      const count = this.#turn()
+      moved += count
+      if (count === 0 && !this.#anyWoken) break
+    }
+    if (moved === 0) this.#sleep(maxUs)
+    return moved
+  }
+
+  /** Runs until stop(). */
+  run(): void {
+    sharpenTimers()
+    this.#running = true
+    this.#readClock()
+    let idleSince = this.#now
+    let sinceEpoll = 0
+    while (this.#running) {
+      this.#readClock()
+      const now = this.#now
+      if (now - this.#lastTickUs >= TICK_US) this.#tick(now)
+      const moved = this.#turn()
+      if (moved > 0 || this.#anyWoken) {
+        idleSince = now
+        if (
+          ++sinceEpoll >= (this.#hostPorts.length > 0 ? TURNS_PER_EPOLL_WITH_HOST_PORTS : TURNS_PER_EPOLL)
+        ) {
+          sinceEpoll = 0
+          this.#poll(0)
+        }
+      } else if (now - idleSince < this.#spinUs && this.controller.restUs === 0) {
+        this.#poll(0)
+      } else {
+        this.#sleep(TICK_US)
+        this.#readClock()
+        idleSince = this.#now
+        sinceEpoll = 0
+      }
+    }
+  }
+
+  stop(): void {
+    this.#running = false
+  }
+
+  /** Turns made since the start. */
+  get turns(): number {
+    return this.#turns
+  }
+
+  /** Removes all ports and frees what the engine holds. */
+  close(): void {
+    for (const port of [...this.#active]) this.removePort(port.name)
+    this.#epoll.close()
+  }
+}

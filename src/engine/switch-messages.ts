@@ -1,0 +1,60 @@
+import { type ErrorCode, RingferryError } from '../errors/errors.js'
+import type { PortConfig } from '../port/config.js'
+import type { PortEvent, PortStatus } from '../port/port.js'
+import type { EngineOptions } from './engine.js'
+import type { TuneChange, TuneState } from './tune.js'
+
+/** Messages between the control side of a switch and its engine's thread. */
+export type SwitchRequest =
+  | { readonly method: 'add'; readonly config: PortConfig }
+  | { readonly method: 'remove'; readonly name: string }
+  | { readonly method: 'status' }
+  | { readonly method: 'tune'; readonly change: TuneChange }
+  | { readonly method: 'stop' }
+
+export type ToEngine = SwitchRequest & { readonly id: number }
+
+export type FromEngine =
+  | { readonly type: 'ready'; readonly memory: SharedArrayBuffer }
+  /** `ports`: all of them, after the request was carried out. */
+  | {
+      readonly type: 'done'
+      readonly id: number
+      readonly ports: readonly PortStatus[]
+      /** The answer to `tune`. */
+      readonly tuning?: TuneState
+    }
+  | { readonly type: 'refused'; readonly id: number; readonly error: CarriedError }
+  | { readonly type: 'event'; readonly port: PortStatus; readonly event: PortEvent; readonly detail: string }
+  /** The engine has ended by an error. */
+  | { readonly type: 'died'; readonly error: CarriedError }
+
+export interface EngineThreadData {
+  /** The engine watches this eventfd; it is signalled after every message. */
+  readonly wakeFd: number
+  readonly options: Omit<EngineOptions, 'onReport'>
+  /** Processor that the thread is bound to. */
+  readonly cpu?: number
+}
+
+/** An error on its way to another thread: structured cloning loses classes. */
+export interface CarriedError {
+  readonly code?: ErrorCode
+  readonly message: string
+  readonly stack?: string
+}
+
+export function packError(error: unknown): CarriedError {
+  if (error instanceof RingferryError) return { code: error.code, message: error.message }
+  if (error instanceof Error)
+    return { message: `${error.name}: ${error.message}`, ...(error.stack ? { stack: error.stack } : {}) }
+  return { message: String(error) }
+}
+
+/** The error again: a RingferryError stays one, any other keeps the stack of its own thread. */
+export function unpackError(carried: CarriedError): Error {
+  if (carried.code !== undefined) return new RingferryError(carried.code, carried.message)
+  const error = new Error(carried.message)
+  if (carried.stack !== undefined) error.stack = carried.stack
+  return error
+}

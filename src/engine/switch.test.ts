@@ -1,0 +1,126 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { frame } from '../../test/support/switch.js'
+import { RingferryError } from '../errors/errors.js'
+import { EmbeddedGuest } from '../frontend/embedded-guest.js'
+import { Switch, type SwitchEvent, type SwitchOptions } from './switch.js'
+
+describe('Switch', () => {
+  let folder: string
+  const running: Switch[] = []
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'ringferry-switch-'))
+  })
+  afterEach(async () => {
+    for (const each of running.splice(0)) await each.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  async function start(options: SwitchOptions = {}): Promise<Switch> {
+    const made = await Switch.start({ memoryBytes: 256 * 2 ** 20, ...options })
+    running.push(made)
+    return made
+  }
+
+  /** Waits for something that another thread does. */
+  async function until<T>(look: () => T | undefined | false): Promise<T> {
+    for (let tries = 0; tries < 500; tries++) {
+      const found = look()
+      if (found) return found
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    throw new Error('it did not happen within 5 s')
+  }
+
+  const socket = (name: string): string => join(folder, `${name}.sock`)
+
+  it('Switch carries frames and counts them while the control thread only looks', async () => {
+    const made = await start()
+    const events: SwitchEvent[] = []
+    made.subscribe((event) => events.push(event))
+    for (const name of ['a', 'b']) await made.addPort({ kind: 'vif', name, socket: socket(name) })
+    const a = new EmbeddedGuest(socket('a'))
+    const b = new EmbeddedGuest(socket('b'))
+    try {
+      await until(() => made.status().every((port) => port.state === 'up'))
+      a.driver.send(frame(2, 1, 300))
+      const received = await until(() => b.driver.receive())
+      expect(Buffer.compare(received.frame, frame(2, 1, 300))).toBe(0)
+      expect(made.counters('a').counts).toMatchObject({ from_vm_frames: 1, from_vm_bytes: 300 })
+      expect(made.counters('b').counts).toMatchObject({ to_vm_frames: 1, to_vm_bytes: 300 })
+      expect(made.fdb()).toMatchObject([{ mac: '02:00:00:00:00:01', port: 'a' }])
+    } finally {
+      a.close()
+      b.close()
+    }
+    const gone = await until(() =>
+      events.find(({ event, port }) => event === 'detached' && port.name === 'a'),
+    )
+    expect(gone.detail).toBe('the frontend closed the connection')
+    expect(events.filter(({ port }) => port.name === 'a').map(({ event }) => event)).toEqual([
+      'attached',
+      'link-up',
+      'link-down',
+      'detached',
+    ])
+    expect(made.status().find((port) => port.name === 'a')).toMatchObject({ state: 'waiting' })
+  })
+
+  it('Switch.addPort rejects with the same RingferryError when the engine refuses', async () => {
+    const made = await start()
+    const missing = made.addPort({ kind: 'vif', name: 'a', socket: '/nonexistent/folder/a.sock' })
+    await expect(missing).rejects.toBeInstanceOf(RingferryError)
+    await expect(missing).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: '/nonexistent/folder/a.sock: its folder does not exist; create it first',
+    })
+    expect(made.status()).toEqual([])
+    await expect(made.removePort('a')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    expect(() => made.counters('a')).toThrow('port a: there is no such port')
+  })
+
+  it('Switch.removePort removes the socket and frees the name', async () => {
+    const made = await start()
+    await made.addPort({ kind: 'vif', name: 'a', socket: socket('a') })
+    expect(existsSync(socket('a'))).toBe(true)
+    await made.removePort('a')
+    expect(readdirSync(folder)).toEqual([])
+    expect(await made.addPort({ kind: 'vif', name: 'a', socket: socket('a') })).toMatchObject({
+      name: 'a',
+      state: 'waiting',
+      place: socket('a'),
+    })
+  })
+
+  it('Switch.stop removes all sockets and refuses what comes later', async () => {
+    const made = await start()
+    for (const name of ['a', 'b']) await made.addPort({ kind: 'vif', name, socket: socket(name) })
+    const descriptors = readdirSync('/proc/self/fd').length
+    await made.stop()
+    await made.stop()
+    expect(readdirSync(folder)).toEqual([])
+    expect(readdirSync('/proc/self/fd').length).toBeLessThan(descriptors)
+    await expect(made.refresh()).rejects.toMatchObject({ message: 'the switch was stopped' })
+  })
+
+  it('Switch.start rejects when the engine cannot start', async () => {
+    await expect(Switch.start({ memoryBytes: 1 })).rejects.toMatchObject({ code: 'USAGE' })
+    await expect(Switch.start({ cpu: 1000 })).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+  })
+
+  it('Switch binds the thread of its engine to a processor', async () => {
+    const allowed = /^Cpus_allowed_list:\s*(\d+)/m
+    const cpu = Number(allowed.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+    await start({ cpu })
+    const bound = readdirSync('/proc/self/task').filter((task) =>
+      new RegExp(`^Cpus_allowed_list:\\s*${cpu}$`, 'm').test(
+        readFileSync(`/proc/self/task/${task}/status`, 'utf8'),
+      ),
+    )
+    expect(bound).not.toHaveLength(0)
+    expect(bound).not.toContain(String(process.pid))
+  })
+})

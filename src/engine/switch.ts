@@ -1,0 +1,220 @@
+/**
+ * A switch: an engine in a thread of its own, seen from the control thread. Requests are promises; what
+ * happens by itself (a guest attaches, a guest is detached) comes as events; counters are read from the
+ * shared memory at any time, without asking the engine.
+ */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { RingferryError } from '../errors/errors.js'
+import type { PortConfig } from '../port/config.js'
+import type { PortEvent, PortStatus } from '../port/port.js'
+import { createEventfd, signalEventfd } from '../sys/eventfd.js'
+import { closeFd } from '../sys/unix-socket.js'
+import { type FdbEntry, type PortCounters, readCounters, readFdb } from './counters.js'
+import type { EngineOptions } from './engine.js'
+import { type EngineThreadData, type FromEngine, type SwitchRequest, unpackError } from './switch-messages.js'
+import type { TuneChange, TuneState } from './tune.js'
+
+export interface SwitchOptions extends Omit<EngineOptions, 'onReport'> {
+  /** Processor that the engine's thread is bound to. Default: any. */
+  readonly cpu?: number
+}
+
+export interface SwitchEvent {
+  readonly event: PortEvent
+  /** The port after the change. */
+  readonly port: PortStatus
+  /** Why, or where; may be empty. */
+  readonly detail: string
+}
+
+const STOP_LIMIT_MS = 5_000
+
+/** The thread's program: beside this file, or in dist/ when the sources run. */
+function threadFile(): URL {
+  const beside = new URL('./engine-worker.js', import.meta.url)
+  return existsSync(fileURLToPath(beside))
+    ? beside
+    : new URL('../../dist/engine/engine-worker.js', import.meta.url)
+}
+
+interface Waiting {
+  resolve(tuning?: TuneState): void
+  reject(error: Error): void
+}
+
+export class Switch {
+  readonly #worker: Worker
+  readonly #channel: MessagePort
+  readonly #wakeFd: number
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #listeners = new Set<(event: SwitchEvent) => void>()
+  readonly #exited: Promise<void>
+  readonly #failed: Promise<never>
+  #fail: (error: Error) => void = () => {}
+  #memory: BigUint64Array = new BigUint64Array(0)
+  #ports: readonly PortStatus[] = []
+  #nextId = 1
+  #failure: Error | undefined
+  #stopping = false
+  #onReady: () => void = () => {}
+
+  private constructor(options: SwitchOptions) {
+    const { cpu, ...engine } = options
+    const { port1, port2 } = new MessageChannel()
+    this.#channel = port1
+    this.#wakeFd = createEventfd()
+    const data: EngineThreadData = {
+      wakeFd: this.#wakeFd,
+      options: engine,
+      ...(cpu === undefined ? {} : { cpu }),
+    }
+    this.#failed = new Promise((_, reject) => {
+      this.#fail = reject
+    })
+    this.#failed.catch(() => {})
+    this.#worker = new Worker(threadFile(), { workerData: { ...data, port: port2 }, transferList: [port2] })
+    this.#exited = new Promise((resolve) => {
+      this.#worker.once('exit', (code) => {
+        // What the thread posted last may still wait here; it comes before the verdict.
+        setImmediate(() => {
+          if (!this.#stopping) this.#end(new Error(`the engine's thread ended by itself (code ${code})`))
+          for (const waiting of this.#waiting.values())
+            waiting.reject(new RingferryError('UNSUPPORTED', 'the switch was stopped'))
+          this.#waiting.clear()
+          this.#channel.close()
+          closeFd(this.#wakeFd)
+          resolve()
+        })
+      })
+    })
+    this.#worker.on('error', (error) => this.#end(error as Error))
+    this.#channel.on('message', (message: FromEngine) => this.#take(message))
+  }
+
+  /** Starts an engine without ports. Throws UNSUPPORTED or USAGE when the options do not fit the machine. */
+  static async start(options: SwitchOptions = {}): Promise<Switch> {
+    const made = new Switch(options)
+    const ready = new Promise<void>((resolve) => {
+      made.#onReady = resolve
+    })
+    try {
+      await Promise.race([ready, made.#failed])
+    } catch (error) {
+      await made.#exited
+      throw error
+    }
+    return made
+  }
+
+  #end(error: Error): void {
+    if (this.#failure) return
+    this.#failure = error
+    for (const waiting of this.#waiting.values()) waiting.reject(error)
+    this.#waiting.clear()
+    this.#fail(error)
+  }
+
+  #take(message: FromEngine): void {
+    switch (message.type) {
+      case 'ready':
+        this.#memory = new BigUint64Array(message.memory)
+        this.#onReady()
+        return
+      case 'done':
+        this.#ports = message.ports
+        this.#waiting.get(message.id)?.resolve(message.tuning)
+        this.#waiting.delete(message.id)
+        return
+      case 'refused':
+        this.#waiting.get(message.id)?.reject(unpackError(message.error))
+        this.#waiting.delete(message.id)
+        return
+      case 'event':
+        this.#ports = this.#ports.map((port) => (port.name === message.port.name ? message.port : port))
+        for (const listener of this.#listeners) listener(message)
+        return
+      case 'died':
+        this.#end(unpackError(message.error))
+    }
+  }
+
+  #ask(request: SwitchRequest): Promise<TuneState | undefined> {
+    if (this.#failure) return Promise.reject(this.#failure)
+    if (this.#stopping && request.method !== 'stop')
+      return Promise.reject(new RingferryError('UNSUPPORTED', 'the switch was stopped'))
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      this.#channel.postMessage({ ...request, id })
+      signalEventfd(this.#wakeFd)
+    })
+  }
+
+  /** Opens a port. Rejects with the RingferryError that says why it cannot be; nothing is left behind then. */
+  async addPort(config: PortConfig): Promise<PortStatus> {
+    await this.#ask({ method: 'add', config })
+    return this.#port(config.name)
+  }
+
+  /** Closes a port and removes its socket. Rejects with NOT_FOUND. */
+  async removePort(name: string): Promise<void> {
+    await this.#ask({ method: 'remove', name })
+  }
+
+  /** Listens for changes of ports. Returns how to stop listening. */
+  subscribe(listener: (event: SwitchEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** All ports, as of the last answer or event. */
+  status(): readonly PortStatus[] {
+    return this.#ports
+  }
+
+  /** All ports, as the engine sees them now. */
+  async refresh(): Promise<readonly PortStatus[]> {
+    await this.#ask({ method: 'status' })
+    return this.#ports
+  }
+
+  #port(name: string): PortStatus {
+    const port = this.#ports.find((each) => each.name === name)
+    if (port) return port
+    throw new RingferryError('NOT_FOUND', `port ${name}: there is no such port`)
+  }
+
+  /** The counters of a port now. Throws NOT_FOUND. */
+  counters(name: string): PortCounters {
+    return readCounters(this.#memory, this.#port(name).index)
+  }
+
+  /** The live addresses and the ports on which they were heard. */
+  fdb(): (Omit<FdbEntry, 'port'> & { readonly port: string })[] {
+    const names = new Map(this.#ports.map((port) => [port.index, port.name]))
+    return readFdb(this.#memory).map((entry) => ({ ...entry, port: names.get(entry.port) ?? '' }))
+  }
+
+  /** Reads the tuning, after a change if one is given. Rejects with NOT_FOUND or USAGE, and changes nothing then. */
+  async tune(change: TuneChange = {}): Promise<TuneState> {
+    return (await this.#ask({ method: 'tune', change })) as TuneState
+  }
+
+  /** Rejects when the engine ends by an error; never settles otherwise. */
+  get failed(): Promise<never> {
+    return this.#failed
+  }
+
+  /** Closes all ports, removes their sockets and ends the thread. May be called again. */
+  async stop(): Promise<void> {
+    if (!this.#stopping) {
+      this.#stopping = true
+      this.#ask({ method: 'stop' }).catch(() => {})
+    }
+    const limit = setTimeout(() => void this.#worker.terminate(), STOP_LIMIT_MS)
+    await this.#exited
+    clearTimeout(limit)
+  }
+}

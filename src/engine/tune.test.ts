@@ -1,0 +1,60 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { attach, broadcast, cleanUp, newEngine } from '../../test/support/switch.js'
+
+afterEach(cleanUp)
+
+describe('Engine.tune', () => {
+  it('changes policy, budget and a target at once and shows them', () => {
+    const engine = newEngine()
+    attach(engine, 'a')
+    attach(engine, 'b', {}, { publish: 'natural' })
+    expect(engine.tune({}).policy).toEqual({ name: 'natural' })
+    const state = engine.tune({
+      policy: { name: 'fixed', holdUs: 70, maxFrames: 9 },
+      budget: 0.5,
+      vif: 'a',
+      targetUs: 200,
+      weight: 3,
+    })
+    expect(state.budget).toBe(0.5)
+    expect(state.vifs.map((vif) => vif.name)).toEqual(['a'])
+    expect(state.vifs[0]).toMatchObject({ targetUs: 200, weight: 3, limits: { holdUs: 70, maxFrames: 9 } })
+  })
+
+  it('explains why batches were published', () => {
+    const engine = newEngine({ policy: { name: 'adaptive' } })
+    const a = attach(engine, 'a')
+    attach(engine, 'b')
+    const decided = (): boolean => engine.controller.decisions.at(-1)?.vifs.length === 2
+    for (let round = 0; round < 50 || (round < 5_000 && !decided()); round++) {
+      a.driver.send(broadcast(1))
+      engine.step(1_000)
+    }
+    const b = engine.tune({}).vifs.find((vif) => vif.name === 'b')
+    expect(Object.keys(b?.published ?? {})).toContain('no-hold')
+    expect(b?.why).toContain('no-hold')
+    expect(engine.tune({}).decisions.at(-1)?.figures).toHaveProperty('theta')
+  })
+
+  it('a dry run decides and leaves the limits as they are', () => {
+    const engine = newEngine()
+    attach(engine, 'a')
+    const before = engine.tune({}).vifs[0]?.limits
+    const state = engine.tune({ dryRun: true, policy: { name: 'fixed', holdUs: 70, maxFrames: 9 } })
+    expect(state.vifs[0]?.limits).toEqual(before)
+    expect(state.decisions.at(-1)?.applied).toBe(false)
+    expect(state.vifs[0]?.why).toContain('hold 70 us')
+  })
+
+  it.each([
+    [{ vif: 'nobody', targetUs: 100 }, /nobody/],
+    [{ targetUs: 100 }, /name it/],
+    [{ vif: 'a', targetUs: 0 }, /above 0/],
+    [{ budget: 2 }, /at most 1/],
+  ])('refuses %o with one line and changes nothing', (change, message) => {
+    const engine = newEngine()
+    attach(engine, 'a')
+    expect(() => engine.tune(change)).toThrow(message)
+    expect(engine.tune({}).budget).toBe(0.8)
+  })
+})

@@ -1,0 +1,287 @@
+/**
+ * What one guest has granted: its memory regions, mapped into the linear memory so that the plane can reach
+ * them, and the granule table by which the plane translates guest physical addresses.
+ *
+ *   guest physical      | region 0        |  hole  | region 1    |
+ *   granules of 2 MB    |0|1|2|3| ...              |n|n+1| ...
+ *   linear memory       mapped whole while it fits; else single granules in slots of the GranulePool
+ *
+ * Rings are read on every burst and must be contiguous, so a guest that is not mapped whole gets a window of
+ * its own for each part of each ring.
+ */
+
+import { fileSize, mapShared, mapUnitBytes, mapZero } from '../sys/memory-map.js'
+import { PAGE_BYTES } from '../sys/native-buffer.js'
+import { closeFd } from '../sys/unix-socket.js'
+import type { GranuleOwner, GranulePool } from './granule-pool.js'
+import {
+  C_MISSES,
+  GRANULE_BYTES,
+  GRANULE_ENTRY_BYTES,
+  P_COUNTERS,
+  P_GRANULE_COUNT,
+  P_GRANULES,
+  P_TOUCHED,
+} from './layout.js'
+import type { LinearMemory } from './linear-memory.js'
+
+const PAGES_PER_GRANULE = GRANULE_BYTES / PAGE_BYTES
+/** Largest guest physical address: 1 TB, a table of 4 MB. */
+const MAX_GUEST_ADDRESS = 2 ** 40
+/** A guest is mapped whole only if this part of the heap stays free for others. */
+const RESERVE = 0.25
+
+/** A region of guest memory. Bytes; `fd` is owned by the grants once it is set. */
+export interface GrantedRegion {
+  readonly guestAddress: number
+  readonly sizeBytes: number
+  readonly fileOffset: number
+  readonly fd: number
+}
+
+interface Window {
+  readonly at: number
+  readonly bytes: number
+}
+
+export class Grants implements GranuleOwner {
+  readonly #memory: LinearMemory
+  readonly #pool: GranulePool
+  readonly #port: number
+  #regions: GrantedRegion[] = []
+  /** Runs of granules mapped whole: first granule, count, offset. Empty when granules are mapped on demand. */
+  #runs: { first: number; count: number; at: number }[] = []
+  #windows = new Map<string, Window>()
+  #table = 0
+  #touched = 0
+  #onDemand = false
+
+  /** @param port linear offset of the guest's row in the port table */
+  constructor(memory: LinearMemory, pool: GranulePool, port: number) {
+    this.#memory = memory
+    this.#pool = pool
+    this.#port = port
+  }
+
+  /** Whether granules are mapped as they are needed. */
+  get onDemand(): boolean {
+    return this.#onDemand
+  }
+
+  /** Bytes granted. */
+  get sizeBytes(): number {
+    return this.#regions.reduce((sum, region) => sum + region.sizeBytes, 0)
+  }
+
+  /**
+   * Replaces all regions. Returns why that cannot be, with nothing mapped then. The grants own the
+   * regions' file descriptors from now on, also when they are refused.
+   */
+  set(regions: readonly GrantedRegion[]): string | undefined {
+    const kept = new Set(regions.map((region) => region.fd))
+    this.release(kept)
+    this.#regions = [...regions]
+    const reason = this.#check() ?? this.#map()
+    if (reason !== undefined) this.release()
+    return reason
+  }
+
+  #check(): string | undefined {
+    for (const region of this.#regions) {
+      const { guestAddress, sizeBytes, fileOffset, fd } = region
+      const where = `memory region at 0x${guestAddress.toString(16)}`
+      if (sizeBytes <= 0 || guestAddress + sizeBytes > MAX_GUEST_ADDRESS)
+        return `${where}: reaches beyond guest address 2^40`
+      const unit = mapUnitBytes(fd)
+      if (unit > GRANULE_BYTES)
+        return `${where}: pages larger than 2 MB cannot be granted; use 2 MB huge pages`
+      if (guestAddress % PAGE_BYTES || sizeBytes % unit || fileOffset % unit)
+        return `${where}: not a whole number of pages`
+      if (unit > PAGE_BYTES && guestAddress % GRANULE_BYTES) return `${where}: huge pages off a 2 MB boundary`
+      if (fileOffset + sizeBytes > fileSize(fd)) return `${where}: longer than its file`
+    }
+    return undefined
+  }
+
+  #map(): string | undefined {
+    const last = Math.max(0, ...this.#regions.map((region) => region.guestAddress + region.sizeBytes))
+    const count = Math.ceil(last / GRANULE_BYTES)
+    if (count === 0) return undefined
+    this.#table = this.#memory.allocate(count * GRANULE_ENTRY_BYTES)
+    if (this.#table === 0) return 'the linear memory has no room for the granule table'
+    const granules = this.#markValid()
+    if (!this.#mapWhole(granules)) {
+      this.#onDemand = true
+      this.#touched = this.#memory.allocate(count)
+      if (this.#touched === 0) return 'the linear memory has no room for the granule table'
+    }
+    const row = this.#port >> 2
+    this.#memory.u32[row + (P_GRANULES >> 2)] = this.#table
+    this.#memory.u32[row + (P_GRANULE_COUNT >> 2)] = count
+    this.#memory.u32[row + (P_TOUCHED >> 2)] = this.#touched
+    return undefined
+  }
+
+  /** Writes the valid pages of every granule into the table. Returns the granules that have any, in order. */
+  #markValid(): number[] {
+    const { data } = this.#memory
+    const granules = new Set<number>()
+    for (const { guestAddress, sizeBytes } of this.#regions) {
+      const end = guestAddress + sizeBytes
+      for (let at = guestAddress; at < end; ) {
+        const granule = Math.floor(at / GRANULE_BYTES)
+        const next = Math.min(end, (granule + 1) * GRANULE_BYTES)
+        const entry = this.#table + granule * GRANULE_ENTRY_BYTES
+        const from = (at % GRANULE_BYTES) / PAGE_BYTES
+        const to = next % GRANULE_BYTES === 0 ? PAGES_PER_GRANULE : (next % GRANULE_BYTES) / PAGE_BYTES
+        const known = granules.has(granule)
+        data.setUint16(entry + 4, known ? Math.min(from, data.getUint16(entry + 4, true)) : from, true)
+        data.setUint16(entry + 6, known ? Math.max(to, data.getUint16(entry + 6, true)) : to, true)
+        granules.add(granule)
+        at = next
+      }
+    }
+    return [...granules].sort((a, b) => a - b)
+  }
+
+  /** Maps all granules at once, if enough of the heap stays free. */
+  #mapWhole(granules: readonly number[]): boolean {
+    const bytes = granules.length * GRANULE_BYTES
+    if (this.#memory.freeBytes - bytes < RESERVE * this.#memory.sizeBytes) return false
+    const runs: { first: number; count: number; at: number }[] = []
+    for (const granule of granules) {
+      const run = runs.at(-1)
+      if (run && run.first + run.count === granule) run.count++
+      else runs.push({ first: granule, count: 1, at: 0 })
+    }
+    for (const run of runs) {
+      run.at = this.#memory.allocateGranules(run.count)
+      if (run.at === 0) {
+        for (const done of runs) if (done.at !== 0) this.#memory.free(done.at)
+        return false
+      }
+    }
+    this.#runs = runs
+    for (const run of runs) {
+      this.#mapRange(run.first * GRANULE_BYTES, run.count * GRANULE_BYTES, run.at)
+      for (let index = 0; index < run.count; index++)
+        this.#setEntry(run.first + index, run.at + index * GRANULE_BYTES)
+    }
+    return true
+  }
+
+  #setEntry(granule: number, at: number): void {
+    this.#memory.u32[(this.#table + granule * GRANULE_ENTRY_BYTES) >>> 2] = at
+  }
+
+  /** Maps the parts of all regions that lie in a range of guest addresses; what lies in none reads as zero. */
+  #mapRange(guestAddress: number, sizeBytes: number, at: number): void {
+    const end = guestAddress + sizeBytes
+    let covered = 0
+    const parts = this.#regions
+      .map((region) => ({
+        region,
+        from: Math.max(guestAddress, region.guestAddress),
+        to: Math.min(end, region.guestAddress + region.sizeBytes),
+      }))
+      .filter(({ from, to }) => from < to)
+    for (const { from, to } of parts) covered += to - from
+    if (covered < sizeBytes) mapZero(this.#memory.address + at, sizeBytes)
+    for (const { region, from, to } of parts)
+      mapShared(
+        this.#memory.address + at + (from - guestAddress),
+        to - from,
+        region.fd,
+        region.fileOffset + (from - region.guestAddress),
+      )
+  }
+
+  /** Maps a granule that the plane missed, and counts it. Returns false when the guest has no such granule. */
+  mapGranule(granule: number): boolean {
+    const count = this.#memory.u32[(this.#port + P_GRANULE_COUNT) >>> 2] ?? 0
+    if (!this.#onDemand || granule >= count) return false
+    const entry = (this.#table + granule * GRANULE_ENTRY_BYTES) >>> 2
+    if (this.#memory.u32[entry] !== 0) return true
+    const at = this.#pool.acquire(this, granule)
+    if (at === 0) return false
+    this.#mapRange(granule * GRANULE_BYTES, GRANULE_BYTES, at)
+    this.#memory.u32[entry] = at
+    this.#memory.u8[this.#touched + granule] = 1
+    const counter = (this.#port + P_COUNTERS + C_MISSES * 8) >>> 3
+    this.#memory.u64[counter] = (this.#memory.u64[counter] as bigint) + 1n
+    return true
+  }
+
+  isTouched(granule: number): boolean {
+    return this.#memory.u8[this.#touched + granule] === 1
+  }
+
+  takeTouched(granule: number): boolean {
+    const was = this.isTouched(granule)
+    this.#memory.u8[this.#touched + granule] = 0
+    return was
+  }
+
+  evicted(granule: number): void {
+    this.#setEntry(granule, 0)
+  }
+
+  /**
+   * Makes a part of a ring contiguous. Returns its linear offset, or why it is not possible.
+   * @param key names the part; a window of that name is replaced
+   */
+  mapRing(key: string, guestAddress: number, sizeBytes: number): number | string {
+    const inside = this.#regions.find(
+      (region) =>
+        guestAddress >= region.guestAddress &&
+        guestAddress + sizeBytes <= region.guestAddress + region.sizeBytes,
+    )
+    if (!inside) return `ring ${key} at 0x${guestAddress.toString(16)} lies outside the guest's memory`
+    if (!this.#onDemand) {
+      const granule = Math.floor(guestAddress / GRANULE_BYTES)
+      const run = this.#runs.find(({ first, count }) => granule >= first && granule < first + count)
+      if (run) return run.at + guestAddress - run.first * GRANULE_BYTES
+    }
+    this.unmapRing(key)
+    const unit = mapUnitBytes(inside.fd)
+    const from = Math.floor(guestAddress / unit) * unit
+    const bytes = Math.ceil((guestAddress + sizeBytes) / unit) * unit - from
+    const at =
+      unit > PAGE_BYTES ? this.#memory.allocateGranules(bytes / GRANULE_BYTES) : this.#memory.allocate(bytes)
+    if (at === 0) return 'the linear memory has no room for another ring'
+    mapShared(this.#memory.address + at, bytes, inside.fd, inside.fileOffset + from - inside.guestAddress)
+    this.#windows.set(key, { at, bytes })
+    return at + guestAddress - from
+  }
+
+  /** Gives back the window of a part of a ring. */
+  unmapRing(key: string): void {
+    const window = this.#windows.get(key)
+    if (!window) return
+    this.#windows.delete(key)
+    mapZero(this.#memory.address + window.at, window.bytes)
+    this.#memory.free(window.at)
+  }
+
+  /** Unmaps everything and closes the regions' files, except those to keep. */
+  release(kept: ReadonlySet<number> = new Set()): void {
+    const row = this.#port >> 2
+    this.#memory.u32[row + (P_GRANULE_COUNT >> 2)] = 0
+    this.#memory.u32[row + (P_GRANULES >> 2)] = 0
+    this.#memory.u32[row + (P_TOUCHED >> 2)] = 0
+    for (const key of [...this.#windows.keys()]) this.unmapRing(key)
+    for (const run of this.#runs) {
+      mapZero(this.#memory.address + run.at, run.count * GRANULE_BYTES)
+      this.#memory.free(run.at)
+    }
+    this.#runs = []
+    if (this.#onDemand) this.#pool.release(this)
+    this.#onDemand = false
+    if (this.#table !== 0) this.#memory.free(this.#table)
+    if (this.#touched !== 0) this.#memory.free(this.#touched)
+    this.#table = 0
+    this.#touched = 0
+    for (const fd of new Set(this.#regions.map((region) => region.fd))) if (!kept.has(fd)) closeFd(fd)
+    this.#regions = []
+  }
+}

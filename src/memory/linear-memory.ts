@@ -1,0 +1,113 @@
+import { RingferryError } from '../errors/errors.js'
+import { addressOf } from '../sys/libc.js'
+import { GRANULE_BYTES, HEAP_AT } from './layout.js'
+
+const WASM_PAGE_BYTES = 65536
+const UNIT_BYTES = 4096
+export const MAX_MEMORY_BYTES = 4 * 1024 ** 3
+export const MIN_MEMORY_BYTES = 32 * 1024 ** 2
+
+interface Range {
+  at: number
+  bytes: number
+}
+
+/**
+ * The linear memory of one plane, and the heap in it: tables and byte rings from the bottom, granules of
+ * guest memory from the top. Offsets are what the plane works on; addresses are what system calls get.
+ */
+export class LinearMemory {
+  readonly memory: WebAssembly.Memory
+  readonly sizeBytes: number
+  /** Address of offset 0 in this process. */
+  readonly address: number
+  readonly u8: Uint8Array
+  readonly u32: Uint32Array
+  readonly u64: BigUint64Array
+  readonly f64: Float64Array
+  readonly data: DataView
+  /** Free ranges, by offset. */
+  readonly #free: Range[]
+  readonly #taken = new Map<number, number>()
+  /** Frees something that can be had again later, when the heap is full; returns whether it could. */
+  reclaim: () => boolean = () => false
+
+  /** @param sizeBytes a multiple of 2 MB from 32 MB to 4 GB */
+  constructor(sizeBytes: number = MAX_MEMORY_BYTES) {
+    if (sizeBytes < MIN_MEMORY_BYTES || sizeBytes > MAX_MEMORY_BYTES || sizeBytes % GRANULE_BYTES !== 0)
+      throw new RingferryError(
+        'USAGE',
+        `linear memory of ${sizeBytes} bytes: choose a multiple of 2 MB from 32 MB to 4 GB`,
+      )
+    const pages = sizeBytes / WASM_PAGE_BYTES
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+    this.sizeBytes = sizeBytes
+    const buffer = this.memory.buffer
+    this.u8 = new Uint8Array(buffer)
+    this.u32 = new Uint32Array(buffer)
+    this.u64 = new BigUint64Array(buffer)
+    this.f64 = new Float64Array(buffer)
+    this.data = new DataView(buffer)
+    this.address = addressOf(this.u8)
+    this.#free = [{ at: HEAP_AT, bytes: sizeBytes - HEAP_AT }]
+  }
+
+  /** Bytes of the heap that are free. */
+  get freeBytes(): number {
+    return this.#free.reduce((sum, range) => sum + range.bytes, 0)
+  }
+
+  /** Zeroed memory from the bottom of the heap: its offset, or 0 when there is not enough. */
+  allocate(sizeBytes: number): number {
+    const bytes = Math.ceil(sizeBytes / UNIT_BYTES) * UNIT_BYTES
+    let index = this.#free.findIndex((range) => range.bytes >= bytes)
+    while (index < 0 && this.reclaim()) index = this.#free.findIndex((range) => range.bytes >= bytes)
+    const range = this.#free[index]
+    if (!range) return 0
+    const at = range.at
+    range.at += bytes
+    range.bytes -= bytes
+    if (range.bytes === 0) this.#free.splice(index, 1)
+    this.#taken.set(at, bytes)
+    this.u8.fill(0, at, at + bytes)
+    return at
+  }
+
+  /** A run of granules (2 MB aligned, contiguous) from the top of the heap: its offset, or 0. Not zeroed. */
+  allocateGranules(count: number): number {
+    const bytes = count * GRANULE_BYTES
+    for (let index = this.#free.length - 1; index >= 0; index--) {
+      const range = this.#free[index] as Range
+      const at = Math.floor((range.at + range.bytes - bytes) / GRANULE_BYTES) * GRANULE_BYTES
+      if (at < range.at) continue
+      const tail = range.at + range.bytes - at - bytes
+      range.bytes = at - range.at
+      if (tail > 0) this.#free.splice(index + 1, 0, { at: at + bytes, bytes: tail })
+      if (range.bytes === 0) this.#free.splice(index, 1)
+      this.#taken.set(at, bytes)
+      return at
+    }
+    return 0
+  }
+
+  /** Gives back what allocate() or allocateGranules() returned. */
+  free(at: number): void {
+    const bytes = this.#taken.get(at)
+    if (bytes === undefined) throw new Error(`free of offset ${at}, which was not allocated`)
+    this.#taken.delete(at)
+    const next = this.#free.findIndex((range) => range.at > at)
+    const index = next < 0 ? this.#free.length : next
+    this.#free.splice(index, 0, { at, bytes })
+    this.#join(index)
+    this.#join(index - 1)
+  }
+
+  /** Joins a free range with its successor when they touch. */
+  #join(index: number): void {
+    const range = this.#free[index]
+    const next = this.#free[index + 1]
+    if (!range || !next || range.at + range.bytes !== next.at) return
+    range.bytes += next.bytes
+    this.#free.splice(index + 1, 1)
+  }
+}

@@ -1,0 +1,47 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { RingferryError } from '../errors/errors.js'
+import type { LinearMemory } from './linear-memory.js'
+
+/** The exports of plane/plane.ts. Ports are given by their index in the port table. */
+export interface Plane {
+  start(): void
+  /** Serves one vif: backlog, then a burst from each transmit ring. Returns the frames moved. */
+  poll(port: number, burst: number): number
+  /** Forwards a frame of a host port: `bytes` at `at`, of which `header` are the virtio-net header. */
+  ingest(port: number, at: number, bytes: number, header: number): void
+  flush(): void
+  /** Publishes held batches that are due (all of them: 1). G_HELD_US tells when the next is. */
+  serveHeld(all: number): void
+  armPort(port: number): number
+  disarmPort(port: number): void
+  countKick(port: number): void
+  takeControl(port: number): number
+  completeControl(port: number, head: number, bytes: number): void
+  armControl(port: number): number
+  dropBacklog(port: number): void
+  fdbSweep(port: number): void
+  /** Oldest record of the byte ring at an offset, or 0. */
+  ringFirst(ring: number): number
+  ringPop(ring: number): void
+}
+
+/** Beside the compiled files, or in dist/ when the sources run. */
+function wasmFile(): string {
+  const places = ['../plane.wasm', '../../dist/plane.wasm'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  )
+  const found = places.find((path) => existsSync(path))
+  if (found === undefined)
+    throw new RingferryError('NOT_FOUND', `plane.wasm is not in ${places[0]}; run npm run build`)
+  return found
+}
+
+/** Instantiates the plane over a linear memory. Every thread that runs one needs a memory of its own. */
+export function instantiatePlane(memory: LinearMemory): Plane {
+  const module = new WebAssembly.Module(readFileSync(wasmFile()))
+  const instance = new WebAssembly.Instance(module, { env: { memory: memory.memory } })
+  const plane = instance.exports as unknown as Plane
+  plane.start()
+  return plane
+}

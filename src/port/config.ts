@@ -1,0 +1,89 @@
+/** What a port is made from. The configuration file and the command line produce these; see src/daemon. */
+import type { GuardSettings } from './guard.js'
+import type { LimitSettings } from './limits.js'
+
+export const PUBLISH_MODES = ['natural', 'per-packet'] as const
+export type PublishMode = (typeof PUBLISH_MODES)[number]
+
+/** Settings of every port, whatever its kind. */
+export interface PortSettings extends GuardSettings, LimitSettings {
+  readonly name: string
+  /** When the receiver hears of frames written into its ring. Default: as the policy of the engine decides. */
+  readonly publish?: PublishMode
+  /** Access port: untagged frames of this VLAN (1 to 4094). */
+  readonly vlan?: number
+  /** Trunk: the VLANs that cross tagged. Without vlan and trunk, frames cross as they are. */
+  readonly trunk?: readonly number[]
+  /** Trunk: VLAN of untagged frames. Default 0: none of its own. */
+  readonly nativeVlan?: number
+  /** Isolated ports do not reach each other. */
+  readonly isolated?: boolean
+  /** Most addresses learned on this port. Default 4096. */
+  readonly maxAddresses?: number
+  /** Whether segments of a flow toward the port may become one GSO frame, if its receiver takes them. Default true. */
+  readonly merge?: boolean
+  /** Whether consecutive pure TCP acknowledgements of a flow toward the port may become the last of them. Default false. */
+  readonly thinAcks?: boolean
+  /** Largest IP packet in bytes that the port may send, without GSO. Default: no limit of its own. */
+  readonly mtu?: number
+}
+
+/** How late a frame may be for a guest, and its share of the engine. */
+export interface VifTargetSettings {
+  /** p99 of the time from arrival to publication that the guest's user accepts, in microseconds. Default 500. */
+  readonly targetUs?: number
+  /** Share of the engine's core relative to other vifs. Default 1. */
+  readonly weight?: number
+}
+
+/** A guest's NIC over vhost-user. */
+export interface VifConfig extends PortSettings, VifTargetSettings {
+  readonly kind: 'vif'
+  readonly socket: string
+  /** server: Ringferry listens; client: it connects and retries. Default server. */
+  readonly mode?: 'server' | 'client'
+  /** Queue pairs offered. Default 1; more offer MQ and the control queue. */
+  readonly queues?: number
+  /** MAC address offered to the guest, "02:00:00:00:00:01". Default: the guest's own. */
+  readonly mac?: string
+  /** Whether the control queue with its filters is offered. Default: only with several queues. */
+  readonly control?: boolean
+  /** Feature names (VIRTIO_NET_F without prefix, e.g. "GUEST_TSO4") taken out of the offer. */
+  readonly withhold?: readonly string[]
+}
+
+/** A TAP device. It is created unless it exists. */
+export interface TapConfig extends PortSettings {
+  readonly kind: 'tap'
+  readonly device: string
+  readonly queues?: number
+  /** Whether the kernel may hand over and take offloaded frames. Default true. */
+  readonly offloads?: boolean
+}
+
+/** A host NIC, by AF_PACKET. */
+export interface PacketConfig extends PortSettings {
+  readonly kind: 'packet'
+  readonly device: string
+  readonly offloads?: boolean
+}
+
+/** QEMU's `-netdev stream` and passt: a 4-byte big-endian length before each frame on a Unix socket. */
+export interface StreamConfig extends PortSettings {
+  readonly kind: 'stream'
+  readonly socket: string
+  readonly mode?: 'server' | 'client'
+}
+
+/** A frontend in this process, on the other end of a socket pair whose descriptor is given. */
+export interface EmbeddedConfig extends PortSettings, VifTargetSettings {
+  readonly kind: 'embedded'
+  /** Connected vhost-user socket; the port owns it from now on. */
+  readonly fd: number
+  readonly queues?: number
+  readonly control?: boolean
+  readonly withhold?: readonly string[]
+}
+
+export type PortConfig = VifConfig | TapConfig | PacketConfig | StreamConfig | EmbeddedConfig
+export type PortKind = PortConfig['kind']

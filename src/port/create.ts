@@ -1,0 +1,21 @@
+import type { PortConfig } from './config.js'
+import { PacketPort } from './packet.js'
+import type { Port, PortHost } from './port.js'
+import { StreamPort } from './stream.js'
+import { TapPort } from './tap.js'
+import { Vif } from './vif.js'
+
+/** Makes the port that a configuration describes; it is not open yet. */
+export function createPort(host: PortHost, index: number, config: PortConfig): Port {
+  switch (config.kind) {
+    case 'vif':
+    case 'embedded':
+      return new Vif(host, index, config)
+    case 'tap':
+      return new TapPort(host, index, config)
+    case 'packet':
+      return new PacketPort(host, index, config)
+    case 'stream':
+      return new StreamPort(host, index, config)
+  }
+}

@@ -1,0 +1,59 @@
+/** MAC and IP addresses as a user writes them, to bytes in network order. Mistakes are RingferryErrors (CONFIG). */
+import { isIPv4, isIPv6 } from 'node:net'
+import { RingferryError } from '../errors/errors.js'
+
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
+
+/**
+ * The six bytes of a station's MAC address, "02:00:00:00:00:01".
+ * @param where what names the setting in an error, for example "port web: macs[0]"
+ */
+export function parseStationMac(text: string, where: string): Uint8Array {
+  if (!MAC.test(text))
+    throw new RingferryError(
+      'CONFIG',
+      `${where} is "${text}"; write a MAC address as six hexadecimal bytes, like 02:00:00:00:00:01`,
+    )
+  const bytes = Uint8Array.from(text.split(':'), (part) => Number.parseInt(part, 16))
+  if (((bytes[0] as number) & 1) !== 0 || bytes.every((byte) => byte === 0))
+    throw new RingferryError(
+      'CONFIG',
+      `${where} is "${text}", which no station can send from; give the address of one NIC`,
+    )
+  return bytes
+}
+
+/** The 16 bytes of a valid IPv6 address without zone. */
+function ipv6Bytes(text: string): Uint8Array {
+  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text)
+  let plain = text
+  if (dotted) {
+    const [a, b, c, d] = dotted.slice(2).map(Number) as [number, number, number, number]
+    plain = `${dotted[1]}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`
+  }
+  const [front = '', back] = plain.split('::')
+  const words = (part: string): number[] =>
+    part === '' ? [] : part.split(':').map((word) => Number.parseInt(word, 16))
+  const head = words(front)
+  const tail = words(back ?? '')
+  const zeros = new Array<number>(8 - head.length - tail.length).fill(0)
+  return Uint8Array.from([...head, ...zeros, ...tail].flatMap((word) => [word >> 8, word & 0xff]))
+}
+
+/** The 4 or 16 bytes of one host's IPv4 or IPv6 address, without prefix length or zone. `where` as above. */
+export function parseHostAddress(text: string, where: string): Uint8Array {
+  const isV4 = isIPv4(text)
+  if (!isV4 && (!isIPv6(text) || text.includes('%')))
+    throw new RingferryError(
+      'CONFIG',
+      `${where} is "${text}"; write one IPv4 or IPv6 address, like 10.0.0.5 or fd00::5, without prefix length`,
+    )
+  const bytes = isV4 ? Uint8Array.from(text.split('.'), Number) : ipv6Bytes(text)
+  const first = bytes[0] as number
+  if (bytes.every((byte) => byte === 0) || (isV4 ? first >= 224 : first === 0xff))
+    throw new RingferryError(
+      'CONFIG',
+      `${where} is "${text}", which no host can send from; give the address of one host`,
+    )
+  return bytes
+}

@@ -1,0 +1,165 @@
+import type { HoldLimits } from '../aggregation/hold.js'
+import { NATURAL_LIMITS } from '../aggregation/policy.js'
+import { RingferryError } from '../errors/errors.js'
+import {
+  G_GENERATION,
+  GLOBALS_AT,
+  MAX_FRAME_BYTES,
+  MERGE_ACKS,
+  MERGE_SEGMENTS,
+  P_FDB_LIMIT,
+  P_FLAGS,
+  P_GAP_US,
+  P_GUARD,
+  P_HOLD_US,
+  P_MAX_BATCH_BYTES,
+  P_MAX_BATCH_FRAMES,
+  P_MAX_FRAME,
+  P_MERGE,
+  P_NATIVE_VLAN,
+  P_QUEUE_PAIRS,
+  P_RING,
+  P_SENDS,
+  P_STARTED_PAIRS,
+  P_TAKES,
+  P_URGENT_FLUSH,
+  P_VLANS,
+  PORT_ACTIVE,
+  PORT_BYTES,
+  PORT_GUARDED,
+  PORT_ISOLATED,
+  PORT_METERED,
+  PORT_TRUNK,
+  PORT_VIF,
+  PORTS_AT,
+  R_BASE,
+  R_BYTES,
+  RING_HEADER_BYTES,
+  TAKE_CSUM,
+  TAKE_ECN,
+  TAKE_TSO4,
+  TAKE_TSO6,
+  TAKE_USO4,
+  TAKE_USO6,
+} from '../memory/layout.js'
+import type { LinearMemory } from '../memory/linear-memory.js'
+import type { PortSettings } from './config.js'
+import { readGuard, writeGuard } from './guard.js'
+import { readLimits, writeLimits } from './limits.js'
+
+const DEFAULT_MAX_ADDRESSES = 4096
+const ETHERNET_BYTES = 14
+/** Every offload that a virtio-net header can ask for. */
+export const TAKE_ALL = TAKE_CSUM | TAKE_TSO4 | TAKE_TSO6 | TAKE_ECN | TAKE_USO4 | TAKE_USO6
+
+/** Bytes of a port's byte ring: what may wait for a host port, or for a guest without buffers. */
+export const RING_BYTES = 1024 * 1024
+
+/** One row of the plane's port table, as the TypeScript side writes it. */
+export class PortRow {
+  readonly memory: LinearMemory
+  readonly index: number
+  /** Linear offset of the row. */
+  readonly at: number
+  #ring = 0
+
+  constructor(memory: LinearMemory, index: number) {
+    this.memory = memory
+    this.index = index
+    this.at = PORTS_AT + index * PORT_BYTES
+  }
+
+  get(field: number): number {
+    return this.memory.u32[(this.at + field) >>> 2] as number
+  }
+
+  /** Writes a field; cached forwarding decisions are void from then on. */
+  set(field: number, value: number): void {
+    this.memory.u32[(this.at + field) >>> 2] = value
+    const generation = (GLOBALS_AT + G_GENERATION) >>> 2
+    this.memory.u32[generation] = (this.memory.u32[generation] as number) + 1
+  }
+
+  /** Linear offset of the byte ring. */
+  get ring(): number {
+    return this.#ring
+  }
+
+  /** Sets or clears flags (PORT_*). */
+  flag(flags: number, on: boolean): void {
+    this.set(P_FLAGS, on ? this.get(P_FLAGS) | flags : this.get(P_FLAGS) & ~flags)
+  }
+
+  /** Sets which offloads the receiver takes and the sender may use (TAKE_*). */
+  setOffloads(takes: number, sends: number): void {
+    this.set(P_TAKES, takes)
+    this.set(P_SENDS, sends)
+  }
+
+  /**
+   * Clears the row, takes its byte ring, and writes the settings. Throws, holding nothing, CONFIG when a setting
+   * is malformed and UNSUPPORTED when the memory has no room.
+   */
+  open(settings: PortSettings, isVif: boolean): void {
+    readGuard(settings, settings.name)
+    readLimits(settings, settings.name)
+    this.memory.u8.fill(0, this.at, this.at + PORT_BYTES)
+    this.#ring = this.memory.allocate(RING_HEADER_BYTES + RING_BYTES)
+    if (this.#ring === 0)
+      throw new RingferryError(
+        'UNSUPPORTED',
+        `port ${settings.name}: the linear memory is full; remove a port or give it more memory`,
+      )
+    this.memory.u32[(this.#ring + R_BASE) >>> 2] = this.#ring + RING_HEADER_BYTES
+    this.memory.u32[(this.#ring + R_BYTES) >>> 2] = RING_BYTES
+    this.set(P_RING, this.#ring)
+    this.set(P_QUEUE_PAIRS, 1)
+    this.set(P_STARTED_PAIRS, 1)
+    this.set(P_FLAGS, PORT_ACTIVE | (isVif ? PORT_VIF : 0))
+    this.configure(settings)
+  }
+
+  /** Writes the settings that may change while the port runs. Throws CONFIG, changing nothing, when malformed. */
+  configure(settings: PortSettings): void {
+    const guard = readGuard(settings, settings.name)
+    const limits = readLimits(settings, settings.name)
+    writeGuard(this.memory, this.at, guard)
+    writeLimits(this.memory, this.at, limits)
+    const checks = guard.checks | limits.checks
+    this.set(P_GUARD, checks)
+    this.flag(PORT_GUARDED, checks !== 0)
+    this.flag(PORT_METERED, limits.toVm)
+    const trunk = settings.vlan === undefined
+    this.flag(PORT_TRUNK, trunk)
+    this.flag(PORT_ISOLATED, settings.isolated === true)
+    this.set(P_NATIVE_VLAN, settings.vlan ?? settings.nativeVlan ?? 0)
+    const vlans = this.memory.u8.subarray(this.at + P_VLANS, this.at + P_VLANS + 512)
+    vlans.fill(trunk && settings.trunk === undefined ? 0xff : 0)
+    for (const vlan of settings.trunk ?? [])
+      vlans[vlan >> 3] = (vlans[vlan >> 3] as number) | (1 << (vlan & 7))
+    this.set(
+      P_MERGE,
+      ((settings.merge ?? true) ? MERGE_SEGMENTS : 0) | (settings.thinAcks === true ? MERGE_ACKS : 0),
+    )
+    this.set(P_FDB_LIMIT, settings.maxAddresses ?? DEFAULT_MAX_ADDRESSES)
+    this.set(P_MAX_FRAME, settings.mtu === undefined ? MAX_FRAME_BYTES : settings.mtu + ETHERNET_BYTES + 4)
+    this.setLimits(settings.publish === 'per-packet' ? { ...NATURAL_LIMITS, maxFrames: 1 } : NATURAL_LIMITS)
+  }
+
+  /** Sets how long frames toward the receiver may be held, and in what numbers. */
+  setLimits(limits: HoldLimits): void {
+    this.memory.f64[(this.at + P_HOLD_US) >>> 3] = limits.holdUs
+    this.memory.f64[(this.at + P_GAP_US) >>> 3] = limits.gapUs
+    this.set(P_MAX_BATCH_FRAMES, limits.maxFrames)
+    this.set(P_MAX_BATCH_BYTES, limits.maxBytes)
+    this.set(P_URGENT_FLUSH, limits.urgentFlush ? 1 : 0)
+  }
+
+  /** Gives the row and its byte ring back. */
+  close(): void {
+    this.set(P_FLAGS, 0)
+    this.set(P_RING, 0)
+    if (this.#ring !== 0) this.memory.free(this.#ring)
+    this.#ring = 0
+  }
+}

@@ -1,0 +1,298 @@
+/**
+ * The rings of one vif: what the frontend said of each, and the row in the plane's vring table that follows
+ * from it. A ring runs when it has a size, addresses that map, and a kick; it moves frames when it is
+ * enabled, too. Source: QEMU docs/interop/vhost-user.rst (9.0), "Ring states".
+ */
+import type { Grants } from '../memory/grants.js'
+import {
+  BATCH_BYTES,
+  C_CALLS,
+  C_TX_CALLS,
+  CONTROL_VRING,
+  LISTED_BYTES,
+  M_CHAINS,
+  M_LIST,
+  P_BATCHES,
+  P_VRINGS,
+  V_AVAIL,
+  V_AVAIL_SEEN,
+  V_BATCH,
+  V_CALL_COUNTER,
+  V_DESC,
+  V_FLAGS,
+  V_HEADER_BYTES,
+  V_HELD_BURSTS,
+  V_HELD_BYTES,
+  V_HELD_FRAMES,
+  V_HELD_URGENT,
+  V_ID,
+  V_LAST_AVAIL,
+  V_LISTED,
+  V_MERGE,
+  V_PORT,
+  V_SIZE,
+  V_USED,
+  V_USED_NEXT,
+  V_USED_PUBLISHED,
+  VRING_BYTES,
+  VRING_ENABLED,
+  VRING_EVENT_IDX,
+  VRING_INDIRECT,
+  VRING_MERGEABLE,
+  VRING_READY,
+  VRINGS_PER_PORT,
+} from '../memory/layout.js'
+import { netHeaderBytes, VIRTIO_F, VIRTIO_NET_F } from '../memory/virtio.js'
+import { EPOLLIN } from '../sys/epoll.js'
+import { drainEventfd, signalEventfd } from '../sys/eventfd.js'
+import { closeFd } from '../sys/unix-socket.js'
+import type { PortHost } from './port.js'
+import type { PortRow } from './row.js'
+
+interface Ring {
+  size: number
+  base: number
+  addresses: { desc: number; avail: number; used: number } | undefined
+  kick: number
+  call: number
+  err: number
+  started: boolean
+  enabled: boolean
+}
+
+function newRing(): Ring {
+  return {
+    size: 0,
+    base: 0,
+    addresses: undefined,
+    kick: -1,
+    call: -1,
+    err: -1,
+    started: false,
+    enabled: false,
+  }
+}
+
+export class VifRings {
+  readonly #host: PortHost
+  readonly #row: PortRow
+  readonly #grants: Grants
+  readonly #rings: Ring[] = Array.from({ length: VRINGS_PER_PORT }, newRing)
+  #features = 0n
+  /** Rings that the frontend does not kick (kick without descriptor): they must be polled. */
+  #unkicked = new Set<number>()
+
+  constructor(host: PortHost, row: PortRow, grants: Grants) {
+    this.#host = host
+    this.#row = row
+    this.#grants = grants
+  }
+
+  #ring(queue: number): Ring {
+    return this.#rings[queue] as Ring
+  }
+
+  #at(queue: number): number {
+    return this.#row.at + P_VRINGS + queue * VRING_BYTES
+  }
+
+  #set(queue: number, field: number, value: number): void {
+    this.#row.memory.u32[(this.#at(queue) + field) >>> 2] = value
+  }
+
+  #get(queue: number, field: number): number {
+    return this.#row.memory.u32[(this.#at(queue) + field) >>> 2] as number
+  }
+
+  /** Whether some ring must be polled because it has no kick. */
+  get mustPoll(): boolean {
+    return this.#unkicked.size > 0
+  }
+
+  isRunning(queue: number): boolean {
+    return (this.#get(queue, V_FLAGS) & VRING_READY) !== 0
+  }
+
+  isEnabled(queue: number): boolean {
+    return this.#ring(queue).enabled
+  }
+
+  setFeatures(features: bigint): string | undefined {
+    this.settle()
+    this.#features = features
+    return this.remap()
+  }
+
+  setSize(queue: number, size: number): void {
+    this.#ring(queue).size = size
+  }
+
+  setBase(queue: number, base: number): void {
+    this.#ring(queue).base = base
+    if (!this.isRunning(queue)) return
+    this.#set(queue, V_LAST_AVAIL, base)
+    this.#set(queue, V_AVAIL_SEEN, base)
+  }
+
+  setAddresses(queue: number, addresses: { desc: number; avail: number; used: number }): string | undefined {
+    this.settle()
+    this.#ring(queue).addresses = addresses
+    return this.isRunning(queue) ? this.#start(queue) : undefined
+  }
+
+  setKick(queue: number, fd: number): string | undefined {
+    const ring = this.#ring(queue)
+    this.#closeKick(queue)
+    ring.kick = fd
+    ring.started = true
+    if (fd < 0) this.#unkicked.add(queue)
+    else
+      this.#host.watch(fd, EPOLLIN, () => {
+        drainEventfd(fd)
+        this.#host.plane.countKick(this.#row.index)
+        this.#host.wake(this.#row.index)
+      })
+    const reason = this.isRunning(queue) ? undefined : this.#start(queue)
+    this.#host.wake(this.#row.index)
+    return reason
+  }
+
+  /** Replaces the call; a running ring is called once, because a call may have been lost meanwhile. */
+  setCall(queue: number, fd: number): void {
+    const ring = this.#ring(queue)
+    if (ring.call >= 0) closeFd(ring.call)
+    ring.call = fd
+    this.#host.setCall(this.#row.index * VRINGS_PER_PORT + queue, fd)
+    if (fd >= 0 && this.isRunning(queue)) signalEventfd(fd)
+  }
+
+  setErr(queue: number, fd: number): void {
+    const ring = this.#ring(queue)
+    if (ring.err >= 0) closeFd(ring.err)
+    ring.err = fd
+  }
+
+  setEnabled(queue: number, on: boolean): void {
+    this.#ring(queue).enabled = on
+    if (!this.isRunning(queue)) return
+    const flags = this.#get(queue, V_FLAGS)
+    this.#set(queue, V_FLAGS, on ? flags | VRING_ENABLED : flags & ~VRING_ENABLED)
+    this.#host.wake(this.#row.index)
+  }
+
+  /** Maps all running rings anew: memory or features changed. Returns why one cannot run. */
+  remap(): string | undefined {
+    for (let queue = 0; queue < VRINGS_PER_PORT; queue++) {
+      if (!this.isRunning(queue)) continue
+      const reason = this.#start(queue)
+      if (reason !== undefined) return reason
+    }
+    return undefined
+  }
+
+  /** Writes the ring's row. Returns why it cannot run. */
+  #start(queue: number): string | undefined {
+    const { size, base, addresses, enabled } = this.#ring(queue)
+    if (size === 0) return `ring ${queue} was started without a size`
+    if (!addresses) return `ring ${queue} was started without addresses`
+    const parts = [
+      { key: `${queue}.desc`, at: addresses.desc, bytes: size * 16, align: 16 },
+      { key: `${queue}.avail`, at: addresses.avail, bytes: 6 + size * 2, align: 2 },
+      { key: `${queue}.used`, at: addresses.used, bytes: 6 + size * 8, align: 4 },
+    ]
+    const offsets: number[] = []
+    for (const part of parts) {
+      if (part.at % part.align !== 0)
+        return `ring ${part.key} at 0x${part.at.toString(16)} is not aligned to ${part.align} bytes`
+      const offset = this.#grants.mapRing(part.key, part.at, part.bytes)
+      if (typeof offset === 'string') return offset
+      offsets.push(offset)
+    }
+    const [desc = 0, avail = 0, used = 0] = offsets
+    const running = this.isRunning(queue)
+    this.#set(queue, V_DESC, desc)
+    this.#set(queue, V_AVAIL, avail)
+    this.#set(queue, V_USED, used)
+    this.#set(queue, V_SIZE, size)
+    this.#set(queue, V_HEADER_BYTES, netHeaderBytes(this.#features))
+    this.#set(queue, V_ID, this.#row.index * VRINGS_PER_PORT + queue)
+    this.#set(queue, V_PORT, this.#row.at)
+    this.#set(queue, V_CALL_COUNTER, (queue & 1) === 0 && queue !== CONTROL_VRING ? C_CALLS : C_TX_CALLS)
+    if (!running) {
+      const isReceive = (queue & 1) === 0 && queue !== CONTROL_VRING
+      this.#set(queue, V_BATCH, isReceive ? this.#row.at + P_BATCHES + (queue >> 1) * BATCH_BYTES : 0)
+      this.#set(queue, V_MERGE, isReceive ? this.#mergeTable(size) : 0)
+      const index = this.#row.memory.data.getUint16(used + 2, true)
+      this.#set(queue, V_LAST_AVAIL, base)
+      this.#set(queue, V_AVAIL_SEEN, base)
+      this.#set(queue, V_USED_NEXT, index)
+      this.#set(queue, V_USED_PUBLISHED, index)
+    }
+    let flags = VRING_READY
+    if (enabled) flags |= VRING_ENABLED
+    if ((this.#features & VIRTIO_F.EVENT_IDX) !== 0n) flags |= VRING_EVENT_IDX
+    if ((this.#features & VIRTIO_F.INDIRECT_DESC) !== 0n) flags |= VRING_INDIRECT
+    if ((this.#features & VIRTIO_NET_F.MRG_RXBUF) !== 0n) flags |= VRING_MERGEABLE
+    this.#set(queue, V_FLAGS, flags)
+    return undefined
+  }
+
+  /** A merge table for a ring: its linear offset, or 0 when there is no room; nothing is merged then. */
+  #mergeTable(size: number): number {
+    const table = this.#row.memory.allocate(M_LIST + size * LISTED_BYTES)
+    if (table !== 0) this.#row.memory.u32[(table + M_CHAINS) >>> 2] = size
+    return table
+  }
+
+  /** Publishes what is held, because memory, rings or offloads are about to change. */
+  settle(): void {
+    if (!this.#rings.some((ring) => ring.started)) return
+    this.#host.plane.flush()
+    this.#host.plane.serveHeld(1)
+  }
+
+  #closeKick(queue: number): void {
+    const ring = this.#ring(queue)
+    this.#unkicked.delete(queue)
+    if (ring.kick < 0) return
+    this.#host.unwatch(ring.kick)
+    closeFd(ring.kick)
+    ring.kick = -1
+  }
+
+  /**
+   * Stops a ring. Returns the next available index it would take. Nothing is left unpublished by then, unless the
+   * guest has gone: what is in its ring is then forgotten, because its memory is about to be unmapped.
+   */
+  stop(queue: number): number {
+    const base = this.isRunning(queue) ? this.#get(queue, V_LAST_AVAIL) : this.#ring(queue).base
+    this.#forgetBatch(queue)
+    this.#closeKick(queue)
+    const ring = this.#ring(queue)
+    ring.started = false
+    ring.base = base
+    ring.addresses = undefined
+    for (const part of ['desc', 'avail', 'used']) this.#grants.unmapRing(`${queue}.${part}`)
+    return base
+  }
+
+  #forgetBatch(queue: number): void {
+    const table = this.#get(queue, V_MERGE)
+    if (table !== 0) this.#row.memory.free(table)
+    this.#set(queue, V_USED_NEXT, this.#get(queue, V_USED_PUBLISHED))
+    for (const field of [V_FLAGS, V_MERGE, V_LISTED]) this.#set(queue, field, 0)
+    for (const field of [V_HELD_FRAMES, V_HELD_BYTES, V_HELD_BURSTS, V_HELD_URGENT])
+      this.#set(queue, field, 0)
+  }
+
+  /** Stops all rings and closes every descriptor. */
+  reset(): void {
+    for (let queue = 0; queue < VRINGS_PER_PORT; queue++) {
+      this.stop(queue)
+      this.setCall(queue, -1)
+      this.setErr(queue, -1)
+      this.#rings[queue] = newRing()
+    }
+    this.#features = 0n
+  }
+}

@@ -1,0 +1,62 @@
+import { fstatSync } from 'node:fs'
+import { check, libc } from './libc.js'
+import {
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  NativeBuffer,
+  PAGE_BYTES,
+  PROT_READ_WRITE,
+} from './native-buffer.js'
+
+const MFD_CLOEXEC = 1
+const HUGETLBFS_MAGIC = 0x958458f6
+
+/** An anonymous memory file of a size, closed on exec. */
+export function createMemfd(name: string, sizeBytes: number): number {
+  const fd = check(libc.memfd_create(name, MFD_CLOEXEC), `creating memory file ${name}`)
+  check(libc.ftruncate(fd, sizeBytes), `sizing memory file ${name} to ${sizeBytes} bytes`)
+  return fd
+}
+
+/** Maps a part of a file over an address range that the caller owns. */
+export function mapShared(address: number, sizeBytes: number, fd: number, fileOffset: number): void {
+  check(
+    libc.mmap(address, sizeBytes, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd, fileOffset),
+    `mapping ${sizeBytes} bytes of guest memory`,
+  )
+}
+
+/** Replaces an address range by fresh zero pages. */
+export function mapZero(address: number, sizeBytes: number): void {
+  check(
+    libc.mmap(
+      address,
+      sizeBytes,
+      PROT_READ_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+      -1,
+      0,
+    ),
+    `unmapping ${sizeBytes} bytes`,
+  )
+}
+
+/** Size of an open file in bytes. */
+export function fileSize(fd: number): number {
+  return fstatSync(fd).size
+}
+
+/** The smallest unit in which a file can be mapped: its huge page size on hugetlbfs, else 4096. */
+export function mapUnitBytes(fd: number): number {
+  const buffer = new NativeBuffer(128)
+  try {
+    check(libc.fstatfs(fd, buffer.address), 'reading the file system of guest memory')
+    const magic = buffer.data.getUint32(0, true)
+    return magic === HUGETLBFS_MAGIC ? Number(buffer.data.getBigInt64(8, true)) : PAGE_BYTES
+  } finally {
+    buffer.free()
+  }
+}

@@ -1,0 +1,200 @@
+import { existsSync, statSync, unlinkSync } from 'node:fs'
+import { RingferryError } from '../errors/errors.js'
+import { check, EAGAIN, ECONNREFUSED, EINTR, ENOENT, errno, errnoName, libc } from './libc.js'
+import { NativeBuffer } from './native-buffer.js'
+
+const AF_UNIX = 1
+const SOCK_STREAM = 1
+const SOCK_NONBLOCK = 0x800
+const SOCK_CLOEXEC = 0x80000
+const SOL_SOCKET = 1
+const SCM_RIGHTS = 1
+const MSG_NOSIGNAL = 0x4000
+const MSG_CMSG_CLOEXEC = 0x40000000
+const MSG_CTRUNC = 0x8
+const PATH_BYTES = 108
+const MAX_FDS = 64
+
+/** Layout of the scratch memory: address, msghdr, iovec, control message, data. */
+const ADDR = 0
+const MSGHDR = 128
+const IOVEC = 192
+const CONTROL = 256
+const CONTROL_BYTES = 16 + MAX_FDS * 4
+const DATA = 1024
+export const MAX_MESSAGE_BYTES = 16384
+
+let memory: NativeBuffer | undefined
+function scratch(): NativeBuffer {
+  memory ??= new NativeBuffer(DATA + MAX_MESSAGE_BYTES)
+  return memory
+}
+
+/** Writes a sockaddr_un. Returns its length. */
+function writeAddress(path: string): number {
+  const bytes = Buffer.from(path)
+  if (bytes.length >= PATH_BYTES)
+    throw new RingferryError(
+      'USAGE',
+      `${path}: a Unix socket's path has at most ${PATH_BYTES - 1} bytes; choose a shorter one`,
+    )
+  const buffer = scratch()
+  buffer.data.setUint16(ADDR, AF_UNIX, true)
+  buffer.bytes.fill(0, ADDR + 2, ADDR + 2 + PATH_BYTES)
+  buffer.bytes.set(bytes, ADDR + 2)
+  return 2 + bytes.length + 1
+}
+
+function streamSocket(): number {
+  return check(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'creating a Unix socket')
+}
+
+/** Tries to connect. Returns the file descriptor, or the negated errno. */
+function tryConnect(path: string): number {
+  const length = writeAddress(path)
+  const fd = streamSocket()
+  if (libc.connect(fd, scratch().address + ADDR, length) === 0) return fd
+  const error = errno()
+  libc.close(fd)
+  return -error
+}
+
+/**
+ * A listening Unix stream socket. A stale socket file (nobody listens) is replaced; a live one is an error.
+ * Throws BUSY, NOT_FOUND (missing folder), PERMISSION.
+ */
+export function listenUnix(path: string): number {
+  if (existsSync(path)) {
+    // Connecting to an ordinary file is refused like connecting to a stale socket: it must not be removed.
+    if (!statSync(path).isSocket())
+      throw new RingferryError('BUSY', `${path}: exists and is no socket; remove it or choose another path`)
+    const probe = tryConnect(path)
+    if (probe >= 0) {
+      libc.close(probe)
+      throw new RingferryError(
+        'BUSY',
+        `${path}: another program listens on this socket; stop it or choose another path`,
+      )
+    }
+    if (probe !== -ECONNREFUSED)
+      throw new RingferryError(
+        'BUSY',
+        `${path}: exists and is no free socket (${errnoName(-probe)}); remove it or choose another path`,
+      )
+    unlinkSync(path)
+  }
+  const length = writeAddress(path)
+  const fd = streamSocket()
+  if (libc.bind(fd, scratch().address + ADDR, length) < 0) {
+    const error = errno()
+    libc.close(fd)
+    if (error === ENOENT)
+      throw new RingferryError('NOT_FOUND', `${path}: its folder does not exist; create it first`)
+    throw new RingferryError(
+      errnoName(error) === 'EACCES' ? 'PERMISSION' : 'SYSCALL',
+      `${path}: cannot create the socket (${errnoName(error)}); choose a folder you may write to`,
+    )
+  }
+  check(libc.listen(fd, 16), `listening on ${path}`)
+  return fd
+}
+
+/** Accepts a connection (non-blocking). Returns -1 when none waits. */
+export function acceptUnix(fd: number): number {
+  return libc.accept4(fd, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC)
+}
+
+/** Connects to a listening socket. Returns -1 while nobody listens there. */
+export function connectUnix(path: string): number {
+  const fd = tryConnect(path)
+  if (fd >= 0) return fd
+  if (-fd === ENOENT || -fd === ECONNREFUSED || -fd === EAGAIN) return -1
+  throw new RingferryError('SYSCALL', `${path}: cannot connect (${errnoName(-fd)})`)
+}
+
+/** A connected pair of Unix stream sockets (non-blocking). */
+export function socketPair(): [number, number] {
+  const buffer = scratch()
+  check(
+    libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, buffer.address),
+    'creating a socket pair',
+  )
+  return [buffer.data.getInt32(0, true), buffer.data.getInt32(4, true)]
+}
+
+function writeHeader(dataBytes: number, controlBytes: number): void {
+  const { data, address } = scratch()
+  data.setBigUint64(IOVEC, BigInt(address + DATA), true)
+  data.setBigUint64(IOVEC + 8, BigInt(dataBytes), true)
+  for (let at = MSGHDR; at < MSGHDR + 56; at += 8) data.setBigUint64(at, 0n, true)
+  data.setBigUint64(MSGHDR + 16, BigInt(address + IOVEC), true)
+  data.setBigUint64(MSGHDR + 24, 1n, true)
+  if (controlBytes > 0) {
+    data.setBigUint64(MSGHDR + 32, BigInt(address + CONTROL), true)
+    data.setBigUint64(MSGHDR + 40, BigInt(controlBytes), true)
+  }
+}
+
+/**
+ * Sends bytes with file descriptors (SCM_RIGHTS). Control messages are small, so a blocked socket is an
+ * error of the peer. Returns the bytes sent, or the negated errno.
+ */
+export function sendWithFds(fd: number, bytes: Uint8Array, fds: readonly number[] = []): number {
+  const buffer = scratch()
+  buffer.bytes.set(bytes, DATA)
+  const controlBytes = fds.length > 0 ? 16 + fds.length * 4 : 0
+  writeHeader(bytes.length, fds.length > 0 ? Math.ceil(controlBytes / 8) * 8 : 0)
+  if (fds.length > 0) {
+    buffer.data.setBigUint64(CONTROL, BigInt(controlBytes), true)
+    buffer.data.setInt32(CONTROL + 8, SOL_SOCKET, true)
+    buffer.data.setInt32(CONTROL + 12, SCM_RIGHTS, true)
+    for (const [index, value] of fds.entries()) buffer.data.setInt32(CONTROL + 16 + index * 4, value, true)
+  }
+  const sent = libc.sendmsg(fd, buffer.address + MSGHDR, MSG_NOSIGNAL)
+  return sent >= 0 ? sent : -errno()
+}
+
+export interface Received {
+  /** A copy of the bytes; empty at end of stream. */
+  readonly bytes: Uint8Array
+  /** File descriptors that came along; the receiver owns and closes them. */
+  readonly fds: number[]
+  /** The peer has closed the connection. */
+  readonly closed: boolean
+}
+
+/** Receives up to maxBytes with file descriptors. Returns undefined when nothing waits. */
+export function receiveWithFds(fd: number, maxBytes: number): Received | undefined {
+  const buffer = scratch()
+  writeHeader(Math.min(maxBytes, MAX_MESSAGE_BYTES), CONTROL_BYTES)
+  const count = libc.recvmsg(fd, buffer.address + MSGHDR, MSG_CMSG_CLOEXEC)
+  if (count < 0) {
+    const error = errno()
+    if (error === EAGAIN || error === EINTR) return undefined
+    return { bytes: new Uint8Array(0), fds: [], closed: true }
+  }
+  const fds: number[] = []
+  const controlBytes = Number(buffer.data.getBigUint64(MSGHDR + 40, true))
+  let at = CONTROL
+  while (at + 16 <= CONTROL + controlBytes) {
+    const length = Number(buffer.data.getBigUint64(at, true))
+    if (length < 16) break
+    const level = buffer.data.getInt32(at + 8, true)
+    const type = buffer.data.getInt32(at + 12, true)
+    if (level === SOL_SOCKET && type === SCM_RIGHTS)
+      for (let offset = 16; offset + 4 <= length; offset += 4)
+        fds.push(buffer.data.getInt32(at + offset, true))
+    at += Math.ceil(length / 8) * 8
+  }
+  const truncated = (buffer.data.getInt32(MSGHDR + 48, true) & MSG_CTRUNC) !== 0
+  if (truncated) {
+    for (const received of fds) libc.close(received)
+    return { bytes: new Uint8Array(0), fds: [], closed: true }
+  }
+  return { bytes: buffer.bytes.slice(DATA, DATA + count), fds, closed: count === 0 }
+}
+
+/** Closes a file descriptor. */
+export function closeFd(fd: number): void {
+  libc.close(fd)
+}

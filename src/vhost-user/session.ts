@@ -1,0 +1,167 @@
+/**
+ * One vhost-user connection, from the backend's side.
+ *
+ *   socket ──> header (12 bytes, descriptors come with it) ──> payload ──> RequestHandler ──> device
+ *          <── reply or acknowledgement
+ *
+ * Reads are sized to one message, so that descriptors always belong to the message at hand, and a message
+ * may arrive in any number of pieces. A frontend that breaks the protocol is detached: the reason is kept,
+ * the device hears it once, and every descriptor that the session holds is closed. Nothing throws.
+ *
+ * The order of requests that frontends really use (QEMU 7.2, Linux UML): features, protocol features,
+ * backend channel, owner, features; per ring CALL and ERR; ENABLE many times before there is memory; then
+ * SET_FEATURES, SET_MEM_TABLE and per ring NUM, BASE, ADDR, KICK, CALL. CALL may be replaced while the
+ * ring runs. Rings are enabled as they start when the frontend does not speak protocol features.
+ * Migration (dirty logging) is not offered: SET_LOG_BASE and SET_LOG_FD detach.
+ * Source: QEMU, docs/interop/vhost-user.rst.
+ */
+import { closeFd, receiveWithFds, sendWithFds } from '../sys/unix-socket.js'
+import type { VhostUserDevice } from './device.js'
+import { checkFdCount, checkPayloadSize, decodeHeader, encodeMessage, encodeU64 } from './messages.js'
+import { type Outcome, RequestHandler } from './request-handler.js'
+import {
+  BACKEND_REQUEST,
+  FLAG_NEED_REPLY,
+  FLAG_REPLY,
+  HEADER_BYTES,
+  MAX_PAYLOAD_BYTES,
+  MAX_TABLE_REGIONS,
+  PROTOCOL_F,
+  REQUEST,
+  requestName,
+  SHAPES,
+} from './requests.js'
+
+/** Messages served in one call of onReadable, so that a chatty frontend cannot hold the engine. */
+export const MAX_MESSAGES_PER_CALL = 32
+
+const REFUSED: ReadonlyMap<number, string> = new Map<number, string>([
+  [REQUEST.SET_LOG_BASE, 'live migration is not offered'],
+  [REQUEST.SET_LOG_FD, 'live migration is not offered'],
+])
+
+export class VhostUserSession {
+  readonly fd: number
+  readonly #device: VhostUserDevice
+  readonly #handler: RequestHandler
+  readonly #buffer = new Uint8Array(HEADER_BYTES + MAX_PAYLOAD_BYTES)
+  #filled = 0
+  #wanted = HEADER_BYTES
+  #fds: number[] = []
+  #reason: string | undefined
+
+  /** @param fd a connected, non-blocking socket; the session owns it from here on */
+  constructor(fd: number, device: VhostUserDevice) {
+    this.fd = fd
+    this.#device = device
+    this.#handler = new RequestHandler(device)
+  }
+
+  /** Why the session has ended, or undefined while it lives. */
+  get reason(): string | undefined {
+    return this.#reason
+  }
+
+  get protocolFeatures(): bigint {
+    return this.#handler.protocolFeatures
+  }
+
+  /**
+   * Serves what waits on the socket, at most MAX_MESSAGES_PER_CALL messages.
+   * Returns whether more may wait; with level-triggered epoll the caller need not care.
+   */
+  onReadable(): boolean {
+    for (let served = 0; served < MAX_MESSAGES_PER_CALL; ) {
+      if (this.#reason !== undefined) return false
+      const received = receiveWithFds(this.fd, this.#wanted - this.#filled)
+      if (!received) return false
+      this.#fds.push(...received.fds)
+      if (received.closed) {
+        this.close(
+          this.#filled > 0 ? 'the frontend hung up within a message' : 'the frontend closed the connection',
+        )
+        return false
+      }
+      this.#buffer.set(received.bytes, this.#filled)
+      this.#filled += received.bytes.length
+      if (this.#fds.length > MAX_TABLE_REGIONS) {
+        this.close(`${this.#fds.length} file descriptors with one message, above ${MAX_TABLE_REGIONS}`)
+        return false
+      }
+      if (this.#filled < this.#wanted) continue
+      if (this.#filled === HEADER_BYTES && !this.#headerFits()) return false
+      if (this.#filled < this.#wanted) continue
+      this.#serve()
+      served++
+    }
+    return this.#reason === undefined
+  }
+
+  /** Checks a complete header and sets how many bytes the whole message has. */
+  #headerFits(): boolean {
+    const header = decodeHeader(this.#buffer.subarray(0, HEADER_BYTES))
+    if (typeof header === 'string') return this.close(header)
+    const name = requestName(header.request)
+    if (!SHAPES.has(header.request))
+      return this.close(`${name}: ${REFUSED.get(header.request) ?? 'not known here'}`)
+    const problem = checkPayloadSize(header.request, header.sizeBytes)
+    if (problem !== undefined) return this.close(problem)
+    this.#wanted = HEADER_BYTES + header.sizeBytes
+    return true
+  }
+
+  #serve(): void {
+    const data = new DataView(this.#buffer.buffer)
+    const request = data.getUint32(0, true)
+    const flags = data.getUint32(4, true)
+    const payload = this.#buffer.slice(HEADER_BYTES, this.#wanted)
+    const fds = this.#fds
+    this.#fds = []
+    this.#filled = 0
+    this.#wanted = HEADER_BYTES
+    const shapeProblem = checkFdCount(request, fds.length)
+    const outcome = shapeProblem ?? this.#handler.handle(request, payload, fds)
+    for (const fd of fds) closeFd(fd)
+    this.#answer(request, flags, outcome)
+    if (typeof outcome === 'string') this.close(shapeProblem ?? `${requestName(request)}: ${outcome}`)
+  }
+
+  /** Sends the reply of a request that has one, else the acknowledgement that was asked for. */
+  #answer(request: number, flags: number, outcome: Outcome): void {
+    const acknowledges = (this.#handler.protocolFeatures & PROTOCOL_F.REPLY_ACK) !== 0n
+    let payload: Uint8Array
+    if (outcome instanceof Uint8Array) payload = outcome
+    else if (acknowledges && (flags & FLAG_NEED_REPLY) !== 0)
+      payload = encodeU64(outcome === undefined ? 0n : 1n)
+    else return
+    const replyFd = this.#handler.replyFd
+    this.#handler.replyFd = -1
+    const message = encodeMessage(request, FLAG_REPLY, payload)
+    const sent = sendWithFds(this.fd, message, replyFd >= 0 ? [replyFd] : [])
+    if (replyFd >= 0) closeFd(replyFd)
+    if (sent !== message.length) this.close(`${requestName(request)}: the frontend does not take its reply`)
+  }
+
+  /**
+   * Tells the frontend that the configuration space has changed (link status, announcement, MTU).
+   * Returns whether it was told: it must have negotiated CONFIG and handed over a channel with room.
+   */
+  notifyConfigChange(): boolean {
+    const { backendFd, protocolFeatures } = this.#handler
+    if (backendFd < 0 || (protocolFeatures & PROTOCOL_F.CONFIG) === 0n) return false
+    return sendWithFds(backendFd, encodeMessage(BACKEND_REQUEST.CONFIG_CHANGE_MSG, 0)) === HEADER_BYTES
+  }
+
+  /** Ends the session for a reason; the first call counts. Always returns false. */
+  close(reason: string): false {
+    if (this.#reason !== undefined) return false
+    this.#reason = reason
+    for (const fd of this.#fds) closeFd(fd)
+    this.#fds = []
+    if (this.#handler.backendFd >= 0) closeFd(this.#handler.backendFd)
+    this.#handler.backendFd = -1
+    closeFd(this.fd)
+    this.#device.onDetach(reason)
+    return false
+  }
+}

@@ -1,0 +1,67 @@
+import { Engine, type EngineOptions } from '../../src/engine/engine.js'
+import { EmbeddedGuest, type EmbeddedGuestOptions } from '../../src/frontend/embedded-guest.js'
+import { P_COUNTERS, P_DROPS, PORT_BYTES, PORTS_AT } from '../../src/memory/layout.js'
+import type { PortSettings } from '../../src/port/config.js'
+import { socketPair } from '../../src/sys/unix-socket.js'
+
+const engines: Engine[] = []
+const guests: EmbeddedGuest[] = []
+
+/** A switch that the test steps itself; closed by cleanUp(). */
+export function newEngine(options: EngineOptions = {}): Engine {
+  const engine = new Engine({ memoryBytes: 256 * 2 ** 20, ...options })
+  engines.push(engine)
+  return engine
+}
+
+/** A guest on a new embedded port, negotiated and with receive buffers posted. Port indices count from 0. */
+export function attach(
+  engine: Engine,
+  name: string,
+  options: EmbeddedGuestOptions = {},
+  settings: Partial<PortSettings> & { control?: boolean; queues?: number } = {},
+): EmbeddedGuest {
+  const [ours, theirs] = socketPair()
+  engine.addPort({ kind: 'embedded', name, fd: ours, ...settings })
+  const guest = new EmbeddedGuest(theirs, { pump: () => engine.step(), ...options })
+  guests.push(guest)
+  engine.step()
+  return guest
+}
+
+/** Closes all guests and engines: call it in afterEach. */
+export function cleanUp(): void {
+  for (const guest of guests.splice(0)) guest.close()
+  for (const engine of engines.splice(0)) engine.close()
+}
+
+/** An Ethernet frame from station 02::from to 02::to with a recognisable payload. */
+export function frame(to: number, from: number, bytes: number, fill = 0): Uint8Array {
+  const data = new Uint8Array(bytes)
+  data.set([2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 0x88, 0xb5])
+  for (let at = 14; at < bytes; at++) data[at] = (at + fill) & 0xff
+  return data
+}
+/** The same to all stations. */
+export function broadcast(from: number, bytes = 60): Uint8Array {
+  const data = frame(0, from, bytes)
+  data.fill(0xff, 0, 6)
+  return data
+}
+
+/** The same frame as TCP over IPv4, as far as the switch looks: frames that wait when their guest has no buffers. */
+export function asTcp(frame: Uint8Array): Uint8Array {
+  frame.set([0x08, 0x00, 0x45], 12)
+  frame[23] = 6
+  return frame
+}
+
+/** A counter (C_*) of a port. */
+export function counter(engine: Engine, port: number, index: number): number {
+  return Number(engine.memory.u64[(PORTS_AT + port * PORT_BYTES + P_COUNTERS) / 8 + index])
+}
+
+/** Frames that a port dropped for a reason (DROP_*). */
+export function dropped(engine: Engine, port: number, reason: number): number {
+  return Number(engine.memory.u64[(PORTS_AT + port * PORT_BYTES + P_DROPS) / 8 + reason])
+}

@@ -1,0 +1,259 @@
+import fc from 'fast-check'
+import { afterEach, describe, expect, it } from 'vitest'
+import { MAX_FRAME_BYTES, RateLimiter, type RateLimits } from '../../src/aggregation/token-bucket.js'
+import type { Engine } from '../../src/engine/engine.js'
+import {
+  C_FLOODS,
+  C_TO_FRAMES,
+  DROP_RATE,
+  DROP_STORM,
+  G_NOW_US,
+  GLOBALS_AT,
+  NET_HEADER_BYTES,
+  STAGE_AT,
+} from '../../src/memory/layout.js'
+import { VIRTIO_NET_HDR_F, VIRTIO_NET_HDR_GSO } from '../../src/memory/virtio.js'
+import { readLimits } from '../../src/port/limits.js'
+import { PortRow } from '../../src/port/row.js'
+import { ipFrame } from '../support/ip-frames.js'
+import { attach, broadcast, cleanUp, counter, dropped, frame, newEngine } from '../support/switch.js'
+
+afterEach(cleanUp)
+
+/** Later than any clock that the engine reads by itself, so that the test's own clock never goes back. */
+const START_US = 1e12
+
+function setClock(engine: Engine, us: number): void {
+  engine.memory.f64[(GLOBALS_AT + G_NOW_US) / 8] = us
+}
+
+/** Hands a frame of a port to the plane as its host port would. */
+function ingest(
+  engine: Engine,
+  port: number,
+  data: Uint8Array,
+  header = new Uint8Array(NET_HEADER_BYTES),
+): void {
+  engine.memory.u8.set(header, STAGE_AT)
+  engine.memory.u8.set(data, STAGE_AT + NET_HEADER_BYTES)
+  engine.plane.ingest(port, STAGE_AT, data.length + NET_HEADER_BYTES, NET_HEADER_BYTES)
+  engine.plane.flush()
+}
+
+const kib = fc.option(fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 8_388_608 })), {
+  nil: undefined,
+})
+const limitsOf: fc.Arbitrary<RateLimits> = fc
+  .record({
+    averageKiB: kib,
+    peakFactor: fc.option(fc.integer({ min: 1, max: 10 }), { nil: undefined }),
+    burstKiB: kib,
+    framesPerSecond: fc.option(fc.integer({ min: 1, max: 200_000 }), { nil: undefined }),
+  })
+  .map(({ averageKiB, peakFactor, burstKiB, framesPerSecond }) => ({
+    ...(averageKiB === undefined ? {} : { averageKiB }),
+    ...(averageKiB === undefined || burstKiB === undefined ? {} : { burstKiB }),
+    ...(peakFactor === undefined ? {} : { peakKiB: Math.min((averageKiB ?? 100) * peakFactor, 8_388_608) }),
+    ...(framesPerSecond === undefined ? {} : { framesPerSecond }),
+  }))
+const arrivalsOf = fc.array(
+  fc.record({
+    gapUs: fc.oneof(
+      { weight: 8, arbitrary: fc.integer({ min: 0, max: 50 }) },
+      { weight: 2, arbitrary: fc.integer({ min: 0, max: 20_000 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 0, max: 10_000_000 }) },
+    ),
+    fraction: fc.double({ min: 0, max: 0.9, noNaN: true }),
+    bytes: fc.oneof(fc.integer({ min: 60, max: 1514 }), fc.integer({ min: 60, max: MAX_FRAME_BYTES })),
+  }),
+  { minLength: 30, maxLength: 150, size: 'max' },
+)
+
+describe('the plane policer', () => {
+  it.each([
+    ['fromVm', 0],
+    ['toVm', 1],
+  ] as const)('admits exactly the frames that RateLimiter admits when %s is limited', (direction, port) => {
+    const engine = newEngine()
+    attach(engine, 'a')
+    const receiver = attach(engine, 'b')
+    const row = new PortRow(engine.memory, port)
+    const data = frame(2, 1, MAX_FRAME_BYTES)
+    let clock = START_US
+    let refused = 0
+    fc.assert(
+      fc.property(limitsOf, arrivalsOf, (limits, arrivals) => {
+        row.configure({ name: 'a' })
+        row.configure({ name: 'a', [direction]: limits })
+        const model = new RateLimiter(limits, clock)
+        for (const { gapUs, fraction, bytes } of arrivals) {
+          clock += gapUs
+          setClock(engine, clock + fraction)
+          const before = dropped(engine, port, DROP_RATE)
+          ingest(engine, 0, data.subarray(0, bytes))
+          receiver.driver.drainRx(false)
+          const wasRefused = dropped(engine, port, DROP_RATE) !== before
+          if (wasRefused) refused++
+          expect(!wasRefused).toBe(model.admit(bytes, clock))
+        }
+      }),
+      { numRuns: 80 },
+    )
+    expect(refused).toBeGreaterThan(200)
+  })
+
+  it('limits plain frames between two vifs whose forwarding was cached before', () => {
+    const engine = newEngine()
+    const a = attach(engine, 'a')
+    const b = attach(engine, 'b')
+    b.driver.send(broadcast(2))
+    engine.step()
+    a.driver.receive()
+    const burst = Array.from({ length: 64 }, () => frame(2, 1, 60))
+    const delivered = (): number => {
+      for (const data of burst) a.driver.enqueue(data)
+      a.driver.flush(1)
+      engine.plane.poll(0, 64)
+      a.driver.reapTx()
+      return b.driver.drainRx(false)
+    }
+    setClock(engine, START_US)
+    expect(delivered()).toBe(64)
+    const from = new PortRow(engine.memory, 0)
+    from.configure({ name: 'a', fromVm: { framesPerSecond: 100 } })
+    expect(delivered()).toBe(10)
+    expect(delivered()).toBe(0)
+    expect(dropped(engine, 0, DROP_RATE)).toBe(64 + 54)
+    setClock(engine, START_US + 50_000)
+    expect(delivered()).toBe(5)
+    from.configure({ name: 'a' })
+    expect(delivered()).toBe(64)
+    new PortRow(engine.memory, 1).configure({ name: 'b', toVm: { framesPerSecond: 200 } })
+    expect(delivered()).toBe(20)
+    expect(dropped(engine, 1, DROP_RATE)).toBe(44)
+    expect(delivered()).toBe(0)
+  })
+
+  it('keeps the tokens of a bucket when other settings change', () => {
+    const engine = newEngine()
+    attach(engine, 'a', {}, { fromVm: { framesPerSecond: 20 } })
+    attach(engine, 'b')
+    setClock(engine, START_US)
+    const row = new PortRow(engine.memory, 0)
+    for (let i = 0; i < 5; i++) {
+      ingest(engine, 0, frame(2, 1, 60))
+      row.configure({ name: 'a', fromVm: { framesPerSecond: 20 }, isolated: i % 2 === 0 })
+    }
+    expect(dropped(engine, 0, DROP_RATE)).toBe(3)
+  })
+
+  it('counts a GSO frame as its segments, and pays their debt when they are more than the bucket holds', () => {
+    const engine = newEngine()
+    const a = attach(engine, 'a', { txSlotBytes: 65536 }, { fromVm: { framesPerSecond: 100 } })
+    const b = attach(engine, 'b', { bufferBytes: 65536 })
+    b.driver.send(broadcast(2))
+    engine.step()
+    a.driver.receive()
+    const send = (payloadBytes: number): boolean => {
+      const { frame: data, header } = ipFrame(2, 1, { ip: 4, protocol: 'tcp', payloadBytes, gsoSize: 1000 })
+      a.driver.send(data, header)
+      engine.plane.poll(0, 64)
+      a.driver.reapTx()
+      return b.driver.receive() !== undefined
+    }
+    setClock(engine, START_US)
+    expect(send(8000)).toBe(true)
+    expect(send(2001)).toBe(false)
+    expect(send(2000)).toBe(true)
+    setClock(engine, START_US + 99_999)
+    expect(send(30_000)).toBe(false)
+    setClock(engine, START_US + 100_000)
+    expect(send(30_000)).toBe(true)
+    setClock(engine, START_US + 309_999)
+    expect(send(1000)).toBe(false)
+    setClock(engine, START_US + 310_000)
+    expect(send(1000)).toBe(true)
+    expect(dropped(engine, 0, DROP_RATE)).toBe(3)
+  })
+
+  it('limits broadcast, multicast and unknown unicast together, and nothing else, when stormFps is set', () => {
+    const engine = newEngine()
+    const a = attach(engine, 'a', {}, { stormFps: 30 })
+    const b = attach(engine, 'b')
+    b.driver.send(broadcast(2))
+    engine.step()
+    a.driver.receive()
+    setClock(engine, START_US)
+    const multicast = frame(0, 1, 60)
+    multicast.set([1, 0, 0x5e, 0, 0, 1])
+    for (const data of [broadcast(1), multicast, frame(9, 1, 60), broadcast(1), multicast, frame(9, 1, 60)])
+      ingest(engine, 0, data)
+    expect(dropped(engine, 0, DROP_STORM)).toBe(3)
+    expect(counter(engine, 0, C_FLOODS)).toBe(3)
+    const before = counter(engine, 1, C_TO_FRAMES)
+    for (let i = 0; i < 50; i++) ingest(engine, 0, frame(2, 1, 60))
+    expect(counter(engine, 1, C_TO_FRAMES)).toBe(before + 50)
+    setClock(engine, START_US + 1_000_000 / 30 + 1)
+    ingest(engine, 0, broadcast(1))
+    ingest(engine, 0, broadcast(1))
+    expect(dropped(engine, 0, DROP_STORM)).toBe(4)
+    ingest(engine, 1, broadcast(2))
+    expect(dropped(engine, 1, DROP_STORM)).toBe(0)
+  })
+
+  it('learns nothing from a frame over the limit', () => {
+    const engine = newEngine()
+    attach(engine, 'a', {}, { fromVm: { framesPerSecond: 1 } })
+    attach(engine, 'b')
+    setClock(engine, START_US)
+    ingest(engine, 0, frame(7, 1, 60))
+    ingest(engine, 0, frame(7, 3, 60))
+    const floods = counter(engine, 1, C_FLOODS)
+    ingest(engine, 1, frame(1, 2, 60))
+    expect(counter(engine, 1, C_FLOODS)).toBe(floods)
+    ingest(engine, 1, frame(3, 2, 60))
+    expect(counter(engine, 1, C_FLOODS)).toBe(floods + 1)
+  })
+
+  it('counts the segments of a frame within its headers when its checksum fields are hostile', () => {
+    const engine = newEngine()
+    attach(engine, 'a', { txSlotBytes: 65536 }, { fromVm: { framesPerSecond: 1000 } })
+    attach(engine, 'b')
+    setClock(engine, START_US)
+    const header = new DataView(new ArrayBuffer(NET_HEADER_BYTES))
+    header.setUint8(0, VIRTIO_NET_HDR_F.NEEDS_CSUM)
+    header.setUint8(1, VIRTIO_NET_HDR_GSO.TCPV4)
+    header.setUint16(4, 65535, true)
+    header.setUint16(6, 250, true)
+    ingest(engine, 0, frame(2, 1, 260, 0xff), new Uint8Array(header.buffer))
+    for (let i = 0; i < 99; i++) ingest(engine, 0, frame(2, 1, 60))
+    expect(dropped(engine, 0, DROP_RATE)).toBe(0)
+    ingest(engine, 0, frame(2, 1, 60))
+    expect(dropped(engine, 0, DROP_RATE)).toBe(1)
+  })
+})
+
+describe('readLimits', () => {
+  it.each([
+    [
+      { fromVm: { averageKiB: 0 } },
+      'port web: fromVm.averageKiB is 0; it must be a whole number from 1 to 8388608',
+    ],
+    [
+      { toVm: { peakKiB: 1.5 } },
+      'port web: toVm.peakKiB is 1.5; it must be a whole number from 1 to 8388608',
+    ],
+    [
+      { toVm: { burstKiB: 10 } },
+      'port web: toVm.burstKiB needs averageKiB beside it; add it, or use peakKiB',
+    ],
+    [
+      { fromVm: { averageKiB: 10, peakKiB: 9 } },
+      'port web: fromVm.peakKiB is 9, less than averageKiB (10); raise it or leave it out',
+    ],
+    [{ fromVm: { framesPerSecond: -1 } }, 'fromVm.framesPerSecond is -1; it must be a whole number from 1'],
+    [{ stormFps: 0 }, 'port web: stormFps is 0; it must be a whole number from 1 to 1000000000'],
+  ])('names setting and remedy when given %j', (settings, message) => {
+    expect(() => readLimits(settings, 'web')).toThrow(message)
+  })
+})

@@ -1,0 +1,61 @@
+// Builds everything: the layout copy for TypeScript, the plane (.wasm) and the JavaScript in dist/.
+// `node tools/build.mjs plane` builds only what the tests load (layout and plane).
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+process.chdir(root)
+const bin = (name) => `node_modules/.bin/${name}`
+
+/** Copies plane/layout.ts, the one place where the tables are described, to the TypeScript side. */
+export function generateLayout() {
+  const source = readFileSync('plane/layout.ts', 'utf8')
+  const text = `// Generated from plane/layout.ts by tools/build.mjs. Do not edit.\n${source}`
+  const target = 'src/memory/layout.ts'
+  if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text)
+}
+
+function buildPlane() {
+  mkdirSync('dist', { recursive: true })
+  // Renamed when it is whole: engines that start meanwhile load the old one.
+  const fresh = `dist/plane.${process.pid}.wasm`
+  const flags = [
+    'plane/plane.ts',
+    '--outFile',
+    fresh,
+    '--runtime',
+    'stub',
+    '--importMemory',
+    '--sharedMemory',
+    '--initialMemory',
+    '256',
+    '--maximumMemory',
+    '65536',
+    '--memoryBase',
+    '1024',
+    '--enable',
+    'threads',
+    '--enable',
+    'simd',
+    '--enable',
+    'bulk-memory',
+    '--optimizeLevel',
+    '3',
+    '--shrinkLevel',
+    '0',
+    '--converge',
+    '--noAssert',
+    '--use',
+    'abort=',
+  ]
+  execFileSync(bin('asc'), flags, { stdio: ['ignore', 'inherit', 'pipe'] })
+  renameSync(fresh, 'dist/plane.wasm')
+}
+
+generateLayout()
+buildPlane()
+if (process.argv[2] !== 'plane') {
+  execFileSync(bin('tsc'), ['-p', 'tsconfig.json'], { stdio: 'inherit' })
+  if (existsSync('dist/cli/main.js')) chmodSync('dist/cli/main.js', 0o755)
+}

@@ -1,0 +1,48 @@
+// Runs child processes for the other tools. Node's own modules only: this runs before anything is installed.
+import { spawn } from 'node:child_process'
+
+const running = new Set()
+let interrupted = false
+
+/** Whether this run was asked to stop; what has not begun by then must not begin. */
+export const wasInterrupted = () => interrupted
+
+/**
+ * Takes over the signals that end a run, so that children end first. A terminal's Ctrl-C reaches the children by
+ * itself (they are in its foreground group); the other signals are passed on.
+ */
+export function holdSignals() {
+  process.on('SIGINT', () => {
+    interrupted = true
+  })
+  for (const signal of ['SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      interrupted = true
+      for (const child of running) child.kill(signal)
+    })
+  }
+}
+
+/**
+ * Runs a command to its end. Never throws: a command that cannot be started has code 127 and says so in `output`.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, show?: boolean }} [options] `show`: its output goes straight to
+ *   ours, and `output` stays empty; otherwise both its streams are collected
+ * @returns {Promise<{ code: number, output: string }>} code 128 when a signal ended it
+ */
+export function run(command, args, { cwd, env = process.env, show = false } = {}) {
+  return new Promise((done) => {
+    const stdio = show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe']
+    const child = spawn(command, args, { cwd, env, stdio })
+    const chunks = []
+    running.add(child)
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => chunks.push(chunk))
+    const end = (code, more) => {
+      running.delete(child)
+      done({ code, output: Buffer.concat(chunks).toString() + more })
+    }
+    child.on('error', (error) => end(127, `${command}: ${error.message}\n`))
+    child.on('close', (code) => end(code ?? 128, ''))
+  })
+}
