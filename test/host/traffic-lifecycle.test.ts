@@ -67,6 +67,7 @@ describe.runIf(able('uml', 'iperf3'))('uml guests that come and go', () => {
   })
 
   it('guests killed under load disturb nobody and leave nothing', async () => {
+    if (!the('c').alive) await boot('c', 3)
     for (let round = 0; round < 3; round++) {
       const host = 10 + round
       await must(the('c'), `ip addr add 10.97.0.${host}/24 dev eth0`)

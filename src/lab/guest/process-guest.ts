@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import { setTimeout } from 'node:timers/promises'
 import { RingferryError } from '../../errors/errors.js'
 import type { Agent } from './agent.js'
 import { onExit, removeWorkFolder, settles, watchSession } from './child.js'
@@ -8,6 +9,7 @@ import type { BackgroundCommand, CommandOptions, CommandResult, Guest, GuestKind
 /** From the request to power off to SIGKILL. */
 const POWER_OFF_MS = 8_000
 const KILL_MS = 5_000
+const KILL_POLL_MS = 20
 const MAX_LOG_BYTES = 256 << 10
 /** Bytes of a file in one command; a terminal line takes 4096 at once. */
 const FILE_CHUNK_BYTES = 2400
@@ -146,6 +148,16 @@ export class ProcessGuest implements Guest {
     killAll(this.#parts.processes().filter((stat) => stat.state !== 'Z'))
   }
 
+  /** Until none is seen any more: a killed process that frees its memory is still there for a while. */
+  async #killRest(): Promise<void> {
+    for (let waitedMs = 0; waitedMs < KILL_MS; waitedMs += KILL_POLL_MS) {
+      const rest = this.#parts.processes().filter((stat) => stat.state !== 'Z')
+      if (rest.length === 0) return
+      killAll(rest)
+      await setTimeout(KILL_POLL_MS)
+    }
+  }
+
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
     return this.#stopping
@@ -162,7 +174,7 @@ export class ProcessGuest implements Guest {
     // Also after an orderly end: helpers of User-Mode Linux may be left.
     this.#kill()
     if (this.pid > 0) await settles(this.ended, KILL_MS)
-    this.#kill()
+    await this.#killRest()
     this.#forget()
     guests.delete(this)
     removeWorkFolder(workFolder)
