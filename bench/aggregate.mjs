@@ -36,7 +36,11 @@ const options = readOptions('aggregate', 'aggregation policies against each othe
   spin: { default: '20', help: 'spin bound of the engine in us' },
   receivers: {
     default: 'threads',
-    help: 'matrix: every receiver in a thread of its own (threads), or all in that of the generator (one)',
+    help: "matrix: every receiver in a thread of its own (threads), all in the generator's (one), or all in one thread on the switch's processor (beside)",
+  },
+  calls: {
+    default: 'suppressed',
+    help: 'matrix, receivers beside: suppressed, or always: a call at every publication',
   },
   rounds: { default: undefined, help: 'rounds, each with every policy (default 5; quick 2)' },
   engine: { default: undefined, help: 'flood: further engine options as JSON, run as a second variant' },
@@ -57,6 +61,7 @@ const settings = {
   targetUs: Number(options.target),
   spinUs: Number(options.spin),
   receivers: options.receivers,
+  always: options.calls === 'always',
   engine: options.engine ? JSON.parse(options.engine) : undefined,
 }
 const PARTS = {

@@ -17,39 +17,51 @@ const CAPACITY_WINDOWS = 5
 const names = (count) => Array.from({ length: count }, (_, index) => `g${index}`)
 
 /** A switch with so many receiving guests and one generator. */
-async function place(vms, { targetUs, spinUs, receivers }) {
+async function place(vms, { targetUs, spinUs, receivers, always }) {
   const vifs = Array.from({ length: vms + 1 }, () => ({ targetUs }))
   const running = await startRingferry({ cpu: SWITCH_CPU, vifs, options: { spinUs } })
   const numbers = Array.from({ length: vms }, (_, index) => index + 1)
   const generator = { socket: running.sockets[vms], number: vms + 1, to: numbers, bytes: FRAME_BYTES }
   const senders = [{ ...generator, receives: false }]
   const guests = []
+  const beside = []
   for (const number of numbers) {
     const socket = running.sockets[number - 1]
-    if (receivers === 'one') senders.push({ socket, number, to: [], bytes: FRAME_BYTES, receives: true })
+    if (receivers === 'beside')
+      beside.push({ socket, number, to: [], bytes: FRAME_BYTES, receives: true, always })
+    else if (receivers === 'one') senders.push({ socket, number, to: [], bytes: FRAME_BYTES, receives: true })
     else guests.push(await startGuest(socket, number, { kind: 'sink' }, LOAD_CPU))
   }
+  const shared = beside.length > 0 ? await startLoad(SWITCH_CPU, beside, true) : undefined
   const load = await startLoad(LOAD_CPU, senders)
   return {
     running,
     load,
+    /** Processor seconds of receivers that share the switch's processor. */
+    receiverSeconds: () => shared?.cpuSeconds() ?? 0,
     async stop() {
       await load.stop()
+      await shared?.stop()
       for (const { stop } of guests) await stop()
       await running.stop()
     },
   }
 }
 
-async function window({ running, load }, vms, rate, ms) {
+async function window({ running, load, receiverSeconds }, vms, rate, ms) {
   load.setRate(0, rate)
   await sleep(SETTLE_MS)
   const before = load.counters(0)
+  const receivedBefore = receiverSeconds()
   const { value: _, ...figures } = await measureWindow(running, names(vms), ms)
+  const receiverNsPerFrame = ((receiverSeconds() - receivedBefore) * 1e9) / figures.frames
   const after = load.counters(0)
   load.setRate(0, 0)
   const sentFps = (after.sent - before.sent) / figures.seconds
-  return { ...figures, sentFps, unsentFps: (after.unsent - before.unsent) / figures.seconds }
+  return {
+    ...{ ...figures, sentFps, unsentFps: (after.unsent - before.unsent) / figures.seconds },
+    bothNsPerFrame: figures.cpuNsPerFrame + receiverNsPerFrame,
+  }
 }
 
 /** Raw runs: {vms, load, offeredFps, label, round, ...figures}. */
@@ -101,6 +113,7 @@ const FIGURES = [
   ['sentShare', 'sent/offered', false],
   ['framesPerCall', 'frames/call', false],
   ['cpuNsPerFrame', 'CPU ns/frame', true],
+  ['bothNsPerFrame', 'with receivers', true],
   ['cpuShare', 'CPU', false],
   ['totalP50Us', 'p50 us', false],
   ['totalP99Us', 'p99 us', true],
@@ -156,6 +169,7 @@ export function compareMatrix({ runs }, summary) {
     if (load === 'full' && has('per-packet')) add('frames / per-packet >= 8', row, pair('per-packet', 'fps'))
     if (load === '50 %' && has('natural')) {
       add('CPU per frame / natural <= 0.7', row, pair('natural', 'cpuNsPerFrame'))
+      add('the same with receivers', row, pair('natural', 'bothNsPerFrame'))
       add('p99 / natural', row, pair('natural', 'totalP99Us'))
     }
     if (load === '10 %' && has('natural'))

@@ -3,6 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 const TICKS_PER_SECOND = 100
 
+/** Seconds of processor time of a thread of this process so far; 0 when the kernel has no such counters. */
+export function threadSeconds(thread) {
+  try {
+    return Number(readFileSync(`/proc/self/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e9
+  } catch {
+    return 0
+  }
+}
+
 /** Seconds of processor time of a process so far, by nanosecond counters where the kernel has them. */
 export function processSeconds(pid) {
   let ns = 0

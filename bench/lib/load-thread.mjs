@@ -4,7 +4,8 @@
 // A guest that also receives does so when it is called, as a guest that sleeps between interrupts: it asks for
 // calls, looks at its ring only after one, and empties it.
 import { parentPort, workerData } from 'node:worker_threads'
-import { EmbeddedGuest } from '../../dist/frontend/embedded-guest.js'
+import { EmbeddedGuest, LINUX_FEATURES } from '../../dist/frontend/embedded-guest.js'
+import { VIRTIO_F } from '../../dist/memory/virtio.js'
 import { EPOLLIN, Epoll } from '../../dist/sys/epoll.js'
 import { drainEventfd } from '../../dist/sys/eventfd.js'
 import { libc } from '../../dist/sys/libc.js'
@@ -21,6 +22,8 @@ const GAPS = 4096
 const BROADCAST_BYTES = 60
 /** Sleep of a thread that leaves its processor to others: frames come in bursts of what was due meanwhile. */
 const REST_US = 50
+/** Sleep of a thread that sends nothing: until it is called, or looks whether it shall end. */
+const RECEIVERS_REST_US = 20_000
 
 /** Exponential gaps with mean 1, used over and over: a logarithm per frame would be felt. */
 const gaps = Float64Array.from({ length: GAPS }, (_, i) => -Math.log((i + 0.5) / GAPS))
@@ -40,16 +43,20 @@ function announcement(number) {
 }
 
 class Sender {
-  constructor(index, { socket, number, to, bytes, receives }) {
+  constructor(index, { socket, number, to, bytes, receives, always }) {
     this.at = index * FIELDS
-    this.guest = new EmbeddedGuest(socket, { ringSize: RING })
+    // Without the event index a guest that leaves its flag alone is called at every publication.
+    const features = always ? LINUX_FEATURES & ~VIRTIO_F.EVENT_IDX : LINUX_FEATURES
+    this.guest = new EmbeddedGuest(socket, { ringSize: RING, features })
+    this.always = always === true
     this.driver = this.guest.driver
     this.receives = receives
     const { driver } = this
     if (to.length > 0)
       driver.prepareTx(Array.from({ length: RING }, (_, i) => udpFrame(bytes, to[i % to.length], number)))
     else driver.send(announcement(number))
-    driver.rx().disarmCalls()
+    if (this.always) driver.rx().armCalls()
+    else driver.rx().disarmCalls()
     driver.tx().disarmCalls()
     this.dueUs = 0
     this.gap = index * 97
@@ -90,13 +97,16 @@ class Sender {
     return sent
   }
 
-  /** Empties the receive ring and asks for a call. */
+  /** Empties the receive ring and asks for a call; `always`: the next publication calls anyway. */
   receive() {
     const { driver } = this
-    const rx = driver.rx()
-    rx.disarmCalls()
-    do driver.drainRx(true)
-    while (rx.armCalls())
+    if (this.always) driver.drainRx(true)
+    else {
+      const rx = driver.rx()
+      rx.disarmCalls()
+      do driver.drainRx(true)
+      while (rx.armCalls())
+    }
     live[this.at + LIVE.received] = driver.rxFrames
     live[this.at + LIVE.wakeups]++
   }
@@ -106,6 +116,7 @@ if (cpu !== undefined) pinThread(cpu)
 const senders = guests.map((each, index) => new Sender(index, each))
 const epoll = new Epoll()
 const byFd = new Map()
+const restUs = guests.every(({ to }) => to.length === 0) ? RECEIVERS_REST_US : REST_US
 for (const sender of senders) {
   if (!sender.receives) continue
   const fd = sender.guest.callFds[0]
@@ -128,7 +139,7 @@ while (Atomics.load(control, 0) === 0) {
   }
   // Receivers in threads of their own share this processor.
   if (moved > 0) continue
-  if (sleeps) epoll.wait(REST_US)
+  if (sleeps) epoll.wait(restUs)
   else libc.sched_yield()
 }
 epoll.close()

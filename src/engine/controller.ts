@@ -41,6 +41,8 @@ export const CALM_PERIOD_US = 20_000
 /** While nothing is held and less than this part of the budget is used, a decision is made only so often. */
 const CALM_USE = 0.8
 const LONGEST_CALM_US = 500_000
+/** Spinning that took the engine over its budget is not tried again for so long. */
+const SPIN_PAUSE_US = 1_000_000
 /** Microseconds between two looks at the histograms: a p99 needs some hundred frames. */
 const LOOK_US = 50_000
 /** Decisions kept. */
@@ -114,6 +116,10 @@ export class Controller {
   #decidedUs = Number.NEGATIVE_INFINITY
   #holds = false
   #busyUs = 0
+  #workedUs = 0
+  #spunUs = 0
+  #spinFromUs = Number.NEGATIVE_INFINITY
+  #maySpin = true
   #restUs = 0
 
   constructor(memory: LinearMemory, options: ControllerOptions) {
@@ -220,19 +226,33 @@ export class Controller {
     return this.#restUs
   }
 
-  /** Adds time in which the engine's thread did work. */
-  addBusy(us: number): void {
-    this.#busyUs += us
+  /** Whether the engine may look for work for a while before it sleeps: it holds nothing, and its budget allows it. */
+  get maySpin(): boolean {
+    return this.#maySpin && this.#restUs === 0
   }
 
-  /** Runs a period if one is due. */
-  run(nowUs: number, vifs: readonly ControlledVif[]): void {
-    if (this.active && nowUs - this.#lastUs < (this.#holds ? PERIOD_US : CALM_PERIOD_US)) return
+  /** Whether the policy measures, and a period is over. */
+  isDue(nowUs: number): boolean {
+    return this.active && nowUs - this.#lastUs >= (this.#holds ? PERIOD_US : CALM_PERIOD_US)
+  }
+
+  /**
+   * Runs a period, if one is due or the policy measures nothing.
+   * @param workedUs microseconds in which the engine has worked since its start
+   * @param spunUs microseconds in which it has looked for work and found none, beside that
+   */
+  run(nowUs: number, vifs: readonly ControlledVif[], workedUs: number, spunUs: number): void {
+    if (this.active && !this.isDue(nowUs)) return
+    const spun = spunUs - this.#spunUs
+    this.#spunUs = spunUs
+    this.#busyUs = this.#lastUs < 0 ? 0 : Math.max(0, workedUs - this.#workedUs)
+    this.#workedUs = workedUs
     const periodUs = this.#lastUs < 0 ? PERIOD_US : nowUs - this.#lastUs
     this.#lastUs = nowUs
+    if (spun > 0 && this.#busyUs + spun > this.#budget * periodUs) this.#spinFromUs = nowUs + SPIN_PAUSE_US
+    this.#maySpin = !this.active || nowUs >= this.#spinFromUs
     if (this.#isCalm(nowUs, periodUs)) {
       for (const { index } of vifs) this.#knownOf(index).counters = this.#counters(index)
-      this.#busyUs = 0
       return
     }
     this.#decidedUs = nowUs
@@ -247,7 +267,6 @@ export class Controller {
     )
     const whole = weights.reduce((sum, weight) => sum + weight, 0)
     const busyUs = Math.min(this.#busyUs, periodUs)
-    this.#busyUs = 0
     const decision = this.#policy.decide({
       periodUs,
       busyUs,

@@ -41,7 +41,7 @@ import { instantiatePlane, type Plane } from '../memory/plane.js'
 import type { PortConfig } from '../port/config.js'
 import { createPort } from '../port/create.js'
 import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
-import { nowUs, sharpenTimers } from '../sys/clock.js'
+import { nowUs, sharpenTimers, ThreadClock } from '../sys/clock.js'
 import { Epoll } from '../sys/epoll.js'
 import { signalEventfd } from '../sys/eventfd.js'
 import { type ControlledVif, Controller, type ControllerOptions, type VifTarget } from './controller.js'
@@ -54,6 +54,8 @@ const TURNS_PER_EPOLL = 32
 /** The same with ports whose descriptors tell by epoll alone that they can be read or written. */
 const TURNS_PER_EPOLL_WITH_HOST_PORTS = 2
 const TICK_US = 100_000
+/** A turn that found nothing and took longer was interrupted: others used the processor meanwhile. */
+const MAX_SPIN_TURN_US = 3
 const SWEEP_US = 5_000_000
 /** Engine time that a vif of weight 1 may use before the next one's turn: some bursts of small frames. */
 const QUANTUM_US = 20
@@ -103,6 +105,9 @@ export class Engine implements PortHost {
   readonly #onReport: NonNullable<EngineOptions['onReport']>
   readonly #spinMaxUs: number
   #spinUs = 0
+  #spunUs = 0
+  #workedUs = 0
+  readonly #threadClock = new ThreadClock()
   #second = -1
   readonly #schedule: boolean
   /** Ports that the plane serves, and their order by time used. */
@@ -198,7 +203,7 @@ export class Engine implements PortHost {
     this.controller.hurry()
     if (this.controller.active) return
     this.#readClock()
-    this.controller.run(this.#now, this.#vifs)
+    this.controller.run(this.#now, this.#vifs, this.#busyUs(), this.#spunUs)
   }
 
   /** Changes the tuning of the running engine. Throws RingferryErrors of changeTuning. */
@@ -284,16 +289,25 @@ export class Engine implements PortHost {
       const to = this.#now
       order.charge(at, to - from)
       this.#addService(port.index, to - from)
-      this.controller.addBusy(to - from)
+      this.#workedUs += to - from
     }
     return moved
+  }
+
+  /**
+   * Microseconds in which the engine has worked so far. In a thread of its own that is the thread's processor time
+   * without spinning, so that kicks, sleeps and wake-ups count as what they cost; where the caller drives the engine,
+   * the time of bursts and publications.
+   */
+  #busyUs(): number {
+    return this.#running ? this.#threadClock.us() - this.#spunUs : this.#workedUs
   }
 
   /** Publishing held batches is work of the engine, too. */
   #chargeHeld(): void {
     const from = this.#now
     this.#readClock()
-    this.controller.addBusy(this.#now - from)
+    this.#workedUs += this.#now - from
   }
 
   /** Writes what is queued for host ports: after every burst, because one burst may fill a quarter of a ring. */
@@ -310,7 +324,7 @@ export class Engine implements PortHost {
   #turn(): number {
     this.#turns++
     let moved = this.#serveVifs()
-    if (this.controller.active) this.controller.run(this.#now, this.#vifs)
+    if (this.controller.isDue(this.#now)) this.controller.run(this.#now, this.#vifs, this.#busyUs(), this.#spunUs)
     const held = (this.memory.u32[HELD_COUNT] as number) > 0
     this.plane.serveHeld(0)
     this.#sendCalls()
@@ -411,7 +425,7 @@ export class Engine implements PortHost {
       this.#poll(0)
     } else {
       const before = nowUs()
-      this.controller.addBusy(before - start)
+      this.#workedUs += before - start
       const untilTick = Math.max(0, this.#lastTickUs + TICK_US - before)
       this.#poll(Math.min(untilTick, maxUs, this.memory.f64[HELD] as number))
       const woke = nowUs()
@@ -430,7 +444,7 @@ export class Engine implements PortHost {
   #rest(restUs: number, start: number): void {
     const before = nowUs()
     this.#poll(Math.min(restUs, this.memory.f64[HELD] as number))
-    this.controller.addBusy(before - start)
+    this.#workedUs += before - start
   }
 
   /**
@@ -472,8 +486,10 @@ export class Engine implements PortHost {
           sinceEpoll = 0
           this.#poll(0)
         }
-      } else if (now - idleSince < this.#spinUs && this.controller.restUs === 0) {
+      } else if (now - idleSince < this.#spinUs && this.controller.maySpin) {
         this.#poll(0)
+        this.#readClock()
+        this.#spunUs += Math.min(this.#now - now, MAX_SPIN_TURN_US)
       } else {
         this.#sleep(TICK_US)
         this.#readClock()
@@ -496,5 +512,6 @@ export class Engine implements PortHost {
   close(): void {
     for (const port of [...this.#active]) this.removePort(port.name)
     this.#epoll.close()
+    this.#threadClock.free()
   }
 }
