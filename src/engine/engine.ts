@@ -324,7 +324,8 @@ export class Engine implements PortHost {
   #turn(): number {
     this.#turns++
     let moved = this.#serveVifs()
-    if (this.controller.isDue(this.#now)) this.controller.run(this.#now, this.#vifs, this.#busyUs(), this.#spunUs)
+    if (this.controller.isDue(this.#now))
+      this.controller.run(this.#now, this.#vifs, this.#busyUs(), this.#spunUs)
     const held = (this.memory.u32[HELD_COUNT] as number) > 0
     this.plane.serveHeld(0)
     this.#sendCalls()
