@@ -9,7 +9,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { reportFlood, runFlood } from './aggregate/flood.mjs'
-import { compareMatrix, reportMatrix, runMatrix } from './aggregate/matrix.mjs'
+import { compareMatrix, comparePrediction, reportMatrix, runMatrix } from './aggregate/matrix.mjs'
 import { reportResponse, runResponse } from './aggregate/response.mjs'
 import { reportStep, runStep } from './aggregate/step.mjs'
 import { reportUml, runUml } from './aggregate/uml.mjs'
@@ -69,7 +69,8 @@ const PARTS = {
     const raw = await runMatrix(settings)
     progressEnd()
     const summary = reportMatrix(raw)
-    return { ...raw, summary, comparisons: compareMatrix(raw, summary) }
+    const comparisons = compareMatrix(raw, summary)
+    return { ...raw, summary, comparisons, predictions: comparePrediction(raw) }
   },
   async response() {
     const runs = await runResponse(settings)

@@ -1,5 +1,6 @@
 // Small frames to embedded guests that sleep between calls: every policy at parts of the natural capacity and at
 // full speed, for several numbers of VMs. One generator sends to all of them in turn, open-loop.
+import { meanBatch, meanHoldUs } from '../../dist/aggregation/theory.js'
 import { median } from '../../dist/stats/summary.js'
 import { isEnding, sleep } from '../lib/cleanup.mjs'
 import { startGuest, startLoad } from '../lib/load.mjs'
@@ -93,6 +94,7 @@ export async function runMatrix(settings) {
             offeredFps,
             label: chosen.label,
             policy: chosen.name,
+            setting: chosen.policy,
             round,
             sentShare,
             ...figures,
@@ -153,6 +155,50 @@ function figuresOf(runs, vms, load, label, name) {
     .filter((run) => run.vms === vms && run.load === load && run.label === label)
     .sort((a, b) => a.round - b.round)
     .map((run) => run[name])
+}
+
+/**
+ * Batches and holds of the fixed settings as the theory predicts them from the measured rate (Poisson arrivals, one VM's
+ * share of them) beside what was measured: the error of the model on real rings.
+ */
+export function comparePrediction({ runs }) {
+  const found = []
+  for (const run of runs.filter(({ policy, load }) => policy === 'fixed' && load !== 'full')) {
+    const rate = run.fps / run.vms / 1e6
+    const { holdUs, maxFrames } = run.setting
+    found.push({
+      ...{ vms: run.vms, load: run.load, label: run.label, perHold: rate * holdUs },
+      batch: run.framesPerPublish,
+      batchRatio: run.framesPerPublish / meanBatch(rate, holdUs, maxFrames),
+      hold: run.holdMeanUs,
+      holdRatio: run.holdMeanUs / meanHoldUs(rate, holdUs, maxFrames),
+    })
+  }
+  if (found.length === 0) return found
+  console.log('\nfixed settings: measured over predicted (medians and 95 % intervals over rounds)')
+  const cases = new Map(found.map((each) => [`${each.vms} ${each.load} ${each.label}`, each]))
+  table(
+    [
+      'setting',
+      'VMs',
+      'load',
+      'frames a hold',
+      'E[n]',
+      'measured/predicted',
+      'mean hold us',
+      'measured/predicted',
+    ],
+    [...cases.values()].map(({ vms, load, label }) => {
+      const here = found.filter((each) => each.vms === vms && each.load === load && each.label === label)
+      const of = (name) => summarise(here.map((each) => each[name]))
+      const { estimate: perHold } = of('perHold')
+      return [
+        ...[label, vms, load, short(perHold), short(of('batch').estimate), shown(of('batchRatio'))],
+        ...[short(of('hold').estimate), shown(of('holdRatio'))],
+      ]
+    }),
+  )
+  return found
 }
 
 /** The comparisons that the project aims at, per number of VMs and adaptive variant, with 95 % intervals. */
