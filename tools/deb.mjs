@@ -13,6 +13,15 @@ export const HOST_TEST_PACKAGES = [
   'ethtool',
   'iproute2',
   'procps',
+  // Workloads and peers of the lab, and the browser that opens its reports.
+  'nginx-light',
+  'wrk',
+  'sockperf',
+  'vde2',
+  'dpdk-dev',
+  'linux-image-amd64',
+  'openvswitch-switch',
+  'chromium',
 ]
 
 function isOnPath(name) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// `npm start [-- args]`: installs and builds what is missing, then runs `ringferry demo ...args`.
+// `npm start [-- args]`: installs and builds what is missing, then runs the
+// founding document's study in short: `ringferry lab run seed --quick ...args`.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { build, checkNode, install, root } from './setup.mjs'
@@ -12,7 +13,7 @@ await install()
 await build()
 
 // In a session of its own the child hears a signal only from here, once, whether the terminal, npm or `kill` sent it.
-const args = [join(root, 'dist/cli/main.js'), 'demo', ...process.argv.slice(2)]
+const args = [join(root, 'dist/cli/main.js'), 'lab', 'run', 'seed', '--quick', ...process.argv.slice(2)]
 const child = spawn(process.execPath, args, { stdio: 'inherit', detached: true })
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']

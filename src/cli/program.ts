@@ -4,6 +4,7 @@ import { addAttach } from './attach.js'
 import { addDemo } from './demo.js'
 import { addDoctor } from './doctor.js'
 import { addGuest } from './guest.js'
+import { addLab } from './lab.js'
 import { addTune } from './tune.js'
 import { addUp } from './up.js'
 
@@ -34,5 +35,6 @@ Examples:
   addGuest(program)
   addDoctor(program)
   addDemo(program)
+  addLab(program)
   return program
 }

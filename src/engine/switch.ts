@@ -12,6 +12,7 @@ import type { PortEvent, PortStatus } from '../port/port.js'
 import { createEventfd, signalEventfd } from '../sys/eventfd.js'
 import { closeFd } from '../sys/unix-socket.js'
 import { type FdbEntry, type PortCounters, readCounters, readFdb } from './counters.js'
+import { type PortDelays, readDelays } from './delays.js'
 import type { EngineOptions } from './engine.js'
 import { type EngineThreadData, type FromEngine, type SwitchRequest, unpackError } from './switch-messages.js'
 import type { TuneChange, TuneState } from './tune.js'
@@ -189,6 +190,11 @@ export class Switch {
   /** The counters of a port now. Throws NOT_FOUND. */
   counters(name: string): PortCounters {
     return readCounters(this.#memory, this.#port(name).index)
+  }
+
+  /** The delay histograms of a port now. Throws NOT_FOUND. */
+  delays(name: string): PortDelays {
+    return readDelays(this.#memory, this.#port(name).index)
   }
 
   /** The live addresses and the ports on which they were heard. */

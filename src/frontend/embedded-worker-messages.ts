@@ -23,6 +23,37 @@ export type EmbeddedRole =
       readonly frameBytes?: number
       readonly intervalUs?: number
     }
+  | GeneratorRole
+  /**
+   * Measures what a generator sends it: sequence (lost, reordered, duplicated), bytes and the one-way delay
+   * from the intended send time. `touch` (default true) reads the payload as a consumer would.
+   */
+  | { readonly kind: 'meter'; readonly touch?: boolean }
+
+/** How the intended send times of a generator follow each other; all have the same mean rate. */
+export type Arrivals =
+  | 'poisson'
+  | 'constant'
+  /** So many frames at one time, then a pause. */
+  | { readonly burst: number }
+
+/**
+ * Sends numbered frames at intended times that wait for nothing (open loop), each carrying its time. The rate is 0
+ * at first and set live by `EmbeddedWorker.setRate`. It measures what it receives, as a meter does.
+ */
+export interface GeneratorRole {
+  readonly kind: 'generator'
+  /** A receiver, or several in turn, each with a sequence of its own. */
+  readonly to: string | readonly string[]
+  /** Bytes in guest memory, without the frame check sequence: 60 or more, or simple IMIX (60, 590, 1514; 7:4:1). */
+  readonly frameBytes: number | 'imix'
+  /** Default 'poisson'. */
+  readonly arrivals?: Arrivals
+  /** Number of this sender, 0 to 255: meters follow the sequence of each. Default: the last byte of its address. */
+  readonly stream?: number
+  /** Of chance, for the gaps. Default 1. */
+  readonly seed?: number
+}
 
 export interface EmbeddedWorkerOptions {
   /** "02:00:00:00:00:01" */
@@ -47,24 +78,53 @@ export interface EmbeddedThreadData {
 
 export type FromEmbedded = { readonly type: 'ready' } | { readonly type: 'died'; readonly message: string }
 
-// The shared memory: i32 "stop", then f64 counters, then the histogram of round trip times.
+// The shared memory: i32 "stop", then the f64 that the owner sets, the f64 counters, then the histogram of round
+// trip times or delays.
 export const STOP = 0
-const COUNTERS_AT = 8
+const ORDERS_AT = 8
+/** Numbers of what the owner of a generator orders: its rate, and how many frames it may send in all until now. */
+export const ORDER = { rateFps: 0, limitFrames: 1 } as const
+const ORDER_COUNT = 2
+const COUNTERS_AT = ORDERS_AT + ORDER_COUNT * 8
 /** Numbers of the f64 counters. */
-export const LIVE = { rxFrames: 0, rxBytes: 1, txFrames: 2, lost: 3, malformed: 4, sleeps: 5 } as const
-const LIVE_COUNT = 6
+export const LIVE = {
+  rxFrames: 0,
+  rxBytes: 1,
+  txFrames: 2,
+  lost: 3,
+  malformed: 4,
+  sleeps: 5,
+  txBytes: 6,
+  /** Due frames that a generator gave up because its ring had been full: the device did not take them. */
+  refused: 7,
+  /** Due frames that a generator gave up because its thread came too late. */
+  late: 8,
+  reordered: 9,
+  duplicated: 10,
+  /** Received frames of no generator, or for somebody else. */
+  others: 11,
+  /** When (host clock, us) the frame was meant to leave that came after the last gap; 0: there was none. */
+  lastGapUs: 12,
+  /** The rate that a generator goes by now, and since when (host clock, us). */
+  rateFps: 13,
+  rateSinceUs: 14,
+} as const
+const LIVE_COUNT = 15
 const HISTOGRAM_AT = COUNTERS_AT + LIVE_COUNT * 8
 export const SHARED_BYTES = HISTOGRAM_AT + BUCKETS * 4
 
 /** The shared memory of an embedded worker, as both sides see it. */
 export class SharedResults {
   readonly stop: Int32Array
+  readonly orders: Float64Array
   readonly live: Float64Array
-  readonly roundTrips: Uint32Array
+  /** Round trip times, or one-way delays: a role has either. */
+  readonly times: Uint32Array
 
   constructor(shared: SharedArrayBuffer) {
     this.stop = new Int32Array(shared, STOP, 1)
+    this.orders = new Float64Array(shared, ORDERS_AT, ORDER_COUNT)
     this.live = new Float64Array(shared, COUNTERS_AT, LIVE_COUNT)
-    this.roundTrips = new Uint32Array(shared, HISTOGRAM_AT, BUCKETS)
+    this.times = new Uint32Array(shared, HISTOGRAM_AT, BUCKETS)
   }
 }

@@ -1,5 +1,8 @@
 import { record } from '../stats/histogram.js'
+import { parseMac } from './embedded-worker-frames.js'
+import { Generator } from './embedded-worker-generator.js'
 import { type EmbeddedRole, LIVE, type SharedResults } from './embedded-worker-messages.js'
+import { Meter } from './embedded-worker-meter.js'
 import type { NetDriver } from './net-driver.js'
 
 /** IEEE 802 local experimental EtherType 1. */
@@ -23,10 +26,6 @@ export interface Work {
 }
 
 const FOREVER_US = Number.POSITIVE_INFINITY
-
-export function parseMac(text: string): Uint8Array {
-  return Uint8Array.from(text.split(':'), (part) => Number.parseInt(part, 16))
-}
 
 /** A frame with a recognisable payload. */
 export function makeFrame(to: Uint8Array, from: Uint8Array, bytes: number): Uint8Array {
@@ -136,7 +135,7 @@ function roundTrip(
       driver.rxBytes += received.frame.length
       const view = new DataView(received.frame.buffer, received.frame.byteOffset, received.frame.length)
       if (!waits || view.byteLength < frame.length || view.getUint32(SEQUENCE_AT) !== sequence) continue
-      record(results.roundTrips, nowUs - sentUs)
+      record(results.times, nowUs - sentUs)
       waits = false
       nextUs = sentUs + intervalUs
     }
@@ -182,5 +181,11 @@ export function makeWork(
       return echo(driver, results, mac)
     case 'round-trip':
       return roundTrip(driver, results, mac, role)
+    case 'generator':
+      // Its ring takes nothing but its own frames; the first of them tells the bridge where it is.
+      return new Generator(driver, results, mac, role)
+    case 'meter':
+      announce(driver, mac)
+      return new Meter(driver, results, mac, role.touch ?? true)
   }
 }

@@ -6,29 +6,66 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { RingferryError } from '../errors/errors.js'
-import { histogramMean, histogramQuantile, total } from '../stats/histogram.js'
+import {
+  bucketStart,
+  histogramMean,
+  histogramQuantile,
+  newCounts,
+  since,
+  TICKS_PER_US,
+  total,
+} from '../stats/histogram.js'
 import {
   type EmbeddedThreadData,
   type EmbeddedWorkerOptions,
   type FromEmbedded,
   LIVE,
+  ORDER,
   SHARED_BYTES,
   SharedResults,
 } from './embedded-worker-messages.js'
 
-export type { EmbeddedRole, EmbeddedWorkerOptions } from './embedded-worker-messages.js'
+export type {
+  Arrivals,
+  EmbeddedRole,
+  EmbeddedWorkerOptions,
+  GeneratorRole,
+} from './embedded-worker-messages.js'
 
 /** What the guest has counted since its start; bytes without virtio-net headers. */
 export interface EmbeddedCounters {
   readonly rxFrames: number
   readonly rxBytes: number
   readonly txFrames: number
-  /** Round trips given up. */
+  readonly txBytes: number
+  /** Round trips given up; for a meter the gaps in the sequence, between the first and the last frame received. */
   readonly lost: number
   /** Received frames that the device delivered broken. */
   readonly malformed: number
   /** How often it slept. */
   readonly sleeps: number
+  /** Generator: due frames given up because the device had not made room, and because its thread came too late. */
+  readonly refused: number
+  readonly late: number
+  /** Meter: frames after their successors, second copies, and frames of no generator or for somebody else. */
+  readonly reordered: number
+  readonly duplicated: number
+  readonly others: number
+  /** Meter: when the first frame after the last gap was meant to leave, on the host's clock (0: no gap). */
+  readonly lastGapUs: number
+}
+
+/** What a generator does now: its rate, and since when on the host's clock in us. */
+export interface GeneratorState {
+  readonly rateFps: number
+  readonly sinceUs: number
+}
+
+/** One-way delays in microseconds, each within 3.2 %, and their histogram (src/stats/histogram.ts). */
+export interface Delays extends RoundTrips {
+  /** End of the highest bucket in use. */
+  readonly maxUs: number
+  readonly counts: Uint32Array
 }
 
 /** Round trip times in microseconds, each within 3.2 %; NaN when there was none. */
@@ -49,15 +86,29 @@ function threadFile(): URL {
     : new URL('../../dist/frontend/embedded-worker-thread.js', import.meta.url)
 }
 
+function summarize(counts: Uint32Array): RoundTrips {
+  const at = (q: number): number => histogramQuantile(counts, q)
+  return {
+    count: total(counts),
+    meanUs: histogramMean(counts),
+    p50Us: at(0.5),
+    p90Us: at(0.9),
+    p99Us: at(0.99),
+    p999Us: at(0.999),
+  }
+}
+
 export class EmbeddedWorker {
   readonly #worker: Worker
   readonly #results: SharedResults
   readonly #exited: Promise<void>
   #failure: Error | undefined
+  #baseline = newCounts()
 
   private constructor(fd: number, options: EmbeddedWorkerOptions) {
     const shared = new SharedArrayBuffer(SHARED_BYTES)
     this.#results = new SharedResults(shared)
+    this.#results.orders[ORDER.limitFrames] = Number.POSITIVE_INFINITY
     const workerData: EmbeddedThreadData = { fd, shared, options }
     this.#worker = new Worker(threadFile(), { workerData })
     this.#worker.on('error', (error) => {
@@ -104,21 +155,51 @@ export class EmbeddedWorker {
       lost: at('lost'),
       malformed: at('malformed'),
       sleeps: at('sleeps'),
+      txBytes: at('txBytes'),
+      refused: at('refused'),
+      late: at('late'),
+      reordered: at('reordered'),
+      duplicated: at('duplicated'),
+      others: at('others'),
+      lastGapUs: at('lastGapUs'),
     }
   }
 
   /** The round trip times so far: the role `round-trip` fills them. */
   roundTrips(): RoundTrips {
-    const counts = this.#results.roundTrips.slice()
-    const at = (q: number): number => histogramQuantile(counts, q)
-    return {
-      count: total(counts),
-      meanUs: histogramMean(counts),
-      p50Us: at(0.5),
-      p90Us: at(0.9),
-      p99Us: at(0.99),
-      p999Us: at(0.999),
-    }
+    return summarize(this.#results.times.slice())
+  }
+
+  /** Roles `meter` and `generator`: the one-way delays since `resetWindow`, or since the start. */
+  delays(): Delays {
+    const counts = since(this.#results.times, this.#baseline)
+    let highest = counts.length - 1
+    while (highest >= 0 && counts[highest] === 0) highest--
+    const maxUs = highest < 0 ? Number.NaN : bucketStart(highest + 1) / TICKS_PER_US
+    return { ...summarize(counts), maxUs, counts }
+  }
+
+  /** Starts a window: `delays` counts from here on. `counters` goes on from the start; subtract. */
+  resetWindow(): void {
+    this.#baseline = this.#results.times.slice()
+  }
+
+  /**
+   * Role `generator`: sets its rate in frames a second; 0 pauses it, Infinity is as fast as the device takes them.
+   * Obeyed within about 2 ms, see `generatorState`.
+   * @param limitFrames at rate Infinity: so many more frames, then none
+   */
+  setRate(rateFps: number, limitFrames = Number.POSITIVE_INFINITY): void {
+    const { orders, live } = this.#results
+    // A burst that is under way must not go on between the two orders of a pause.
+    if (rateFps > 0) orders[ORDER.limitFrames] = (live[LIVE.txFrames] as number) + limitFrames
+    orders[ORDER.rateFps] = rateFps
+  }
+
+  /** Role `generator`: the rate that its thread goes by now. */
+  generatorState(): GeneratorState {
+    const { live } = this.#results
+    return { rateFps: live[LIVE.rateFps] as number, sinceUs: live[LIVE.rateSinceUs] as number }
   }
 
   /** Ends the guest, which hangs up, and waits for its thread. May be called again. */

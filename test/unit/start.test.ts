@@ -68,7 +68,9 @@ afterEach(() => rmSync(root, { recursive: true }))
 
 test('start installs, builds and passes arguments and exit code on when the clone is fresh', () => {
   const { stdout, stderr, status } = start(['--guests', 'embedded'])
-  expect(stdout).toBe('installing packages (npm ci)\nbuilding (plane and dist/)\ndemo --guests embedded\n')
+  expect(stdout).toBe(
+    'installing packages (npm ci)\nbuilding (plane and dist/)\nlab run seed --quick --guests embedded\n',
+  )
   expect([stderr, status]).toEqual(['', 5])
   expect(log()).toEqual(['npm ci', 'build'])
 })
@@ -76,7 +78,7 @@ test('start installs, builds and passes arguments and exit code on when the clon
 test('start runs at once when nothing is older than its source', () => {
   start([])
   const { stdout } = start(['again'])
-  expect(stdout).toBe('demo again\n')
+  expect(stdout).toBe('lab run seed --quick again\n')
   expect(log()).toEqual(['npm ci', 'build'])
 })
 
@@ -111,7 +113,7 @@ test("start shows npm's own words and stops when the installation fails", () => 
   expect([log(), status]).toEqual([['npm ci'], 3])
 })
 
-test('start hands one SIGINT to the demo and waits for it when two arrive together', async () => {
+test('start hands one SIGINT to the study and waits for it when two arrive together', async () => {
   const main = `
     let count = 0
     process.on('SIGINT', () => { if (++count === 1) setTimeout(() => process.exit(count), 150) })
@@ -127,7 +129,7 @@ test('start hands one SIGINT to the demo and waits for it when two arrive togeth
   expect(await new Promise((done) => child.on('exit', done))).toBe(1)
 })
 
-test('start ends by the signal that ended the demo', () => {
+test('start ends by the signal that ended the study', () => {
   expect(start([], { MAIN: "process.kill(process.pid, 'SIGTERM'); setTimeout(() => {}, 5000)" }).signal).toBe(
     'SIGTERM',
   )

@@ -1,0 +1,136 @@
+/**
+ * A test bed: a switch of some make, and VMs on it. Workloads run on beds; studies say which.
+ *
+ *    VM kinds                                switches
+ *    uml qemu      real guest kernels        ringferry   this project's, with a policy
+ *    netns         the host's own TCP        bridge      Linux bridge + TAPs
+ *    host          the driver domain itself  vde, ovs, testpmd
+ *    embedded      a thread on a real vring  none        netns and netns on a veth: native
+ */
+import { z } from 'zod'
+import { POLICY_NAMES } from '../../aggregation/create.js'
+import type { EmbeddedRole, EmbeddedWorker } from '../../frontend/embedded-worker.js'
+import type { Guest } from '../guest/spec.js'
+
+export const SWITCH_KINDS = ['ringferry', 'bridge', 'vde', 'ovs', 'testpmd', 'none'] as const
+export type SwitchKind = (typeof SWITCH_KINDS)[number]
+
+export const VM_KINDS = ['uml', 'qemu', 'netns', 'host', 'embedded'] as const
+/** `host`: programs of the driver domain itself, on a TAP of the switch in the host's own namespace. */
+export type VmKind = (typeof VM_KINDS)[number]
+
+export const switchSchema = z.strictObject({
+  kind: z.enum(SWITCH_KINDS).default('ringferry'),
+  policy: z.enum(POLICY_NAMES).default('adaptive'),
+  holdUs: z.number().positive().optional(),
+  maxFrames: z.int().positive().optional(),
+  /** Share of its core that the engine may use. */
+  budget: z.number().positive().max(1).optional(),
+  /** Deficit round robin between VMs, storm limits: isolation. */
+  isolation: z.boolean().default(true),
+})
+export type SwitchSpec = z.infer<typeof switchSchema>
+
+export const vmSchema = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9]{0,7}$/),
+  kind: z.enum(VM_KINDS),
+  /** NICs, each with an address of its own. */
+  nics: z.int().min(1).max(8).default(1),
+  /** e1000: full virtualization (QEMU over `stream`). */
+  model: z.enum(['virtio', 'e1000']).default('virtio'),
+  memoryMb: z.int().positive().optional(),
+  targetUs: z.number().positive().optional(),
+  weight: z.number().positive().optional(),
+  /** Limit of what the VM may send in Mb/s. */
+  limitMbps: z.number().positive().optional(),
+})
+export type VmSpec = z.infer<typeof vmSchema>
+
+export const bedSchema = z.strictObject({
+  switch: switchSchema.prefault({}),
+  vms: z.array(vmSchema).min(1).max(64),
+})
+export type BedSpec = z.infer<typeof bedSchema>
+
+/** A VM of a bed. Everything but `embedded` runs commands: `guest` is there. */
+export interface BedVm {
+  readonly spec: VmSpec
+  readonly name: string
+  readonly kind: VmKind
+  /** IPv4 addresses of its NICs, without prefix. */
+  readonly addresses: readonly string[]
+  readonly macs: readonly string[]
+  /** Names of its NICs inside. */
+  readonly interfaces: readonly string[]
+  /** How to run commands in it. Throws UNSUPPORTED for an embedded VM. */
+  readonly guest: Pick<Guest, 'name' | 'run' | 'start' | 'putFile' | 'getFile'>
+  /** Whether it is still there. */
+  readonly alive: boolean
+  /** Processor seconds so far, all that belongs to it on the host. */
+  cpuSeconds(): number
+  /**
+   * embedded: gives the VM a role on its NIC until the worker is stopped; one role at a time.
+   * Throws UNSUPPORTED for other kinds.
+   */
+  embed(
+    role: EmbeddedRole,
+    options?: { readonly nic?: number; readonly spinUs?: number },
+  ): Promise<EmbeddedWorker>
+}
+
+/** What a port counted; peers count less: what is not known is absent. Directions are named from the VM. */
+export interface PortCount {
+  readonly toVmFrames?: number
+  readonly toVmBytes?: number
+  readonly fromVmFrames?: number
+  readonly fromVmBytes?: number
+  readonly calls?: number
+  /** Bursts taken from the VM's transmit rings, for the mean burst length. */
+  readonly fromVmBursts?: number
+  readonly drops?: Readonly<Record<string, number>>
+  /** Histograms (src/stats/histogram) of hold, queue and total, in the switch. */
+  readonly delays?: {
+    readonly hold: ArrayLike<number>
+    readonly queue: ArrayLike<number>
+    readonly total: ArrayLike<number>
+  }
+}
+
+/** All that is sampled at the edges of a measured window. */
+export interface BedSample {
+  /** On the caller's clock, in seconds. */
+  readonly atS: number
+  readonly guestCpuS: Readonly<Record<string, number>>
+  /** The switch: Ringferry's engine thread, or the processes of a peer. */
+  readonly driverCpuS: number
+  /** Of /proc/stat, all processors. */
+  readonly busyS: number
+  readonly stealS: number
+  /** By VM and NIC: "a", "a.1". */
+  readonly ports: Readonly<Record<string, PortCount>>
+}
+
+export interface Bed {
+  readonly spec: BedSpec
+  readonly vms: readonly BedVm[]
+  /** Throws CONFIG when there is none of this name. */
+  vm(name: string): BedVm
+  /**
+   * Makes a bed of the same VMs and switch kind fit another spec without a reboot (policy, budget, targets).
+   * False when that cannot be done: the bed must be stopped and built anew.
+   */
+  reshape(spec: BedSpec): Promise<boolean>
+  sample(): BedSample
+  /** What guests negotiated, limits in force, versions: for the record. */
+  describe(): Promise<Record<string, unknown>>
+  /** Rejects when the switch or a VM dies by itself. Never resolves. */
+  readonly failed: Promise<never>
+  /** Leaves no guest, namespace, TAP, bridge, socket or process. May be called again. Never rejects. */
+  stop(): Promise<void>
+}
+
+export interface BedOptions {
+  /** Says what happens, in one line. */
+  readonly progress: (text: string) => void
+  readonly signal: AbortSignal
+}

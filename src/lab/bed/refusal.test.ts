@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest'
+import { bedSchema, SWITCH_KINDS, VM_KINDS } from './bed.js'
+import { CARRIES, checkPossible, refusalOf } from './refusal.js'
+
+const bed = (kind: string, vms: object[]) => bedSchema.parse({ switch: { kind }, vms })
+const pair = (kind: string, more: object = {}) => [
+  { name: 'a', kind, ...more },
+  { name: 'b', kind, ...more },
+]
+
+describe('refusalOf', () => {
+  it('refusalOf lets a pair of a kind pass exactly when the switch carries the kind', () => {
+    for (const make of SWITCH_KINDS)
+      for (const kind of VM_KINDS.filter((each) => each !== 'host'))
+        expect([make, kind, refusalOf(bed(make, pair(kind))) === undefined]).toEqual([
+          make,
+          kind,
+          CARRIES[make].includes(kind),
+        ])
+  })
+
+  it('refusalOf refuses two VMs that are both the host', () => {
+    expect(refusalOf(bed('ringferry', pair('host')))).toMatch(/kind host/)
+    expect(
+      refusalOf(
+        bed('none', [
+          { name: 'a', kind: 'host' },
+          { name: 'b', kind: 'netns' },
+        ]),
+      ),
+    ).toBeUndefined()
+  })
+
+  it('refusalOf refuses what a VM or a switch does not have', () => {
+    expect(refusalOf(bed('ringferry', pair('uml', { model: 'e1000' })))).toMatch(/e1000/)
+    expect(refusalOf(bed('bridge', pair('netns', { limitMbps: 10 })))).toMatch(/limitMbps/)
+    expect(refusalOf(bed('testpmd', pair('uml', { nics: 2 })))).toMatch(/two VMs of one NIC/)
+    expect(refusalOf(bed('testpmd', [{ name: 'a', kind: 'uml' }]))).toMatch(/two VMs of one NIC/)
+    expect(refusalOf(bed('none', [{ name: 'a', kind: 'netns' }]))).toMatch(/two VMs/)
+    expect(refusalOf(bed('none', [...pair('netns', { nics: 2 })]))).toBeUndefined()
+  })
+})
+
+describe('checkPossible', () => {
+  it('checkPossible throws UNSUPPORTED with the reason in one line', () => {
+    const wrong = bed('vde', pair('embedded'))
+    expect(() => checkPossible(wrong)).toThrow(
+      expect.objectContaining({ code: 'UNSUPPORTED', message: expect.stringMatching(/^bed: VM a: [^\n]+$/) }),
+    )
+  })
+})

@@ -1,0 +1,135 @@
+/** A report as one HTML file: no script, no request, light and dark, on a narrow screen and on paper. */
+import type { ChartTable } from '../../plot/chart.js'
+import { PLOT_CSS } from '../../plot/theme.js'
+import type { Report } from './report.js'
+import { type Block, type Section, sectionsOf } from './sections.js'
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+/** Text as HTML text or attribute value. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (letter) => ENTITIES[letter]!)
+}
+
+const CSS = `
+:root{color-scheme:light dark}
+*{box-sizing:border-box}
+body{margin:0;background:var(--plot-surface);color:var(--plot-ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
+main{max-width:56rem;margin:0 auto;padding:1.25rem 1rem 4rem}
+h1{font-size:1.7rem;line-height:1.2;margin:.5rem 0 .25rem}
+h2{font-size:1.25rem;margin:2.5rem 0 .5rem;padding-top:.6rem;border-top:1px solid var(--plot-grid)}
+h3{font-size:1.05rem;margin:2rem 0 .5rem}
+p,ul{max-width:44rem;margin:.5rem 0}
+li{margin:.25rem 0}
+.lead,.note,nav,.note li{color:var(--plot-muted)}
+.note{font-size:.9rem}
+nav{font-size:.9rem;margin:1rem 0}
+nav a{margin-right:1rem;white-space:nowrap;display:inline-block}
+a{color:inherit}
+h1,h2,h3,p,li,code,td.long{overflow-wrap:anywhere}
+.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.warning{border-left:4px solid var(--plot-accent);padding:.4rem .8rem}
+section{position:relative}
+figure{margin:1.75rem 0 .75rem;max-width:44rem}
+.scroll{overflow-x:auto;max-width:100%}
+.scroll:focus-visible,summary:focus-visible,a:focus-visible{outline:2px solid var(--plot-accent);outline-offset:2px}
+table{border-collapse:collapse;font-size:.875rem;margin:.5rem 0;font-variant-numeric:tabular-nums}
+caption{text-align:left;color:var(--plot-muted);padding:.25rem 0}
+th,td{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--plot-grid)}
+td.long{min-width:11rem;max-width:30rem}
+th.number,td.number{text-align:right}
+td.number{white-space:nowrap}
+th{vertical-align:bottom;min-width:3rem}
+@media (max-width:40rem){th,td{padding-right:.55rem}caption{max-width:calc(100vw - 2rem)}}
+thead th{font-weight:600}
+details{margin:.5rem 0}
+summary{cursor:pointer;color:var(--plot-muted);font-size:.9rem;padding:.2rem 0}
+footer{margin-top:3rem;font-size:.85rem;color:var(--plot-muted)}
+@media print{body{font-size:10.5pt}main{max-width:none;padding:0}nav{display:none}h2,h3{break-after:avoid}tr,figure{break-inside:avoid}.scroll{overflow:visible}table{font-size:8pt}td{overflow-wrap:anywhere}td.number{white-space:normal}}
+`
+
+const NUMERIC =
+  /^(–|not measured|not known|none.*|[−-]?[\d\u202f.]+(e[−+-]?\d+)?( %)?( \(.*\))?|[−-]?[\d\u202f.e−+-]+ to .*|\d+ of \d+)$/
+
+/** Letters beyond which a field may be broken anywhere. */
+const LONG = 24
+
+/** Which columns are figures: they stand to the right. */
+function numericColumns({ head, rows }: ChartTable): boolean[] {
+  return head.map(
+    (_, at) => rows.length > 0 && rows.every((row) => NUMERIC.test(row[at] ?? '') || row[at] === ''),
+  )
+}
+
+function tableHtml(table: ChartTable, caption: string): string {
+  const numeric = numericColumns(table)
+  const kind = (at: number, text = ''): string => {
+    if (numeric[at]) return ' class="number"'
+    return text.length > LONG ? ' class="long"' : ''
+  }
+  const head = table.head.map((name, at) => `<th scope="col"${kind(at)}>${escapeHtml(name)}</th>`).join('')
+  const rows = table.rows.map(
+    (row) => `<tr>${row.map((field, at) => `<td${kind(at, field)}>${escapeHtml(field)}</td>`).join('')}</tr>`,
+  )
+  const label = escapeHtml(caption)
+  return `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><caption>${label}</caption><thead><tr>${head}</tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`
+}
+
+function blockHtml(block: Block, note: boolean): string {
+  switch (block.kind) {
+    case 'text':
+      return `<p${block.strong ? ' class="warning"' : ''}>${escapeHtml(block.text)}</p>`
+    case 'list':
+      return `<ul${note ? ' class="note"' : ''}>${block.items.map((item) => `<li>${escapeHtml(item)}</li>`).join('')}</ul>`
+    case 'table':
+      return tableHtml(block.table, block.caption)
+    case 'details':
+      return `<details><summary>${escapeHtml(block.caption)}</summary>${tableHtml(block.table, block.caption)}</details>`
+    case 'picture':
+      return `<figure class="plot-frame" tabindex="0" aria-label="${escapeHtml(block.picture.title)}">${block.picture.svg}</figure>`
+  }
+}
+
+function sectionHtml({ id, title, level, blocks }: Section): string {
+  const note = level === 3
+  // A chart shows its own title; the heading stays for outlines and screen readers.
+  const unseen = blocks[0]?.kind === 'picture' ? ' class="unseen"' : ''
+  const body = blocks.map((block) => blockHtml(block, note)).join('\n')
+  return `<section id="${id}"><h${level}${unseen}>${escapeHtml(title)}</h${level}>\n${body}</section>`
+}
+
+/** The whole page. SVGs come from src/plot, which escapes their text; everything else is escaped here. */
+export function renderHtml(report: Report): string {
+  const sections = sectionsOf(report)
+  const links = sections
+    .filter(({ level }) => level === 2)
+    .map(({ id, title }) => `<a href="#${id}">${escapeHtml(title)}</a>`)
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="generator" content="${escapeHtml(report.commands.report)}">
+<link rel="icon" href="data:,">
+<title>${escapeHtml(report.study.title)} (${escapeHtml(report.run)})</title>
+<style>${PLOT_CSS}${CSS}</style>
+</head>
+<body>
+<main>
+<header><h1>${escapeHtml(report.study.title)}</h1>
+<p class="lead">Study ${escapeHtml(report.study.name)}, run ${escapeHtml(report.run)}</p></header>
+<nav aria-label="Contents">${links.join('\n')}</nav>
+${sections.map(sectionHtml).join('\n')}
+<footer><p>Measured by <code>${escapeHtml(report.commands.measured)}</code>, report by <code>${escapeHtml(report.commands.report)}</code>.</p></footer>
+</main>
+</body>
+</html>
+`
+}

@@ -1,0 +1,73 @@
+/** How figures and metrics are worded in a report: one place for digits, units and names. */
+import { exactText } from '../../plot/number-text.js'
+import type { Estimate } from '../analysis/summary.js'
+import { METRICS, type MetricName } from '../record/metrics.js'
+import type { Factors } from '../record/record.js'
+import type { Value } from '../study/study.js'
+
+export interface Measure {
+  readonly label: string
+  /** Empty: none (a ratio, an index). */
+  readonly unit: string
+  readonly better: 'higher' | 'lower' | 'none'
+}
+
+/** A value of a study as an axis or a column is headed. */
+export function measureOf({ metric, of, over }: Value): Measure {
+  const { label, unit, better } = METRICS[metric]
+  const whose = of === undefined ? '' : ` of ${of}`
+  if (over === 'jain') return { label: `Jain's index of ${label}${whose}`, unit: '', better: 'higher' }
+  return { label: `${label}${whose}${over === undefined ? '' : ` (${over})`}`, unit, better }
+}
+
+/** The share of a measure that cells have of another one. */
+export function ratioMeasure(value: Value, relativeTo: Factors): Measure {
+  const { label, better } = measureOf(value)
+  return { label: `${label}, ratio to ${factorsText(relativeTo)}`, unit: '', better }
+}
+
+/** "label (unit)". */
+export function headText({ label, unit }: Measure): string {
+  return unit === '' ? label : `${label} (${unit})`
+}
+
+/** "policy natural, vms 4"; "all" for none. */
+export function factorsText(factors: Factors): string {
+  const parts = Object.entries(factors).map(([name, value]) => `${name} ${value}`)
+  return parts.length === 0 ? 'all' : parts.join(', ')
+}
+
+/** The interval of a figure: "11 to 13", or why there is none. */
+export function intervalText(estimate: Estimate | undefined): string {
+  if (!estimate) return '–'
+  const { low, high, n } = estimate
+  if (low !== undefined && high !== undefined) return `${exactText(low)} to ${exactText(high)}`
+  return n < 2 ? 'none (one run)' : 'none'
+}
+
+/** A figure with its interval in one field: "12 (11 to 13)"; a dash for none. */
+export function estimateText(estimate: Estimate | undefined): string {
+  if (!estimate) return '–'
+  const { value, low, high } = estimate
+  const bounds = low !== undefined && high !== undefined
+  return bounds ? `${exactText(value)} (${intervalText(estimate)})` : exactText(value)
+}
+
+/** A share as percent: 0.0312 is "3.1 %". */
+export function percentText(share: number): string {
+  const percent = share * 100
+  return `${percent >= 10 || percent === 0 ? Math.round(percent) : percent.toPrecision(2)} %`
+}
+
+/** Settings and facts of a record in one line; nested data as JSON. */
+export function factsText(facts: Readonly<Record<string, unknown>>): string {
+  const text = (value: unknown): string =>
+    typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)
+  return Object.entries(facts)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}: ${text(value)}`)
+    .join('; ')
+}
+
+/** The name of a metric as a row of features is headed. */
+export const metricHead = (metric: MetricName): string => headText(measureOf({ metric }))

@@ -1,0 +1,64 @@
+/** A run in short: what every cell gave, and what is missing. Written by `ringferry lab run --json`. */
+import { z } from 'zod'
+import { meanInterval } from '../../stats/interval.js'
+import { METRICS } from '../record/metrics.js'
+import { factorsSchema } from '../record/record.js'
+import type { StudyPlan } from '../study/cell.js'
+import { missingCells, type PickValue, type RunHistory } from './history.js'
+
+export const summarySchema = z.strictObject({
+  run: z.string(),
+  folder: z.string().meta({ description: 'Where the raw data and the report lie' }),
+  study: z.string(),
+  guests: z.string(),
+  quick: z.boolean(),
+  seed: z.int(),
+  metric: z
+    .string()
+    .meta({ description: 'What the study watches; a cell without it shows its own main metric' }),
+  unit: z.string(),
+  cells: z.array(
+    z.strictObject({
+      cell: z.string(),
+      factors: factorsSchema,
+      rounds: z.int(),
+      marked: z.int().meta({ description: 'Rounds before which the machine was not quiet' }),
+      mean: z.number().nullable(),
+      low: z.number().nullable().meta({ description: '95 % interval of the mean; null for a single round' }),
+      high: z.number().nullable(),
+    }),
+  ),
+  missing: z.array(z.strictObject({ cell: z.string(), have: z.int(), reason: z.string() })),
+})
+export type RunSummary = z.infer<typeof summarySchema>
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null)
+
+export function summarize(
+  plan: StudyPlan,
+  history: RunHistory,
+  pick: PickValue,
+  about: Pick<RunSummary, 'run' | 'folder' | 'seed'>,
+): RunSummary {
+  const { metric } = plan.primary
+  return {
+    ...about,
+    ...{ study: plan.study.name, guests: plan.guests, quick: plan.quick },
+    ...{ metric, unit: METRICS[metric].unit },
+    cells: plan.cells.map(({ id, factors }) => {
+      const rounds = history.before(id, plan.rounds.max)
+      const { estimate, low, high } = meanInterval(rounds.flatMap((one) => pick(one) ?? []))
+      return {
+        ...{ cell: id, factors, rounds: rounds.length },
+        marked: rounds.filter(({ noise }) => noise.verdict === 'marked').length,
+        ...{ mean: finite(estimate), low: finite(low), high: finite(high) },
+      }
+    }),
+    missing: missingCells(plan, history),
+  }
+}
+
+/** The JSON Schema of a summary: docs/schema/lab-summary.schema.json. */
+export function summaryJsonSchema(): object {
+  return z.toJSONSchema(summarySchema)
+}

@@ -1,0 +1,81 @@
+/** Studies: those that ship with the program, and files of users. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+import { RingferryError } from '../../errors/errors.js'
+import { firstMistake } from './mistake.js'
+import { type Study, studySchema } from './study.js'
+import { type Path, parsePlaced } from './yaml-place.js'
+
+export interface LoadedStudy {
+  readonly study: Study
+  /** The file that it came from. */
+  readonly file: string
+  /** "file:line:column" of a path inside the study, for errors found later. */
+  at(path: Path): string
+}
+
+const SHIPPED = fileURLToPath(new URL('./shipped/', import.meta.url))
+const NAME = /^[a-z0-9-]+$/
+
+/** Reads a study from YAML text. Throws CONFIG with file, line and column. */
+export function parseStudy(text: string, file: string): LoadedStudy {
+  const { data, at } = parsePlaced(text, file)
+  const result = studySchema.safeParse(data)
+  if (!result.success) {
+    const mistake = firstMistake(result.error, data, 'the study')
+    throw new RingferryError('CONFIG', `${at(mistake.path, mistake.key)}: ${mistake.text}`)
+  }
+  return { study: result.data, file, at }
+}
+
+function readStudyFile(file: string): LoadedStudy {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT')
+      throw new RingferryError('NOT_FOUND', `${file}: there is no such study file`, { cause })
+    throw new RingferryError('PERMISSION', `${file}: cannot be read (${code}); make it readable`, { cause })
+  }
+  return parseStudy(text, file)
+}
+
+function shippedNames(): string[] {
+  return readdirSync(SHIPPED)
+    .filter((file) => /^[a-z0-9-]+\.yaml$/.test(file))
+    .map((file) => file.slice(0, -'.yaml'.length))
+    .sort()
+}
+
+/** All studies that ship with the program, by name. */
+export function listStudies(): LoadedStudy[] {
+  return shippedNames().map((name) => readStudyFile(join(SHIPPED, `${name}.yaml`)))
+}
+
+/**
+ * A study by the name it ships under, or from a YAML file. A shipped study may have a form of its own for a kind
+ * of guests (NAME.KIND.yaml). Throws NOT_FOUND, PERMISSION, CONFIG (with file, line and column).
+ * @param guests the kind of guests that it will run with, when that is known
+ */
+export function loadStudy(nameOrPath: string, guests?: string): LoadedStudy {
+  if (NAME.test(nameOrPath)) {
+    const special = guests === undefined ? undefined : join(SHIPPED, `${nameOrPath}.${guests}.yaml`)
+    if (special !== undefined && existsSync(special)) return readStudyFile(special)
+    const general = join(SHIPPED, `${nameOrPath}.yaml`)
+    if (existsSync(general)) return readStudyFile(general)
+    if (!existsSync(nameOrPath))
+      throw new RingferryError(
+        'NOT_FOUND',
+        `there is no study "${nameOrPath}"; shipped: ${shippedNames().join(', ')}; or give a YAML file`,
+      )
+  }
+  return readStudyFile(nameOrPath)
+}
+
+/** The JSON Schema of a study file: docs/schema/study.schema.json. */
+export function studyJsonSchema(): object {
+  return z.toJSONSchema(studySchema, { io: 'input' })
+}

@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { histogramQuantile } from '../../stats/histogram.js'
+import type { Metrics } from '../record/metrics.js'
+import { countBetween, FramePair, lateRatio, type PairCount } from './frame-pair.js'
+import { peerOf } from './program.js'
+import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
+
+/** Above this share of frames that the generator could not send in time, it was the limit. */
+const LATE_LIMIT = 0.01
+const PERCENTILES = [1, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 100] as const
+
+const settingsSchema = z.strictObject({
+  frameBytes: z
+    .union([z.int().min(60).max(1518), z.literal('imix')])
+    .default(64)
+    .meta({ description: 'Without the frame check sequence; imix: 60, 590 and 1514 bytes, 7:4:1' }),
+  rateFps: z.number().min(0).default(0).meta({ description: '0: as fast as the switch takes them' }),
+  arrivals: z.enum(['poisson', 'constant', 'burst']).default('poisson'),
+  burstFrames: z.int().min(1).max(4096).default(32).meta({ description: 'Frames at one time, for burst' }),
+  direction: z.enum(['to_vm', 'from_vm']).default('to_vm'),
+})
+export type FramesSettings = z.infer<typeof settingsSchema>
+
+/** The curve of delays: percentile over microseconds; empty when there is no delay. */
+export function percentileSeries(counts: Uint32Array): (readonly [number, number])[] {
+  const points = PERCENTILES.map((percent) => [percent, histogramQuantile(counts, percent / 100)] as const)
+  return points.filter(([, us]) => Number.isFinite(us))
+}
+
+/**
+ * Share of the frames offered that did not arrive: gaps in the sequence and frames for which the switch made no
+ * room. Frames under way at the edges of the window are in neither; late frames of the generator are not offered.
+ */
+export function windowLoss({ sent, received, refused, gaps }: PairCount): number {
+  if (received === 0) return sent + refused > 0 ? 1 : 0
+  const missing = Math.max(0, gaps) + refused
+  return missing / (received + missing)
+}
+
+function result(
+  pair: FramePair,
+  count: PairCount,
+  seconds: number,
+  settings: FramesSettings,
+): WorkloadResult {
+  const delays = pair.meter.delays()
+  const { meanUs, p50Us, p90Us, p99Us, p999Us, maxUs } = delays
+  const metrics: Metrics = {
+    fps: count.received / seconds,
+    offeredFps: (count.sent + count.refused + count.late) / seconds,
+    lossRatio: windowLoss(count),
+    mbps: (count.receivedBytes * 8) / 1e6 / seconds,
+    ...(delays.count === 0 ? {} : { meanUs, p50Us, p90Us, p99Us, p999Us, maxUs }),
+  }
+  return {
+    metrics,
+    series: { percentiles: percentileSeries(delays.counts) },
+    ran: {
+      seconds,
+      ...count,
+      generatorBound: lateRatio(count) > LATE_LIMIT,
+      paced: settings.rateFps > 0,
+      delay: settings.rateFps > 0 ? 'from the intended send time' : 'from the time of sending',
+    },
+  }
+}
+
+async function prepare(site: WorkloadSite, settings: FramesSettings): Promise<PreparedWorkload> {
+  const peer = peerOf('frames', site)
+  const [sender, receiver] = settings.direction === 'to_vm' ? [peer, site.vm] : [site.vm, peer]
+  const pair = await FramePair.start(sender, receiver, {
+    frameBytes: settings.frameBytes,
+    arrivals: settings.arrivals === 'burst' ? { burst: settings.burstFrames } : settings.arrivals,
+    seed: site.seed,
+  })
+  return {
+    run: async ({ warmUpS, measureS, signal }: LoadWindow) => {
+      try {
+        pair.generator.setRate(settings.rateFps > 0 ? settings.rateFps : Number.POSITIVE_INFINITY)
+        await sleep(warmUpS * 1000, undefined, { signal })
+        pair.check()
+        const before = pair.count()
+        const startMs = performance.now()
+        pair.meter.resetWindow()
+        await sleep(measureS * 1000, undefined, { signal })
+        const count = countBetween(before, pair.count())
+        const seconds = (performance.now() - startMs) / 1000
+        pair.check()
+        return result(pair, count, seconds, settings)
+      } finally {
+        pair.generator.setRate(0)
+      }
+    },
+    close: () => pair.stop(),
+  }
+}
+
+/** Numbered frames from one embedded VM to another, open loop: rate, loss and one-way delay. */
+export const frames: Workload<FramesSettings> = {
+  name: 'frames',
+  description:
+    'Numbered frames at intended times from one embedded VM to another: rate, loss, one-way delay.',
+  settings: settingsSchema,
+  runsOn: ['embedded'],
+  needsPeer: true,
+  primary: 'fps',
+  prepare,
+}

@@ -1,0 +1,209 @@
+/** Programs of our own in VMs (guest-programs/): put there, started, told to begin. Protocol: guest-programs/orders.ts. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { RingferryError } from '../../errors/errors.js'
+import type { BedVm } from '../bed/bed.js'
+import { quote } from '../guest/process-guest.js'
+import type { BackgroundCommand } from '../guest/spec.js'
+import type { Orders } from './guest-programs/orders.js'
+import { commandFailed, finish } from './server.js'
+import type { LoadWindow, WorkloadSite } from './workload.js'
+
+export type ProgramName = 'echo-server' | 'asker' | 'prober' | 'bulk-sender' | 'bulk-receiver' | 'hog'
+
+/** Node starts slowly in an emulated guest. */
+const READY_TIMEOUT_MS = 90_000
+/** Beyond the window, until the result is there. */
+const RESULT_GRACE_MS = 60_000
+
+/** The built programs: beside this file, or in dist/ when the sources run. */
+function programFolder(): string {
+  const beside = fileURLToPath(new URL('./guest-programs/', import.meta.url))
+  if (existsSync(join(beside, 'orders.js'))) return beside
+  const built = fileURLToPath(new URL('../../../dist/lab/workload/guest-programs/', import.meta.url))
+  if (existsSync(join(built, 'orders.js'))) return built
+  throw new RingferryError('NOT_FOUND', `${built} is missing; run "npm run build"`)
+}
+
+/** The file names that a built module and its imports consist of, itself first. */
+export function moduleFiles(entry: string, read: (name: string) => string): string[] {
+  const names = [entry]
+  for (const name of names)
+    for (const [, imported = ''] of read(name).matchAll(
+      /^(?:import|export) [^'"]*from ['"]\.\/([\w-]+\.js)['"]/gm,
+    ))
+      if (!names.includes(imported)) names.push(imported)
+  return names
+}
+
+/** Throws UNSUPPORTED where our programs cannot run: a qemu VM has no Node, an embedded one runs no commands. */
+export function needNode(workload: string, ...vms: readonly (BedVm | undefined)[]): void {
+  for (const vm of vms)
+    if (vm && (vm.kind === 'qemu' || vm.kind === 'embedded'))
+      throw new RingferryError(
+        'UNSUPPORTED',
+        `${workload} needs Node inside VM ${vm.name}, which a VM of kind ${vm.kind} has not; use uml, netns or host`,
+      )
+}
+
+/** The other end of a workload. Throws CONFIG when the study names none. */
+export function peerOf(workload: string, site: WorkloadSite): BedVm {
+  if (site.peer) return site.peer
+  throw new RingferryError(
+    'CONFIG',
+    `workload ${workload} on VM ${site.vm.name} needs a peer; name one in the study`,
+  )
+}
+
+/** Which VMs see our built programs where they lie: most do, and a command in an emulated guest takes its time. */
+const seen = new WeakMap<BedVm['guest'], Promise<boolean>>()
+
+async function look(vm: BedVm, source: string): Promise<boolean> {
+  const node = process.execPath
+  const { stdout } = await vm.guest.run(
+    `[ -x ${quote(node)} ] && echo node; [ -r ${quote(join(source, 'orders.js'))} ] && echo source; true`,
+  )
+  if (!stdout.includes('node'))
+    throw new RingferryError(
+      'NOT_FOUND',
+      `VM ${vm.name}: ${node} is not visible inside; install Node in /usr`,
+    )
+  return stdout.includes('source')
+}
+
+function sees(vm: BedVm, source: string): Promise<boolean> {
+  const known = seen.get(vm.guest)
+  if (known) return known
+  const looking = look(vm, source)
+  seen.set(vm.guest, looking)
+  looking.catch(() => seen.delete(vm.guest))
+  return looking
+}
+
+/** Copies a program and what it imports into a folder of a VM. */
+async function copyProgram(vm: BedVm, name: ProgramName, source: string, folder: string): Promise<void> {
+  const read = (file: string): string => readFileSync(join(source, file), 'utf8')
+  const made = await vm.guest.run(`rm -rf ${folder} && mkdir -p ${folder}`)
+  if (made.code !== 0) throw commandFailed(vm, `mkdir ${folder}`, made)
+  await vm.guest.putFile(`${folder}/package.json`, Buffer.from('{"type":"module"}'))
+  for (const file of moduleFiles(`${name}.js`, read))
+    await vm.guest.putFile(`${folder}/${file}`, Buffer.from(bare(read(file))))
+}
+
+/** Servers wait for no order and end by a signal. */
+const SERVERS: readonly ProgramName[] = ['echo-server', 'bulk-sender']
+
+/** A program of ours that runs in a VM and waits for its order, or serves. */
+export class GuestProgram {
+  readonly #vm: BedVm
+  /** In the VM: the pipe for the order, and copied files if there are any. Undefined when nothing is to be removed. */
+  #folder: string | undefined
+  /** As errors name it. */
+  readonly #label: string
+  readonly #running: BackgroundCommand
+  readonly #ready: Promise<void>
+  #result = ''
+
+  private constructor(vm: BedVm, folder: string | undefined, command: string, label: string) {
+    this.#vm = vm
+    this.#folder = folder
+    this.#label = label
+    let ready = (): void => {}
+    const said = new Promise<void>((resolve) => {
+      ready = resolve
+    })
+    this.#running = vm.guest.start(command, {
+      onStdout: (line) => {
+        if (line === '{"ready":true}') ready()
+        else this.#result = line
+      },
+    })
+    const ended = this.#running.done.then((result) => {
+      throw commandFailed(vm, label, result)
+    })
+    this.#ready = Promise.race([said, ended])
+    this.#ready.catch(() => {})
+  }
+
+  /**
+   * Starts a program in a VM, put there first if it does not see it; settles when it is ready. Throws GUEST or
+   * NOT_FOUND and leaves nothing.
+   * @param place tells programs of one name in one VM apart: slot, or slot and port
+   * @param settings what the program takes, see its source
+   */
+  static async start(vm: BedVm, place: string, name: ProgramName, settings: object): Promise<GuestProgram> {
+    needNode(`the program ${name}`, vm)
+    const source = programFolder()
+    const folder = `/tmp/rf-lab-${process.pid}-${vm.name}-${place}-${name}`
+    const inPlace = await sees(vm, source)
+    const text = JSON.stringify(settings)
+    const file = `${inPlace ? source : folder}/${name}.js`
+    const node = `exec ${quote(process.execPath)} ${quote(file)} ${quote(text)}`
+    const isServer = SERVERS.includes(name)
+    const command = isServer
+      ? node
+      : `mkdir -p ${folder} && rm -f ${folder}/orders && mkfifo ${folder}/orders && ${node} 0<>${folder}/orders`
+    let program: GuestProgram | undefined
+    try {
+      if (!inPlace) await copyProgram(vm, name, source, folder)
+      const made = isServer && inPlace ? undefined : folder
+      program = new GuestProgram(vm, made, command, `${name} ${text}`)
+      await program.#untilReady(name)
+      return program
+    } catch (error) {
+      if (program) await program.stop()
+      else await vm.guest.run(`rm -rf ${folder}`).catch(() => {})
+      throw error
+    }
+  }
+
+  async #untilReady(name: ProgramName): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const message = `VM ${this.#vm.name}: ${name} was not ready within ${READY_TIMEOUT_MS / 1000} s`
+      timer = setTimeout(() => reject(new RingferryError('GUEST', message)), READY_TIMEOUT_MS)
+    })
+    try {
+      await Promise.race([this.#ready, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /**
+   * Gives the order to begin and waits for the result; once in a program's life. The type is the caller's promise:
+   * what each program reports is in its source. Throws GUEST, INTERRUPTED.
+   */
+  async measure<Report>(window: LoadWindow): Promise<Report> {
+    const orders: Orders = { warmUpS: window.warmUpS, measureS: window.measureS }
+    const limitMs = (orders.warmUpS + orders.measureS) * 1000 + RESULT_GRACE_MS
+    const late = AbortSignal.timeout(limitMs)
+    const folder = this.#folder
+    const told = await this.#vm.guest.run(
+      `echo ${quote(JSON.stringify(orders))} >${folder}/orders && rm -rf ${folder}`,
+    )
+    if (told.code !== 0) throw commandFailed(this.#vm, 'the order to begin', told)
+    this.#folder = undefined
+    try {
+      await finish(this.#vm, this.#label, this.#running, AbortSignal.any([window.signal, late]))
+    } catch (error) {
+      if (window.signal.aborted || !late.aborted) throw error
+      const message = `VM ${this.#vm.name}: "${this.#label}" had no result after ${limitMs / 1000} s`
+      throw new RingferryError('GUEST', message, { cause: error })
+    }
+    return (JSON.parse(this.#result || '{}') as { result: Report }).result
+  }
+
+  /** Ends it and removes its files. Never rejects. */
+  async stop(): Promise<void> {
+    await this.#running.stop().catch(() => {})
+    if (this.#folder !== undefined) await this.#vm.guest.run(`rm -rf ${this.#folder}`).catch(() => {})
+    this.#folder = undefined
+  }
+}
+
+/** A built module without its comments: files travel to a guest in small pieces. */
+function bare(source: string): string {
+  return source.replace(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, '').replace(/^\s*\/\/.*\n/gm, '')
+}

@@ -1,0 +1,166 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import type { BedVm, VmKind } from '../bed/bed.js'
+import { METRICS } from '../record/metrics.js'
+import { parseShellHog, shellHog } from './cpu-hog.js'
+import { moduleFiles } from './program.js'
+import { findWorkload, WORKLOADS } from './registry.js'
+import { parseSockperf, sockperfCommand } from './sockperf.js'
+import { payloadOf } from './udp-stream.js'
+import type { WorkloadSite } from './workload.js'
+
+const OWN = ['bulk', 'udp-stream', 'request-response', 'latency', 'cpu-hog', 'idle'] as const
+
+describe('WORKLOADS', () => {
+  it.each(
+    WORKLOADS.map((workload) => [workload.name, workload] as const),
+  )('%s describes itself', (name, workload) => {
+    expect(name).toMatch(/^[a-z0-9-]+$/)
+    expect(workload.description).toMatch(/^[^\n]{20,160}\.$/)
+    expect(workload.runsOn.length).toBeGreaterThan(0)
+    expect(Object.keys(METRICS)).toContain(workload.primary)
+  })
+
+  it('has every name once', () => {
+    expect(new Set(WORKLOADS.map(({ name }) => name)).size).toBe(WORKLOADS.length)
+  })
+
+  it.each(OWN)('%s has a default for every setting and refuses unknown ones', (name) => {
+    const { settings } = findWorkload(name)
+    expect(settings.safeParse({}).success).toBe(true)
+    expect(settings.safeParse({ rubbish: 1 }).success).toBe(false)
+  })
+
+  it.each([
+    ['bulk', { direction: 'up' }],
+    ['bulk', { connections: 0 }],
+    ['udp-stream', { payloadBytes: 64, frameBytes: 64 }],
+    ['udp-stream', { frameBytes: 57 }],
+    ['request-response', { mode: 'udp' }],
+    ['latency', { rateFps: 0 }],
+    ['cpu-hog', { threads: 1.5 }],
+  ])('%s refuses %j', (name, settings) => {
+    expect(findWorkload(name).settings.safeParse(settings).success).toBe(false)
+  })
+
+  it('findWorkload throws CONFIG with the names that there are', () => {
+    expect(() => findWorkload('bulky')).toThrow(/no workload "bulky"; there are bulk, udp-stream/)
+  })
+})
+
+describe('prepare', () => {
+  const vm = (name: string, kind: VmKind): BedVm =>
+    ({ name, kind, addresses: ['10.0.0.1'] }) as unknown as BedVm
+  const prepare = (name: string, site: Partial<WorkloadSite>): Promise<unknown> => {
+    const workload = findWorkload(name)
+    return workload.prepare({ slot: 0, seed: 1, ...site } as WorkloadSite, workload.settings.parse({}))
+  }
+
+  it.each([
+    'bulk',
+    'udp-stream',
+    'request-response',
+    'latency',
+  ])('of %s throws CONFIG without a peer', async (name) => {
+    await expect(prepare(name, { vm: vm('a', 'netns'), peer: undefined })).rejects.toMatchObject({
+      code: 'CONFIG',
+    })
+  })
+
+  it('of latency throws UNSUPPORTED for a qemu VM and names it', async () => {
+    const tried = prepare('latency', { vm: vm('q', 'qemu'), peer: vm('b', 'netns') })
+    await expect(tried).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: 'latency needs Node inside VM q, which a VM of kind qemu has not; use uml, netns or host',
+    })
+  })
+
+  it('of request-response throws UNSUPPORTED when the peer cannot ask', async () => {
+    const tried = prepare('request-response', { vm: vm('a', 'netns'), peer: vm('q', 'qemu') })
+    await expect(tried).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+  })
+})
+
+it('payloadOf takes the headers off a frame', () => {
+  expect(payloadOf({ frameBytes: 1514 })).toBe(1472)
+  expect(payloadOf({ payloadBytes: 100 })).toBe(100)
+  expect(payloadOf({})).toBe(64)
+})
+
+describe('guest programs', () => {
+  const folder = new URL('./guest-programs/', import.meta.url)
+  const source = (file: string): string => readFileSync(new URL(file.replace(/\.js$/, '.ts'), folder), 'utf8')
+
+  it.each([
+    'echo-server',
+    'asker',
+    'prober',
+    'bulk-sender',
+    'bulk-receiver',
+    'hog',
+  ])('%s imports only Node and its own folder', (name) => {
+    const files = moduleFiles(`${name}.js`, source)
+    expect(files).toContain('orders.js')
+    for (const file of files)
+      for (const [, path] of source(file).matchAll(/from '([^']+)'/g))
+        expect(path).toMatch(/^(node:|\.\/[\w-]+\.js$)/)
+  })
+
+  it('moduleFiles follows imports of imports, once each', () => {
+    const texts: Record<string, string> = {
+      'a.js': "import { b } from './b.js'\nimport x from 'node:fs'\n",
+      'b.js': "import { c } from './c.js'\nexport * from './a.js'\n",
+      'c.js': '',
+    }
+    expect(moduleFiles('a.js', (name) => texts[name] ?? '')).toEqual(['a.js', 'b.js', 'c.js'])
+  })
+})
+
+describe('the shell loop of cpu-hog', () => {
+  it('is a program that a shell takes', () => {
+    execFileSync('sh', ['-n', '-c', shellHog(0.25, 1)])
+    expect(shellHog(0.25, 1)).toContain('begin=$((up+25)); end=$((begin+100))')
+  })
+
+  it('parseShellHog reads turns and hundredths', () => {
+    expect(parseShellHog('4200 150\n', 'VM q')).toEqual({ iterations: 4200, seconds: 1.5 })
+    expect(() => parseShellHog('sh: bad\n', 'VM q')).toThrow('VM q: the counting loop printed "sh: bad"')
+  })
+})
+
+describe('sockperf', () => {
+  // As sockperf 3.7 prints it, shortened.
+  const text = `sockperf: [Valid Duration] RunTime=0.301 sec; SentMessages=300; ReceivedMessages=297
+sockperf: \u001b[2;35m====> avg-rtt=93.312 (std-dev=37.350)\u001b[0m
+sockperf: # dropped messages = 3; # duplicated messages = 0; # out-of-order messages = 0
+sockperf: ---> <MAX> observation =  147.785
+sockperf: ---> percentile 99.900 =  140.5
+sockperf: ---> percentile 99.000 =  130.0
+sockperf: ---> percentile 90.000 =  120.25
+sockperf: ---> percentile 50.000 =   71.436
+sockperf: ---> <MIN> observation =   66.814
+`
+
+  it('parseSockperf reads its summary', () => {
+    const { metrics, percentiles } = parseSockperf(text, 'VM b')
+    expect(metrics).toEqual({
+      ...{ meanUs: 93.312, p50Us: 71.436, p90Us: 120.25, p99Us: 130, p999Us: 140.5, maxUs: 147.785 },
+      lossRatio: 0.01,
+    })
+    expect(percentiles[0]).toEqual([50, 71.436])
+  })
+
+  it('parseSockperf throws GUEST with the last line when there is no summary', () => {
+    expect(() => parseSockperf('sockperf: ERROR: no route\n', 'VM b')).toThrow(
+      'VM b: sockperf printed no summary but: sockperf: ERROR: no route',
+    )
+  })
+
+  it('sockperfCommand covers warm-up and window in whole seconds', () => {
+    const target = { from: '10.0.0.2', address: '10.0.0.1', port: 20_000, bytes: 64, rateFps: 500 }
+    expect(sockperfCommand(target, { warmUpS: 0.5, measureS: 2 })).toMatch(
+      /-t 4 --mps 500 -m 64 --reply-every 1/,
+    )
+  })
+})
