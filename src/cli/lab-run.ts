@@ -17,6 +17,7 @@ import { type RunObserver, runStudy } from '../lab/run/runner.js'
 import { RunStore, type StoredRun } from '../lab/run/store.js'
 import { type RunSummary, summarize, summarySchema } from '../lab/run/summary.js'
 import type { StudyPlan } from '../lab/study/cell.js'
+import { primaryOf } from '../lab/workload/registry.js'
 import { Interruption } from './interruption.js'
 import { collectOnly, KNOWN_WORKLOADS, type LabRunOptions, planRun } from './lab-plan.js'
 import { Progress, shortTime } from './lab-progress.js'
@@ -180,7 +181,7 @@ async function labRun(name: string, options: LabRunOptions): Promise<void> {
   const summary = summarize(plan, history, pick, { run, folder: resolve(store.folder), seed })
   print(`\n${summaryText(summary)}`)
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(summarySchema.parse(summary), null, 2)}\n`)
-  print(`\nreport: ${writeReport(store.folder).html}`)
+  print(`\nreport: ${writeReport(store.folder, store.folder, { primaryOf }).html}`)
   if (summary.cells.every(({ rounds }) => rounds === 0))
     throw new RingferryError('GUEST', `nothing could be measured: ${summary.missing[0]?.reason ?? 'no cell'}`)
 }

@@ -5,6 +5,7 @@ import { writeReport } from '../lab/report/write.js'
 import { runCsv } from '../lab/run/csv.js'
 import { readRun } from '../lab/run/store.js'
 import { listStudies } from '../lab/study/load.js'
+import { primaryOf } from '../lab/workload/registry.js'
 import { addLabCompare } from './lab-compare.js'
 import { addLabRun } from './lab-run.js'
 import { formatTable, print, printJson } from './output.js'
@@ -33,7 +34,7 @@ function exportRun(folder: string, { csv }: { readonly csv?: string | true }): v
 }
 
 function report(folder: string, { out }: { readonly out?: string }): void {
-  const { html, markdown, json, chosen } = writeReport(folder, out)
+  const { html, markdown, json, chosen } = writeReport(folder, out, { primaryOf })
   print([html, markdown, json, ...(chosen === undefined ? [] : [chosen])].join('\n'))
 }
 

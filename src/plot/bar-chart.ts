@@ -73,14 +73,24 @@ function drawBar(
   return element('rect', { ...box, ...attributes })
 }
 
-function drawBarWhisker(area: Area, middle: number, low: number, high: number, cap: number): string {
+/** An interval draws the axis out to at most so many times the largest figure: few rounds give wide ones. */
+const FARTHEST = 2
+
+/** A whisker; an end that lies beyond the axis has no cap, so that it reads as open. */
+function drawBarWhisker(
+  area: Area,
+  middle: number,
+  { low, high, to }: { readonly low: number; readonly high: number; readonly to: number },
+  cap: number,
+): string {
+  const open = high > to
   const at = area.along(middle)
-  const [a, b] = [area.value(low), area.value(high)].map(coordinate)
+  const [a, b] = [area.value(low), area.value(Math.min(high, to))].map(coordinate)
   const [start, end] = [at - cap, at + cap].map(coordinate)
   const m = coordinate(at)
   const d = area.lying
-    ? `M${a},${m}H${b}M${a},${start}V${end}M${b},${start}V${end}`
-    : `M${m},${a}V${b}M${start},${a}H${end}M${start},${b}H${end}`
+    ? `M${a},${m}H${b}M${a},${start}V${end}${open ? '' : `M${b},${start}V${end}`}`
+    : `M${m},${a}V${b}M${start},${a}H${end}${open ? '' : `M${start},${b}H${end}`}`
   const line = (paint: string, width: number) =>
     element('path', { d, fill: 'none', stroke: paint, 'stroke-width': width })
   return line(PAINT.surface, 3.6) + line(PAINT.ink, 1.5)
@@ -93,7 +103,7 @@ function drawBars(sheet: Sheet, input: BarChartInput, area: Area, scale: Scale, 
   const base = scale.kind === 'log' ? scale.from : Math.min(Math.max(0, scale.from), scale.to)
   const fills = input.series.map((_, index) => seriesFill(sheet.id, index))
   for (const { definition } of fills) sheet.define(definition)
-  const count = { hidden: 0, shown: 0 }
+  const count = { hidden: 0, shown: 0, open: 0 }
   input.categories.forEach((_, category) => {
     const first = room * category + (room - size * slots.length) / 2
     const members = slots.map(({ series, published, amounts }, at) => {
@@ -119,7 +129,9 @@ function drawBars(sheet: Sheet, input: BarChartInput, area: Area, scale: Scale, 
       if (figure.low === undefined && figure.high === undefined) return bar
       const clamp = (value: number) => (isShowable(scale.kind, value) ? value : base)
       const [low, high] = [clamp(figure.low ?? figure.value), clamp(figure.high ?? figure.value)]
-      return bar + drawBarWhisker(area, start + width / 2, low, high, Math.min(5, size * 0.3))
+      if (high > scale.to) count.open++
+      const reach = { low: Math.max(low, scale.from), high, to: scale.to }
+      return bar + drawBarWhisker(area, start + width / 2, reach, Math.min(5, size * 0.3))
     })
     sheet.add(
       group(
@@ -266,8 +278,10 @@ export function barChart(input: BarChartInput): Chart {
   const slots = slotsOf(input)
   const figures = slots.flatMap(({ amounts }) => input.categories.map((_, at) => figureOf(amounts[at])))
   const values = figures.flatMap((figure) => (figure ? [figure.value] : []))
+  const farthest = FARTHEST * Math.max(0, ...values.map(Math.abs), Math.abs(input.reference?.value ?? 0))
+  const within = (value: number) => Math.max(-farthest, Math.min(farthest, value))
   const reach = figures.flatMap((figure) =>
-    figure ? [figure.value, figure.low ?? figure.value, figure.high ?? figure.value] : [],
+    figure ? [figure.value, within(figure.low ?? figure.value), within(figure.high ?? figure.value)] : [],
   )
   if (input.reference) reach.push(input.reference.value)
   const legend = [...legendOf(input), ...levelEntry(input.reference, input.y)]
@@ -278,7 +292,7 @@ export function barChart(input: BarChartInput): Chart {
   const sheet = new Sheet(input, legend)
   const scale = createScale(input.y, reach, 5, true)
   const { area, room: slot, end } = lying ? layLying(sheet, input, scale) : layStanding(sheet, input, scale)
-  const { hidden } = drawBars(sheet, input, area, scale, slot)
+  const { hidden, open } = drawBars(sheet, input, area, scale, slot)
   const base = scale.kind === 'log' ? scale.from : Math.min(Math.max(0, scale.from), scale.to)
   sheet.add(element('path', { d: crossLine(area, base), stroke: PAINT.muted, 'stroke-width': 1.4 }))
   if (input.reference && isShowable(scale.kind, input.reference.value)) {
@@ -286,6 +300,7 @@ export function barChart(input: BarChartInput): Chart {
   }
   if (values.length === 0) drawEmpty(sheet, area)
   noteHidden(sheet, hidden, [scale.kind])
+  if (open > 0) sheet.note(`Whiskers without a cap go on beyond the axis: ${open} (see the table).`)
   const below = wrap(axisText(lying ? input.y : input.x), FONT.text, sheet.right - sheet.left, 2)
   below.forEach((line, at) => {
     const style = { anchor: 'middle', paint: PAINT.muted } as const

@@ -127,13 +127,17 @@ describe('ringferry lab run --resume', () => {
     await nothingLeft([])
   })
 
-  it('a study goes on when one of its guests is killed, with nothing missing at the end', async () => {
-    const study = lab(studyFile('tiny-uml'), '--out', run)
+  it.each([
+    { what: 'one of its guests', name: 'tiny-uml', program: /linux\.uml/ },
+    { what: 'its switch', name: 'tiny-vde', program: /^vde_switch|\/vde_switch/ },
+  ])('a study goes on when $what is killed, with nothing missing at the end', async ({ name, program }) => {
+    const study = lab(studyFile(name), '--out', run)
+    await study.printed('a is up')
     await study.printed('b is up')
     await delay(Math.random() * 1500)
-    const [guest] = family(study.child.pid as number).filter(({ command }) => /linux\.uml/.test(command))
-    expect(guest, 'the guest kernel runs').toBeDefined()
-    process.kill((guest as Running).pid, 'SIGKILL')
+    const [victim] = family(study.child.pid as number).filter(({ command }) => program.test(command))
+    expect(victim, 'it runs').toBeDefined()
+    process.kill((victim as Running).pid, 'SIGKILL')
     const { code, stdout } = await study.ended
     expect(stdout).toMatch(/it is tried again at the end of the round/)
     expect(code).toBe(0)

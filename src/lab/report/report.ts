@@ -142,8 +142,12 @@ export function buildReport(
 ): Report {
   const data = runData(records)
   const { header, cells, events, finished } = data
-  const figures = study.report.map((figure, at) =>
+  const declared = study.report.map((figure, at) =>
     buildFigure(figure, { id: `figure-${at + 1}`, cells, primaryOf: options.primaryOf }),
+  )
+  // A quick run leaves cells out on purpose: a picture of none of them says nothing.
+  const figures = declared.filter(
+    ({ kind, entries }) => !header.quick || kind === 'series' || entries.length > 0,
   )
   const rounds = { ...study.rounds, ...(header.quick ? withoutAbsent(study.quick.rounds) : {}) }
   const missing = missingCells(cells, rounds.min)

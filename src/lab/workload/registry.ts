@@ -36,3 +36,8 @@ export function findWorkload(name: string): Workload {
   const names = WORKLOADS.map((workload) => workload.name).join(', ')
   throw new RingferryError('CONFIG', `there is no workload "${name}"; there are ${names}`)
 }
+
+/** The main metric of a workload, by its name; undefined for a name that is not known. */
+export function primaryOf(name: string): Workload['primary'] | undefined {
+  return WORKLOADS.find((workload) => workload.name === name)?.primary
+}
