@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import { LinearMemory } from '../memory/linear-memory.js'
+import { CALM_PERIOD_US, Controller } from './controller.js'
+
+const BUDGET = 0.5
+const MB = 1 << 20
+
+/** A controller without vifs, and its periods: shares of the time that the engine worked and spun. */
+function controlled(policy: 'adaptive' | 'natural') {
+  const memory = new LinearMemory(64 * MB)
+  const controller = new Controller(memory, { policy: { name: policy }, budget: BUDGET })
+  let [now, worked, spun] = [0, 0, 0]
+  const period = (work: number, spin: number, us = CALM_PERIOD_US): boolean => {
+    now += us
+    worked += work * us
+    spun += spin * us
+    controller.run(now, [], worked, spun)
+    return controller.maySpin
+  }
+  period(0, 0)
+  return { controller, period }
+}
+
+describe('Controller', () => {
+  it('maySpin is false for a second when spinning took the engine over its budget', () => {
+    const { period } = controlled('adaptive')
+    expect(period(0.3, 0.1)).toBe(true)
+    expect(period(0.3, 0.3)).toBe(false)
+    expect(period(0.3, 0)).toBe(false)
+    expect(period(0.3, 0, 900_000)).toBe(false)
+    expect(period(0.3, 0, 200_000)).toBe(true)
+  })
+
+  it('maySpin stays true when work alone is over the budget', () => {
+    const { period } = controlled('adaptive')
+    expect(period(0.9, 0)).toBe(true)
+  })
+
+  it('maySpin stays true under a policy that has no budget', () => {
+    const { period } = controlled('natural')
+    expect(period(0.3, 0.7)).toBe(true)
+  })
+
+  it('run tells the share of time worked, none of it from before the policy was chosen', () => {
+    const { controller, period } = controlled('adaptive')
+    period(0.25, 0, 600_000)
+    const use = () => controller.decisions.at(-1)?.figures.useShare
+    expect(use()).toBeCloseTo(0.25, 1)
+    controller.configure({ policy: { name: 'natural' } })
+    period(1, 0)
+    controller.configure({ policy: { name: 'adaptive' } })
+    period(1, 0)
+    expect(use()).toBe(0)
+  })
+})
