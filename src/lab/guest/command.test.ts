@@ -47,6 +47,15 @@ describe('umlArguments', () => {
     expect(umlInterfaces({ name: 'g', kind: 'uml', nics })).toEqual(['eth0', 'eth1', 'vec2', 'eth2'])
   })
 
+  it.each([
+    { keptFolder: '/tmp/clone', mounts: 1 },
+    { keptFolder: '/srv/clone', mounts: 0 },
+  ])('umlInitScript mounts $keptFolder again only when /tmp hides it', ({ keptFolder, mounts }) => {
+    const script = umlInitScript({ name: 'g', workFolder: '/w', fetchedLibraries: [], keptFolder })
+    expect(script.split(`hostfs none '${keptFolder}' -o '${keptFolder}'`)).toHaveLength(1 + mounts)
+    expect(script.indexOf('/tmp/clone')).not.toBeLessThan(mounts * script.indexOf('tmpfs /tmp'))
+  })
+
   it('umlInitScript mounts fetched packages before /tmp is hidden, with their libraries', () => {
     const script = umlInitScript({
       name: 'g',

@@ -99,7 +99,12 @@ export interface UmlInit {
   readonly fetchedRoot?: string
   /** Library folders below that root, relative to it. */
   readonly fetchedLibraries: readonly string[]
+  /** A host folder that keeps its path inside, e.g. this program's own; only needed where a mount of the guest hides it. */
+  readonly keptFolder?: string
 }
+
+/** Folders of the guest that are its own, fresh at each boot. */
+const HIDDEN = /^\/(tmp|run)\//
 
 /**
  * The first program inside. Host folders that the fresh /tmp would hide are mounted before use. Programs of
@@ -123,9 +128,12 @@ export function umlInitScript(init: UmlInit): string {
       `export LD_LIBRARY_PATH=${init.fetchedLibraries.map((folder) => `/run/fetched/${folder}`).join(':')}`,
       '[ -d "$modules/$(uname -r)" ] || modules=/run/fetched/usr/lib/uml/modules',
     )
+  const kept =
+    init.keptFolder !== undefined && HIDDEN.test(init.keptFolder) ? quote(init.keptFolder) : undefined
   return [
     ...lines,
     'mount -t tmpfs tmpfs /tmp',
+    ...(kept === undefined ? [] : [`mkdir -p ${kept} && mount -t hostfs none ${kept} -o ${kept}`]),
     'busybox=$(command -v busybox) && "$busybox" --install -s /run/busybox && PATH=$PATH:/run/busybox',
     'export PATH HOME=/tmp TMPDIR=/tmp',
     `echo ${init.name} >/proc/sys/kernel/hostname`,

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import type { Duplex, Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import { RingferryError } from '../../errors/errors.js'
 import { Agent } from './agent.js'
 import { AGENT_SCRIPT } from './agent-script.js'
@@ -15,6 +16,8 @@ import { umlArguments, umlInitScript, umlInterfaces } from './uml-command.js'
 
 const BOOT_TIMEOUT_MS = 60_000
 const MB = 1 << 20
+/** The root of this package: guests run programs of the build. */
+const PACKAGE = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '')
 
 /**
  * Where the memory file goes: /dev/shm when it is a tmpfs with room from which code may run (containers
@@ -54,6 +57,7 @@ export async function bootUml(spec: GuestSpec): Promise<Guest> {
     name: spec.name,
     workFolder,
     ...(root ? { fetchedRoot: root } : {}),
+    keptFolder: PACKAGE,
     fetchedLibraries: root ? libraryFolders(root).map((folder) => relative(root, folder)) : [],
   })
   writeFileSync(initScript, script)
