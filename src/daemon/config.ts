@@ -3,10 +3,10 @@
  * (CONFIG) with file, line and column, what is wrong and what is allowed.
  */
 import { readFileSync } from 'node:fs'
-import { isMap, isNode, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import type { SwitchOptions } from '../engine/switch.js'
 import { RingferryError } from '../errors/errors.js'
+import { parsePlaced } from '../lab/study/yaml-place.js'
 import type { PortConfig } from '../port/config.js'
 import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS } from './schema.js'
 
@@ -161,47 +161,19 @@ function build(raw: Raw): SwitchConfig {
   }
 }
 
-/** The node at a path, or the nearest one above it that exists. */
-function findNode(root: Node | null, path: Path, key: boolean): Node | undefined {
-  let node: Node | undefined = root ?? undefined
-  for (const [depth, step] of path.entries()) {
-    if (isMap(node)) {
-      const pair = node.items.find(
-        (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step),
-      )
-      if (!pair) return node
-      if (key && depth === path.length - 1) return isNode(pair.key) ? pair.key : node
-      node = isNode(pair.value) ? pair.value : isNode(pair.key) ? pair.key : node
-    } else if (node && 'items' in node) {
-      const item = (node.items as unknown[])[Number(step)]
-      if (!isNode(item)) return node
-      node = item
-    } else return node
-  }
-  return node
-}
-
 /**
  * Reads a configuration from YAML text. Throws CONFIG.
  * @param name how errors call the text: the file's path
  */
 export function parseConfig(text: string, name: string): SwitchConfig {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  const at = (offset: number): string => {
-    const { line, col } = lines.linePos(offset)
-    return `${name}:${Math.max(1, line)}:${Math.max(1, col)}`
-  }
-  const [problem] = document.errors
-  if (problem) {
-    const words = problem.message.split('\n')[0] as string
-    throw new RingferryError('CONFIG', `${at(problem.pos[0])}: this is not valid YAML: ${words}`)
-  }
-  const checked = validate(document.toJS())
+  const { data, at } = parsePlaced(text, name)
+  const checked = validate(data)
   if ('raw' in checked) return build(checked.raw)
-  const node = findNode(document.contents, checked.mistake.path, checked.mistake.key ?? false)
   const more = checked.more > 0 ? ` (and ${checked.more} more)` : ''
-  throw new RingferryError('CONFIG', `${at(node?.range?.[0] ?? 0)}: ${checked.mistake.text}${more}`)
+  throw new RingferryError(
+    'CONFIG',
+    `${at(checked.mistake.path, checked.mistake.key)}: ${checked.mistake.text}${more}`,
+  )
 }
 
 /** Reads a configuration file. Throws CONFIG, NOT_FOUND, PERMISSION. */

@@ -1,21 +1,9 @@
 /** A report as one HTML file: no script, no request, light and dark, on a narrow screen and on paper. */
 import type { ChartTable } from '../../plot/chart.js'
+import { escapeText } from '../../plot/element.js'
 import { PLOT_CSS } from '../../plot/theme.js'
 import type { Report } from './report.js'
 import { type Block, type Section, sectionsOf } from './sections.js'
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-/** Text as HTML text or attribute value. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (letter) => ENTITIES[letter]!)
-}
 
 const CSS = `
 :root{color-scheme:light dark}
@@ -73,26 +61,26 @@ function tableHtml(table: ChartTable, caption: string): string {
     if (numeric[at]) return ' class="number"'
     return text.length > LONG ? ' class="long"' : ''
   }
-  const head = table.head.map((name, at) => `<th scope="col"${kind(at)}>${escapeHtml(name)}</th>`).join('')
+  const head = table.head.map((name, at) => `<th scope="col"${kind(at)}>${escapeText(name)}</th>`).join('')
   const rows = table.rows.map(
-    (row) => `<tr>${row.map((field, at) => `<td${kind(at, field)}>${escapeHtml(field)}</td>`).join('')}</tr>`,
+    (row) => `<tr>${row.map((field, at) => `<td${kind(at, field)}>${escapeText(field)}</td>`).join('')}</tr>`,
   )
-  const label = escapeHtml(caption)
+  const label = escapeText(caption)
   return `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><caption>${label}</caption><thead><tr>${head}</tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`
 }
 
 function blockHtml(block: Block, note: boolean): string {
   switch (block.kind) {
     case 'text':
-      return `<p${block.strong ? ' class="warning"' : ''}>${escapeHtml(block.text)}</p>`
+      return `<p${block.strong ? ' class="warning"' : ''}>${escapeText(block.text)}</p>`
     case 'list':
-      return `<ul${note ? ' class="note"' : ''}>${block.items.map((item) => `<li>${escapeHtml(item)}</li>`).join('')}</ul>`
+      return `<ul${note ? ' class="note"' : ''}>${block.items.map((item) => `<li>${escapeText(item)}</li>`).join('')}</ul>`
     case 'table':
       return tableHtml(block.table, block.caption)
     case 'details':
-      return `<details><summary>${escapeHtml(block.caption)}</summary>${tableHtml(block.table, block.caption)}</details>`
+      return `<details><summary>${escapeText(block.caption)}</summary>${tableHtml(block.table, block.caption)}</details>`
     case 'picture':
-      return `<figure class="plot-frame" tabindex="0" aria-label="${escapeHtml(block.picture.title)}">${block.picture.svg}</figure>`
+      return `<figure class="plot-frame" tabindex="0" aria-label="${escapeText(block.picture.title)}">${block.picture.svg}</figure>`
   }
 }
 
@@ -101,7 +89,7 @@ function sectionHtml({ id, title, level, blocks }: Section): string {
   // A chart shows its own title; the heading stays for outlines and screen readers.
   const unseen = blocks[0]?.kind === 'picture' ? ' class="unseen"' : ''
   const body = blocks.map((block) => blockHtml(block, note)).join('\n')
-  return `<section id="${id}"><h${level}${unseen}>${escapeHtml(title)}</h${level}>\n${body}</section>`
+  return `<section id="${id}"><h${level}${unseen}>${escapeText(title)}</h${level}>\n${body}</section>`
 }
 
 /** The whole page. SVGs come from src/plot, which escapes their text; everything else is escaped here. */
@@ -109,25 +97,25 @@ export function renderHtml(report: Report): string {
   const sections = sectionsOf(report)
   const links = sections
     .filter(({ level }) => level === 2)
-    .map(({ id, title }) => `<a href="#${id}">${escapeHtml(title)}</a>`)
+    .map(({ id, title }) => `<a href="#${id}">${escapeText(title)}</a>`)
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="generator" content="${escapeHtml(report.commands.report)}">
+<meta name="generator" content="${escapeText(report.commands.report)}">
 <link rel="icon" href="data:,">
-<title>${escapeHtml(report.study.title)} (${escapeHtml(report.run)})</title>
+<title>${escapeText(report.study.title)} (${escapeText(report.run)})</title>
 <style>${PLOT_CSS}${CSS}</style>
 </head>
 <body>
 <main>
-<header><h1>${escapeHtml(report.study.title)}</h1>
-<p class="lead">Study ${escapeHtml(report.study.name)}, run ${escapeHtml(report.run)}</p></header>
+<header><h1>${escapeText(report.study.title)}</h1>
+<p class="lead">Study ${escapeText(report.study.name)}, run ${escapeText(report.run)}</p></header>
 <nav aria-label="Contents">${links.join('\n')}</nav>
 ${sections.map(sectionHtml).join('\n')}
-<footer><p>Measured by <code>${escapeHtml(report.commands.measured)}</code>, report by <code>${escapeHtml(report.commands.report)}</code>.</p></footer>
+<footer><p>Measured by <code>${escapeText(report.commands.measured)}</code>, report by <code>${escapeText(report.commands.report)}</code>.</p></footer>
 </main>
 </body>
 </html>

@@ -10,9 +10,10 @@ import {
   syntheticMeasurement,
   syntheticStudy,
 } from '../../../test/host/support/lab-records.js'
+import { escapeText } from '../../plot/element.js'
 import { type LabRecord, recordSchema } from '../record/record.js'
 import { readChosenLoads } from '../study/colocate.js'
-import { escapeHtml, renderHtml } from './html.js'
+import { renderHtml } from './html.js'
 import { renderJson } from './json.js'
 import { escapeMarkdown, renderMarkdown } from './markdown.js'
 import { buildReport } from './report.js'
@@ -215,7 +216,7 @@ describe('rendering', () => {
     const report = buildReport([header, measurement, syntheticFailure(factors, 1, hostile)], study)
     const html = renderHtml(report)
     expect(html).not.toMatch(/<script|<img/i)
-    expect(html).toContain(escapeHtml(hostile))
+    expect(html).toContain(escapeText(hostile))
     const markdown = renderMarkdown(report)
     expect(markdown).not.toMatch(/<script|<img/i)
     expect(markdown.indexOf('-->')).toBe(markdown.indexOf('again. -->') + 7)
