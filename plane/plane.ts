@@ -14,6 +14,7 @@ import { serveHeldBatches, settleDirty } from './hold'
 import {
   BROKEN_AVAIL_INDEX,
   BROKEN_HEAD,
+  C_CROWDED,
   C_KICKS,
   C_POLLS,
   CONTROL_VRING,
@@ -120,6 +121,7 @@ function pollRing(v: usize, index: u32, port: usize, limit: u32): u32 {
   }
   const live = isLive(v)
   const size = load<u32>(v, V_SIZE)
+  if (<u32>available > size - (size >> 3)) count(port, C_CROWDED)
   const burst = <u32>available < limit ? <u32>available : limit
   if (burst > 1) prefetch(v, port, burst)
   let left = burst

@@ -92,8 +92,7 @@ async function record(running, load, { forMs, at }, capacityFps) {
           holdUs: vif.limits.holdUs,
           maxFrames: vif.limits.maxFrames,
           verdict: vif.verdict,
-          theta: figures.theta,
-          useShare: figures.useShare,
+          ...figures,
           ...vif.figures,
         })
       }

@@ -4,8 +4,10 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { Engine } from '../../dist/engine/engine.js'
 import { EPOLLIN } from '../../dist/sys/epoll.js'
 import { drainEventfd } from '../../dist/sys/eventfd.js'
+import { pinThread } from './pin.mjs'
 
-const { port, wakeFd, options, ports } = workerData
+const { port, wakeFd, options, ports, cpu } = workerData
+if (cpu !== undefined) pinThread(cpu)
 
 function answer(engine, request) {
   const { controller } = engine

@@ -1,6 +1,7 @@
 // Ringferry as a process of its own for the benches. Started with IPC; ends with its parent.
 //
-//   argument   {ports: PortConfig[], options: EngineOptions}
+//   argument   {ports: PortConfig[], options: EngineOptions, cpu: processor of the engine's thread}
+//              The thread that reads the counters leaves that processor to the engine: reading takes milliseconds.
 //   requests   {id, method: 'snapshot' | 'configure' | 'target' | 'decisions' | 'status', ...}
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { readCounters } from '../../dist/engine/counters.js'
@@ -8,11 +9,11 @@ import { readDelays } from '../../dist/engine/delays.js'
 import { P_SERVICE_US, PORT_BYTES, PORTS_AT } from '../../dist/memory/layout.js'
 import { createEventfd, signalEventfd } from '../../dist/sys/eventfd.js'
 
-const { ports, options } = JSON.parse(process.argv[2])
+const { ports, options, cpu } = JSON.parse(process.argv[2])
 const wakeFd = createEventfd()
 const { port1, port2 } = new MessageChannel()
 const worker = new Worker(new URL('./engine-thread.mjs', import.meta.url), {
-  workerData: { port: port2, wakeFd, ports, options },
+  workerData: { port: port2, wakeFd, ports, options, cpu },
   transferList: [port2],
 })
 process.on('disconnect', () => process.exit())

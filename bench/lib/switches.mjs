@@ -1,11 +1,12 @@
 // The switches under test, each a process of its own that can be paused (SIGSTOP) while another one runs.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sleep, undoLater } from './cleanup.mjs'
 import { processSeconds } from './cpu.mjs'
+import { pinThread } from './pin.mjs'
 
 const START_MS = 30_000
 
@@ -45,14 +46,18 @@ function manage(name, child, folder) {
   }
 }
 
-function onCpu(cpu, command, args) {
-  return cpu === undefined ? [command, args] : ['taskset', ['-c', String(cpu), command, ...args]]
+/** A command that leaves a processor to the thread that is measured there, if there is another one; this thread, too. */
+function leaveCpu(cpu, command, args) {
+  const other = cpus().findIndex((_, index) => index !== cpu)
+  if (cpu === undefined || other < 0) return [command, args]
+  pinThread(other)
+  return ['taskset', ['-c', String(other), command, ...args]]
 }
 
 const NAMES = { to: 'to_vm_frames', bytes: 'to_vm_bytes' }
 
 /**
- * Ringferry with vifs on sockets of their own, its engine bound to a processor.
+ * Ringferry with vifs on sockets of their own, its engine's thread bound to a processor.
  * @param setup {cpu, vifs: how many or their settings, options: of the engine, name}
  */
 export async function startRingferry({ cpu, vifs = 2, options = {}, name = 'ringferry' } = {}) {
@@ -64,8 +69,8 @@ export async function startRingferry({ cpu, vifs = 2, options = {}, name = 'ring
   }))
   const script = fileURLToPath(new URL('./ringferry-switch.mjs', import.meta.url))
   // Benches run longer than an address lives, and their receivers are silent.
-  const setup = JSON.stringify({ ports, options: { ageingS: 86_400, ...options } })
-  const child = spawn(...onCpu(cpu, process.execPath, [script, setup]), {
+  const setup = JSON.stringify({ ports, options: { ageingS: 86_400, ...options }, cpu })
+  const child = spawn(...leaveCpu(cpu, process.execPath, [script, setup]), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
   })

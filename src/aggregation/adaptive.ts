@@ -1,4 +1,4 @@
-import { fastUpSlowDown } from './estimators.js'
+import { CostEstimator, type Costs, fastUpSlowDown } from './estimators.js'
 import { type HoldLimits, NO_LIMIT } from './hold.js'
 import {
   type Decision,
@@ -9,123 +9,226 @@ import {
   type VifDecision,
   type VifSample,
 } from './policy.js'
-import { fairShares } from './share.js'
-import { cpuShare, flushRate, type SlackLoad, slackScaling } from './theory.js'
+import { fairShares, sumShares } from './share.js'
+import {
+  flushRate,
+  type Look,
+  MIN_REST_BURSTS,
+  restFor,
+  type SlackLoad,
+  scaledShares,
+  sharesAt,
+  slackScaling,
+  totalShare,
+} from './theory.js'
 import { VifEstimate } from './vif-estimate.js'
 
 /**
- * A delay target per VM under one CPU budget. Each VM holds the same part theta of the slack that its target leaves,
+ * A delay target per VM under one CPU budget. Frames for each VM are delayed by the same part theta of the slack that its
+ * target leaves,
  *
- *     T_i = theta (D_i - S_i)        D target p99, S measured p99 of everything that is not hold
+ *     T_i = theta (D_i - S_i)        D target p99, S measured p99 of everything that nobody decided
  *
- * with the smallest theta that keeps all VMs within the budget, by the costs and rates as measured. From that follows:
- * - CPU not scarce: theta = 0, nothing is held. A hold is paid for in delay only when it buys CPU that is needed.
+ * with the smallest theta that keeps all VMs within the budget, by the costs and rates as measured. The delay is spent
+ * where it buys most: the thread rests for R = min T_i between two looks at the senders' rings, as long as these have room
+ * (no wakes, no kicks), and what a VM may wait beyond that is the hold of its batch, H_i = T_i - R (no calls):
+ *
+ *     | rest R: frames gather in the senders' rings | hold H_i: in the receiver's, not yet published |
+ *
+ * From that follows:
+ * - CPU not scarce: theta = 0, nothing is delayed. A delay is accepted only when it buys CPU that is needed. Scarce it is
+ *   for a thread that uses more than its budget, and for one that others keep waiting for its core.
  * - Targets that even theta = 1 cannot meet are named VM by VM: those whose need exceeds their fair share. The others
  *   keep theirs, because the scheduler gives each what it needs up to its share.
  * - Lateness by queueing never leads to smaller batches (see `LEAST_SLACK`), and limits only trigger a publication, they
  *   do not bound it: a late vif is drained whole.
  *
- * Model errors (urgent flushes, gaps, bursts) are taken out by an integral term on the budget. It stands still while
- * theta is at a bound and could not follow, so it does not wind up.
+ * The model is never right in full (gaps, bursts, a core shared with others). What was used is compared with what the model
+ * says for the limits in force, and their ratio corrects it. This integrates like a trim on the budget, but cannot wind up:
+ * the comparison is not with the budget, so it holds whether or not theta is at a bound.
  */
 
-/** Time in which the integral term makes up for an error, in microseconds. */
-const TRIM_US = 50_000
-/** Bound of the integral term, as a part of the budget. */
-const TRIM_BOUND = 0.25
-/** A hold that differs by less from the one in force is not worth a change. */
+/** Time over which use and model are compared, in microseconds. */
+const TRIM_US = 25_000
+/** Most that the model is corrected by, as a factor. */
+const TRIM_BOUND = 4
+/** A delay that differs by less from the one in force is not worth a change. */
 const HYSTERESIS = 0.05
-/** Shorter holds save nothing: a poll of the engine takes as long. */
-const MIN_HOLD_US = 1
+/** Shorter delays save nothing: a poll of the engine takes as long. */
+const MIN_DELAY_US = 1
+/** A shorter hold after a rest is not worth a timer. */
+const MIN_HOLD_US = 5
 /** More frames per batch would save less than this part of the cost of a frame. */
 const WORTHLESS_SAVING = 0.05
 const MIN_FRAMES = 16
 const MAX_FRAMES = 256
+/** Part of a receive ring that a batch may fill: the other part is for what comes before the guest has reacted. */
+const RECEIVE_SHARE = 0.5
+/** Rest of a paced thread, in microseconds: what comes meanwhile fills a ring at line rate, not more. */
+const PACE_REST_US = 50
+/** Part of the looks that must find rings full, and of the time that must be waited for the core. */
+const PACE_CROWDED = 0.05
+const PACE_WAIT_SHARE = 0.05
+/** How long a reason must last, and how long pacing does without a look at what happens without it. */
+const PACE_DELAY_US = 15_000
+const PACE_PROBE_US = 2_000_000
+const NO_END = Number.POSITIVE_INFINITY
+/** Bursts in a rest that is kept; to choose one takes more, so that noise does not end it. */
+const KEPT_REST_BURSTS = MIN_REST_BURSTS / 2
 /** Silence of so many mean gaps between bursts ends a hold; random arrivals do that once in 400. */
 const GAP_FACTOR = 6
+
+/** Part of the budget that theta may miss it by before it is chosen anew. */
+const BUDGET_BAND = 0.03
+
+/** A changed value when it is worth the change, else the one in force; 0 when it is too short to count. */
+function steady(wanted: number, inForce: number): number {
+  if (wanted < MIN_DELAY_US) return 0
+  return inForce > 0 && Math.abs(wanted - inForce) <= HYSTERESIS * inForce ? inForce : wanted
+}
 
 class AdaptivePolicy implements Policy {
   readonly name = 'adaptive'
   readonly #vifs = new Map<number, VifEstimate>()
-  #otherShare: number | undefined
+  readonly #costs = new CostEstimator()
   #useShare: number | undefined
-  #trim = 0
+  #waitShare: number | undefined
+  #trimUse: number | undefined
+  #trimModel: number | undefined
   #theta = 0
+  #restUs = 0
+  #isPaced = false
+  /** How long the present state of pacing has lasted, and for how long there has been reason to end it. */
+  #pacedUs = 0
+  #otherwiseUs = 0
 
   decide(sample: HostSample): Decision {
     const estimates = this.#observe(sample)
-    const { budget } = sample
-    const available = Math.max(0.01, budget - this.#otherShare! + this.#trim)
-    const loads = sample.vifs.map((vif, i) => estimates[i]!.load(vif.targetUs))
-    this.#theta = slackScaling(loads, available)
-    const needs = loads.map((load) => cpuShare(load, load.slackUs))
-    const weights = sample.vifs.map(({ weight }) => weight)
+    const { costs } = this.#costs
+    const { budget, vifs } = sample
+    const loads = vifs.map((vif, i) => estimates[i]!.load(vif.targetUs, costs))
+    const look = {
+      wakeUs: costs.wakeUs,
+      longestRestUs: Math.min(...vifs.map((vif, i) => estimates[i]!.longestRestUs(vif))),
+    }
+    const carried = vifs.map((vif, i) => estimates[i]!.carriedLoad(vif.targetUs, costs))
+    const trim = this.#trim(sample, carried, estimates, look)
+    const available = budget / trim
+    if (!this.#isOnBudget(loads, available, look)) this.#theta = slackScaling(loads, available, look)
+    this.#pace(sample, this.#theta === 1 && totalShare(loads, 1, look) > available)
+    if (this.#isPaced) this.#theta = 1
+    for (const [i, { slackUs }] of loads.entries()) {
+      const estimate = estimates[i]!
+      // Never above what the target leaves, hysteresis or not.
+      estimate.delayUs = Math.min(steady(this.#theta * slackUs, estimate.delayUs), slackUs)
+    }
+    const delaysUs = estimates.map(({ delayUs }) => delayUs)
+    // A paced thread leaves the senders' rings full: they must wait.
+    const longestUs = this.#isPaced
+      ? restFor(loads, delaysUs, PACE_REST_US, 0)
+      : restFor(loads, delaysUs, look.longestRestUs, KEPT_REST_BURSTS)
+    this.#restUs = Math.min(steady(longestUs, this.#restUs), longestUs)
+    const workUs = this.#isPaced && this.#restUs > 0 ? (this.#restUs * budget) / (1 - budget) : NO_END
+    const needs = scaledShares(loads, 1, look)
+    const weights = vifs.map(({ weight }) => weight)
     const shares = fairShares(needs, weights, available)
     return {
       policy: this.name,
-      vifs: sample.vifs.map((vif, i) =>
-        this.#decideVif(vif, estimates[i]!, loads[i]!, needs[i]!, shares[i]!),
+      restUs: this.#restUs,
+      workUs,
+      vifs: vifs.map((vif, i) =>
+        this.#decideVif(vif, estimates[i]!, loads[i]!, costs, needs[i]!, shares[i]!),
       ),
       figures: {
         theta: this.#theta,
         budget,
         useShare: this.#useShare!,
-        otherShare: this.#otherShare!,
+        waitShare: this.#waitShare!,
         availableShare: available,
-        trimShare: this.#trim,
-        needShare: needs.reduce((sum, need) => sum + need, 0),
+        trim,
+        needShare: sumShares(needs),
+        restUs: this.#restUs,
+        workUs,
+        longestRestUs: look.longestRestUs,
+        wakeCostUs: costs.wakeUs,
       },
     }
   }
 
-  #observe({ vifs, periodUs, busyUs, budget }: HostSample): VifEstimate[] {
+  #observe({ vifs, periodUs, busyUs, waitUs, wakes }: HostSample): VifEstimate[] {
     const present = new Set(vifs.map(({ vif }) => vif))
     for (const vif of this.#vifs.keys()) if (!present.has(vif)) this.#vifs.delete(vif)
-    let serviceUs = 0
+    const work = { wakes, flushes: 0, frames: 0, bytes: 0 }
     const estimates = vifs.map((sample) => {
       const estimate = this.#vifs.get(sample.vif) ?? new VifEstimate()
       this.#vifs.set(sample.vif, estimate)
-      estimate.observe(sample, periodUs)
-      serviceUs += sample.serviceUs
+      estimate.observe(sample, periodUs, this.#restUs, this.#isPaced)
+      work.flushes += sample.flushes
+      work.frames += sample.flushedFrames
+      work.bytes += sample.flushedBytes
       return estimate
     })
-    const use = busyUs / periodUs
-    const other = Math.max(0, busyUs - serviceUs) / periodUs
-    this.#useShare = fastUpSlowDown(this.#useShare, use, periodUs, TRIM_US, TRIM_US)
-    this.#otherShare = fastUpSlowDown(this.#otherShare, other, periodUs, TRIM_US / 5, TRIM_US / 5)
-    this.#integrate(budget - use, periodUs, budget)
+    if (work.flushes > 0) this.#costs.observe(work, busyUs)
+    const share = (before: number | undefined, us: number) =>
+      fastUpSlowDown(before, us / periodUs, periodUs, TRIM_US, TRIM_US)
+    this.#useShare = share(this.#useShare, busyUs)
+    this.#waitShare = share(this.#waitShare, waitUs)
     return estimates
   }
 
-  #integrate(error: number, periodUs: number, budget: number): void {
-    // Below the budget with nothing held, or above it with all slack used, theta could not follow. Correcting back
-    // towards zero is always right.
-    const stuckLow = this.#theta === 0 && error > 0 && this.#trim >= 0
-    const stuckHigh = this.#theta === 1 && error < 0 && this.#trim <= 0
-    if (stuckLow || stuckHigh) return
-    const moved = this.#trim + error * Math.min(1, periodUs / TRIM_US)
-    this.#trim = Math.min(TRIM_BOUND * budget, Math.max(-TRIM_BOUND * budget, moved))
+  /** Whether theta as it is spends the budget, near enough: a load that stands still gives a hold that stands still. */
+  #isOnBudget(loads: readonly SlackLoad[], available: number, look: Look): boolean {
+    if (this.#theta === 0 || this.#theta === 1) return false
+    return Math.abs(totalShare(loads, this.#theta, look) - available) <= BUDGET_BAND * available
+  }
+
+  /**
+   * Whether the thread must stop working while there is work: when its budget cannot be met, others wait for its core, and
+   * senders offer more than is taken. It would only take what the receivers, who wait, have no buffers for. Ends when the
+   * senders have room again, and every now and then to see whether the others still want the core.
+   */
+  #pace({ vifs, periodUs }: HostSample, isOver: boolean): void {
+    const isCrowded = vifs.some(({ looks, crowdedLooks }) => crowdedLooks > PACE_CROWDED * looks)
+    const wanted = this.#isPaced ? isCrowded : isCrowded && isOver && this.#waitShare! > PACE_WAIT_SHARE
+    this.#pacedUs += periodUs
+    this.#otherwiseUs = wanted === this.#isPaced ? 0 : this.#otherwiseUs + periodUs
+    const isProbe = this.#isPaced && this.#pacedUs > PACE_PROBE_US
+    if (!isProbe && this.#otherwiseUs <= PACE_DELAY_US) return
+    this.#isPaced = !this.#isPaced
+    this.#pacedUs = 0
+    this.#otherwiseUs = 0
+  }
+
+  /** What was used over what the model says for the delays in force. */
+  #trim(
+    { periodUs, busyUs, waitUs }: HostSample,
+    loads: readonly SlackLoad[],
+    estimates: readonly VifEstimate[],
+    look: Look,
+  ): number {
+    const delaysUs = estimates.map(({ delayUs }) => delayUs)
+    const model = sumShares(sharesAt(loads, delaysUs, this.#restUs, look))
+    const average = (before: number | undefined, now: number) =>
+      fastUpSlowDown(before, now, periodUs, TRIM_US, TRIM_US)
+    this.#trimUse = average(this.#trimUse, (busyUs + waitUs) / periodUs)
+    this.#trimModel = average(this.#trimModel, model)
+    if (this.#trimModel <= 0) return 1
+    return Math.min(TRIM_BOUND, Math.max(1 / TRIM_BOUND, this.#trimUse / this.#trimModel))
   }
 
   #decideVif(
     sample: VifSample,
     estimate: VifEstimate,
     load: SlackLoad,
+    { flushUs, frameUs, byteUs }: Costs,
     needShare: number,
     fairShare: number,
   ): VifDecision {
     const verdict = this.#verdict(sample, estimate, needShare, fairShare)
-    const wanted = this.#theta * load.slackUs
-    const change = Math.abs(wanted - estimate.holdUs)
-    if (wanted < MIN_HOLD_US) estimate.holdUs = 0
-    else if (estimate.holdUs === 0 || change > HYSTERESIS * estimate.holdUs) estimate.holdUs = wanted
-    // Never above what the target leaves, hysteresis or not.
-    estimate.holdUs = Math.min(estimate.holdUs, load.slackUs)
-    const { flushUs, frameUs, byteUs } = estimate.costs
-    const flushes = flushRate(load, estimate.holdUs)
+    const flushes = flushRate(load, estimate.delayUs)
     return {
       vif: sample.vif,
-      limits: holdLimits(estimate.holdUs, load),
+      limits: this.#limits(sample, estimate, load),
       verdict,
       figures: {
         targetUs: sample.targetUs,
@@ -134,6 +237,8 @@ class AdaptivePolicy implements Policy {
         queueP99Us: estimate.queueP99Us,
         slackUs: load.slackUs,
         theta: this.#theta,
+        delayUs: estimate.delayUs,
+        restUs: this.#restUs,
         rateFps: load.rate * 1e6,
         urgentShare: load.urgentShare,
         predictedBatch: flushes > 0 ? load.rate / flushes : 1,
@@ -155,18 +260,21 @@ class AdaptivePolicy implements Policy {
     if (tooSlow) return 'infeasible-queue'
     return this.#theta === 0 ? 'no-hold' : 'held'
   }
-}
 
-function holdLimits(holdUs: number, load: SlackLoad): HoldLimits {
-  if (holdUs === 0) return NATURAL_LIMITS
-  const useful = load.frameUs > 0 ? Math.ceil(load.flushUs / (WORTHLESS_SAVING * load.frameUs)) : MAX_FRAMES
-  const gapUs = load.burstRate > 0 ? GAP_FACTOR / load.burstRate : NO_LIMIT
-  return {
-    holdUs,
-    maxFrames: Math.min(MAX_FRAMES, Math.max(MIN_FRAMES, useful)),
-    maxBytes: NO_LIMIT,
-    gapUs: gapUs < holdUs ? gapUs : NO_LIMIT,
-    urgentFlush: true,
+  /** What remains of the delay after the rest is the hold. */
+  #limits({ receiveRoom }: VifSample, estimate: VifEstimate, load: SlackLoad): HoldLimits {
+    const holdUs = estimate.delayUs - this.#restUs
+    if (holdUs < (this.#restUs > 0 ? MIN_HOLD_US : MIN_DELAY_US)) return NATURAL_LIMITS
+    const useful = load.frameUs > 0 ? Math.ceil(load.flushUs / (WORTHLESS_SAVING * load.frameUs)) : MAX_FRAMES
+    const room = Math.max(1, Math.floor(RECEIVE_SHARE * receiveRoom))
+    const gapUs = this.#restUs + GAP_FACTOR * estimate.gapUs
+    return {
+      holdUs,
+      maxFrames: Math.min(MAX_FRAMES, room, Math.max(MIN_FRAMES, useful)),
+      maxBytes: NO_LIMIT,
+      gapUs: gapUs < holdUs ? gapUs : NO_LIMIT,
+      urgentFlush: true,
+    }
   }
 }
 

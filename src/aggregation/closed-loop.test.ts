@@ -16,11 +16,14 @@ import {
   type VifDecision,
 } from './policy.js'
 
-/** A queueing model of the engine: Poisson arrivals, one core, costs of flush and frame, drops before they cost. */
+/** A queueing model of the engine: Poisson arrivals, one core, costs of wake, flush and frame, drops before they cost. */
 const FLUSH_US = 4
 const FRAME_US = 0.5
 const CHUNK_FRAMES = 64
 const BACKLOG_FRAMES = 512
+const RING = 256
+/** Cost of a sleep that ends. */
+const WAKE_US = 2
 const PERIOD_US = 2000
 
 interface Vm {
@@ -35,7 +38,7 @@ class VmState {
   nextUs = 0
   pending: { arrivedUs: number; seenUs: number }[] = []
   limits: HoldLimits = NATURAL_LIMITS
-  counts = { frames: 0, bursts: 0, flushes: 0, flushed: 0, serviceUs: 0, drops: 0 }
+  counts = { frames: 0, bursts: 0, flushes: 0, flushed: 0, drops: 0 }
   hold = newCounts()
   queue = newCounts()
   total = newCounts()
@@ -85,13 +88,12 @@ class VmState {
     }
     this.counts.flushes++
     this.counts.flushed += count
-    this.counts.serviceUs += usedUs
     return usedUs
   }
 
   /** The counters of the period, which start again; kept for the result once the run is warm. */
   sample(vif: number, keep: boolean) {
-    const { frames, bursts, flushes, flushed, serviceUs, drops } = this.counts
+    const { frames, bursts, flushes, flushed, drops } = this.counts
     if (keep) {
       merge(this.all, this.total)
       this.sum.frames += flushed
@@ -109,12 +111,16 @@ class VmState {
       flushes,
       flushedFrames: flushed,
       flushedBytes: 64 * flushed,
-      serviceUs,
+      sentFrames: frames,
+      sendRoom: RING,
+      looks: bursts,
+      crowdedLooks: 0,
+      receiveRoom: RING,
       holdP99Us: histogramQuantile(this.hold, 0.99),
       queueP99Us: histogramQuantile(this.queue, 0.99),
       totalP99Us: histogramQuantile(this.total, 0.99),
     }
-    this.counts = { frames: 0, bursts: 0, flushes: 0, flushed: 0, serviceUs: 0, drops: 0 }
+    this.counts = { frames: 0, bursts: 0, flushes: 0, flushed: 0, drops: 0 }
     for (const counts of [this.hold, this.queue, this.total]) counts.fill(0)
     return sample
   }
@@ -134,12 +140,17 @@ function run(policy: Policy, vms: readonly Vm[], budget: number, ms: number, war
   let nowUs = 0
   let busyUs = 0
   let keptBusyUs = 0
+  let restUs = 0
+  let wakes = 0
+  const lookUs = 0
   for (let controlUs = PERIOD_US; nowUs < ms * 1000; ) {
     if (nowUs >= controlUs) {
       const keep = nowUs > warmMs * 1000
       const periodUs = PERIOD_US + nowUs - controlUs
       const vifs = states.map((state, i) => state.sample(i, keep))
-      const decision = policy.decide({ periodUs, busyUs, budget, vifs })
+      const decision = policy.decide({ periodUs, busyUs, waitUs: 0, wakes, budget, vifs })
+      restUs = decision.restUs
+      wakes = 0
       decision.vifs.forEach((vif, i) => {
         states[i]!.limits = vif.limits
       })
@@ -155,14 +166,18 @@ function run(policy: Policy, vms: readonly Vm[], budget: number, ms: number, war
     }
     let wakeUs = controlUs
     states.forEach((state, i) => {
-      state.poll(nowUs)
+      if (nowUs >= lookUs) state.poll(nowUs)
       if (mustPublish(state.batch, state.limits, nowUs, true) !== REASON.HOLD) scheduler.activate(i)
       else scheduler.deactivate(i)
-      wakeUs = Math.min(wakeUs, state.nextUs, nextDeadlineUs(state.batch, state.limits))
+      const arrivalUs = restUs > 0 ? Math.max(nowUs, lookUs) + restUs : state.nextUs
+      wakeUs = Math.min(wakeUs, arrivalUs, nextDeadlineUs(state.batch, state.limits))
     })
     const chosen = scheduler.next()
-    if (chosen < 0) nowUs = Math.max(wakeUs, nowUs + 0.001)
-    else {
+    if (chosen < 0) {
+      nowUs = Math.max(wakeUs, nowUs) + WAKE_US
+      busyUs += WAKE_US
+      wakes++
+    } else {
       const usedUs = states[chosen]!.serve(nowUs)
       scheduler.charge(chosen, usedUs)
       nowUs += usedUs
@@ -184,11 +199,12 @@ function run(policy: Policy, vms: readonly Vm[], budget: number, ms: number, war
 
 const steady = (rate: number, targetUs: number): Vm => ({ rate: () => rate, targetUs })
 
-/** Holds of the first VM after a time. */
+/** Delays by decision, rest and hold together. */
+const delays = (decisions: readonly VifDecision[]) => decisions.map(({ figures }) => figures.delayUs!)
+
+/** Those of the first VM after a time. */
 function holds(periods: readonly Period[], fromMs: number): number[] {
-  return periods
-    .filter(({ atUs }) => atUs > fromMs * 1000)
-    .map(({ decisions }) => decisions[0]!.limits.holdUs)
+  return periods.filter(({ atUs }) => atUs > fromMs * 1000).map(({ decisions }) => delays(decisions)[0]!)
 }
 
 describe('closed loop', () => {
@@ -217,7 +233,7 @@ describe('closed loop', () => {
     expect(adaptive.use).toBeGreaterThan(0.27)
     expect(adaptive.cpuPerFrameUs / natural.cpuPerFrameUs).toBeLessThan(0.7)
     // A tight target pays less of the common hold.
-    const held = adaptive.last.map(({ limits }) => limits.holdUs)
+    const held = delays(adaptive.last)
     expect(held).toEqual([...held].sort((a, b) => a - b))
     expect(adaptive.last.every(({ verdict }) => verdict === 'held')).toBe(true)
     expect(explain(adaptive.last[0]!)).toMatch(/^hold \d.* us; held: .*targetUs 150; .*theta 0\.\d/)
@@ -281,12 +297,12 @@ describe('closed loop', () => {
     expect(adaptive.batch).toBeGreaterThan(60)
     expect(adaptive.frames).toBeGreaterThan(0.98 * natural.frames)
     expect(adaptive.last.map(({ verdict }) => verdict)).toEqual(Array(4).fill('infeasible-cpu'))
-    for (const { limits } of adaptive.last) expect(limits.holdUs).toBeGreaterThanOrEqual(50)
+    for (const delayUs of delays(adaptive.last)) expect(delayUs).toBeGreaterThanOrEqual(50)
   })
 
   it('adaptive names the VM that floods and keeps the others on target when one asks for more than the core', () => {
     const vms = [steady(3, 300), ...[1, 2, 3, 4, 5, 6, 7].map(() => steady(0.01, 300))]
-    const { last, p99Us, drops, frames } = run(adaptivePolicy(), vms, 0.9, 400)
+    const { last, p99Us, drops, frames } = run(adaptivePolicy(), vms, 0.9, 600, 300)
     expect(last.map(({ verdict }) => verdict)).toEqual(['infeasible-cpu', ...Array(7).fill('held')])
     for (const p99 of p99Us.slice(1)) expect(p99).toBeLessThanOrEqual(300)
     expect(drops).toBeGreaterThan(0.2 * frames)

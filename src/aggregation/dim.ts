@@ -152,6 +152,8 @@ class DimPolicy implements Policy {
     for (const vif of this.#climbers.keys()) if (!present.has(vif)) this.#climbers.delete(vif)
     return {
       policy: this.name,
+      restUs: 0,
+      workUs: Number.POSITIVE_INFINITY,
       vifs: vifs.map((sample) => {
         const climber = this.#climbers.get(sample.vif) ?? new Climber()
         this.#climbers.set(sample.vif, climber)

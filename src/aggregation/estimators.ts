@@ -14,110 +14,144 @@ export function fastUpSlowDown(
   return previous + (sample - previous) * -Math.expm1(-periodUs / (sample > previous ? upUs : downUs))
 }
 
-/** What serving a vif costs, in microseconds. */
+/** Time constants of a rate, in microseconds: for what is noise, for a rise, for a fall. */
+const STILL_US = 100_000
+const RISE_US = 2000
+const FALL_US = 20_000
+/** Part of a rate that is noise however many events it rests on, and how many standard deviations of Poisson are. */
+const NOISE = 0.2
+const DEVIATIONS = 3
+
+/**
+ * A rate that stands still while only noise moves it and follows at once when the load does. What lies within a fifth of
+ * it, or within three standard deviations of so few events, is averaged over 100 ms.
+ * @param previous events per microsecond, undefined at first @param count events in `periodUs`
+ */
+export function followRate(previous: number | undefined, count: number, periodUs: number): number {
+  const sample = count / periodUs
+  if (previous === undefined) return sample
+  const expected = previous * periodUs
+  const isNoise = Math.abs(count - expected) <= NOISE * expected + DEVIATIONS * Math.sqrt(expected)
+  const [upUs, downUs] = isNoise ? [STILL_US, STILL_US] : [RISE_US, FALL_US]
+  return fastUpSlowDown(previous, sample, periodUs, upUs, downUs)
+}
+
+/** The highest value of about the last `spanUs` microseconds: of the present span and the one before. */
+export class RecentPeak {
+  readonly #spanUs: number
+  #present = 0
+  #before = 0
+  #ageUs = 0
+
+  constructor(spanUs: number) {
+    this.#spanUs = spanUs
+  }
+
+  observe(value: number, periodUs: number): number {
+    this.#ageUs += periodUs
+    if (this.#ageUs > this.#spanUs) {
+      this.#before = this.#present
+      this.#present = 0
+      this.#ageUs = 0
+    }
+    this.#present = Math.max(this.#present, value)
+    return Math.max(this.#present, this.#before)
+  }
+}
+
+/** What a thread has done: sleeps that ended, publications, frames and bytes in them. */
+export interface Work {
+  readonly wakes: number
+  readonly flushes: number
+  readonly frames: number
+  readonly bytes: number
+}
+
+/** What each part of the work costs, in microseconds. */
 export interface Costs {
+  readonly wakeUs: number
   readonly flushUs: number
   readonly frameUs: number
   readonly byteUs: number
 }
 
-/** Assumed until measured: a call costs as much as several frames (eventfd write 0.5 us and the guest's exit). */
-export const PRIOR_COSTS: Costs = { flushUs: 1.5, frameUs: 0.2, byteUs: 0.0001 }
+/** Assumed until measured: a sleep is two system calls and a look at all rings, a call one and the guest's exit. */
+export const PRIOR_COSTS: Costs = { wakeUs: 3, flushUs: 1.5, frameUs: 0.2, byteUs: 0.0001 }
 
+/**
+ * Least part of the prior that a wake or a flush costs. A fit that gives events no cost at all says that delay saves
+ * nothing, and nothing that follows from it would ever show the opposite.
+ */
+const LEAST_EVENT_COST = 0.25
 const FORGET = 0.98
 /** Pull of the prior, in rows of data: it decides only what the data leave open. */
-const RIDGE = 0.02
+const RIDGE = 0.3
 /** A row may exceed what the present costs predict by this factor; more is the host taking the core away. */
 const OUTLIER = 4
 
-/** Subsets of {flush, frame, byte} that may be non-zero, as bit masks. */
-const SUBSETS = [7, 6, 5, 3, 4, 2, 1]
+const PARTS = 4
+/** Least multiple of the prior for each part. */
+const FLOORS = [LEAST_EVENT_COST, LEAST_EVENT_COST, 0, 0] as const
+/** Sweeps over the parts for every row: the solution of the row before is near. */
+const SWEEPS = 8
 
 /**
- * Online least squares of service time on (flushes, frames, bytes) with forgetting. A row is one flush or the totals
- * of a period. Costs are fitted as multiples z of the prior and rows are divided by the time the prior predicts, which
- * makes every feature a share in [0, 1]:
+ * Online least squares of CPU time on (wakes, flushes, frames, bytes) with forgetting. A row is one flush or the totals of
+ * a period. Costs are fitted as multiples z of the prior and rows are divided by the time the prior predicts, which makes
+ * every feature a share in [0, 1]:
  *
- *     minimise  sum_rows FORGET^age (y - x.z)^2 + RIDGE |z - 1|^2     with z >= 0
+ *     minimise  sum_rows FORGET^age (y - x.z)^2 + RIDGE |z - 1|^2     with z >= FLOORS
  *
  * The ridge keeps the system regular when rows are collinear (always the same batch size): then only the total is
- * learnt, and its split stays as near the prior's as the data allow.
+ * learnt, and its split stays as near the prior's as the data allow. Solved part by part (projected Gauss-Seidel, which
+ * converges for a positive definite system), because this runs between two bursts of an engine: nothing is allocated.
  */
 export class CostEstimator {
-  readonly #prior: readonly [number, number, number]
-  readonly #gram = new Float64Array(9)
-  readonly #moment = new Float64Array(3)
-  #scale: [number, number, number] = [1, 1, 1]
+  readonly #prior: Float64Array
+  readonly #gram = new Float64Array(PARTS * PARTS)
+  readonly #moment = new Float64Array(PARTS)
+  readonly #scale = new Float64Array(PARTS).fill(1)
+  readonly #row = new Float64Array(PARTS)
 
   constructor(prior: Costs = PRIOR_COSTS) {
-    this.#prior = [prior.flushUs, prior.frameUs, prior.byteUs]
+    this.#prior = Float64Array.of(prior.wakeUs, prior.flushUs, prior.frameUs, prior.byteUs)
   }
 
   get costs(): Costs {
-    const [flush, frame, byte] = this.#scale
-    return {
-      flushUs: flush * this.#prior[0],
-      frameUs: frame * this.#prior[1],
-      byteUs: byte * this.#prior[2],
-    }
+    const cost = (part: number): number => this.#scale[part]! * this.#prior[part]!
+    return { wakeUs: cost(0), flushUs: cost(1), frameUs: cost(2), byteUs: cost(3) }
   }
 
-  /** Learn from `flushes` publications of together `frames` and `bytes` that took `usedUs` of CPU time. */
-  observe(flushes: number, frames: number, bytes: number, usedUs: number): void {
-    const parts = [flushes * this.#prior[0], frames * this.#prior[1], bytes * this.#prior[2]]
-    const predicted = parts[0]! + parts[1]! + parts[2]!
+  /** Learn that `work` took `usedUs` microseconds of CPU time. */
+  observe({ wakes, flushes, frames, bytes }: Work, usedUs: number): void {
+    const x = this.#row
+    x[0] = wakes * this.#prior[0]!
+    x[1] = flushes * this.#prior[1]!
+    x[2] = frames * this.#prior[2]!
+    x[3] = bytes * this.#prior[3]!
+    const predicted = x[0]! + x[1]! + x[2]! + x[3]!
     if (!(predicted > 0) || !(usedUs >= 0)) return
-    const x = parts.map((part) => part / predicted)
-    const present = x[0]! * this.#scale[0] + x[1]! * this.#scale[1] + x[2]! * this.#scale[2]
+    let present = 0
+    for (let i = 0; i < PARTS; i++) {
+      x[i] = x[i]! / predicted
+      present += x[i]! * this.#scale[i]!
+    }
     const y = Math.min(usedUs / predicted, OUTLIER * Math.max(present, 0.01))
-    for (let i = 0; i < 3; i++) {
-      for (let j = 0; j < 3; j++) this.#gram[3 * i + j] = FORGET * this.#gram[3 * i + j]! + x[i]! * x[j]!
+    for (let i = 0; i < PARTS; i++) {
+      for (let j = 0; j < PARTS; j++)
+        this.#gram[PARTS * i + j] = FORGET * this.#gram[PARTS * i + j]! + x[i]! * x[j]!
       this.#moment[i] = FORGET * this.#moment[i]! + x[i]! * y
     }
-    this.#scale = this.#solve()
+    for (let sweep = 0; sweep < SWEEPS; sweep++) this.#sweep()
   }
 
-  /** The non-negative minimum: of all subsets whose own minimum is non-negative, the best (three variables: seven tries). */
-  #solve(): [number, number, number] {
-    let best: [number, number, number] = [0, 0, 0]
-    let least = 0
-    for (const subset of SUBSETS) {
-      const z = this.#minimum(subset)
-      if (z[0] < 0 || z[1] < 0 || z[2] < 0) continue
-      // At the minimum of a subset the objective is a constant less z.b.
-      const value = -(z[0] * this.#right(0) + z[1] * this.#right(1) + z[2] * this.#right(2))
-      if (value < least) {
-        least = value
-        best = z
-      }
+  /** Moves every part to its minimum with the others as they are. */
+  #sweep(): void {
+    const scale = this.#scale
+    for (let i = 0; i < PARTS; i++) {
+      let rest = this.#moment[i]! + RIDGE
+      for (let j = 0; j < PARTS; j++) if (j !== i) rest -= this.#gram[PARTS * i + j]! * scale[j]!
+      scale[i] = Math.max(FLOORS[i]!, rest / (this.#gram[(PARTS + 1) * i]! + RIDGE))
     }
-    return best
-  }
-
-  #right(i: number): number {
-    return this.#moment[i]! + RIDGE
-  }
-
-  /** Gaussian elimination on the variables in `subset`; the ridge keeps every pivot above zero. */
-  #minimum(subset: number): [number, number, number] {
-    const a = Float64Array.from(this.#gram)
-    const z: [number, number, number] = [0, 0, 0]
-    const rows = [0, 1, 2].filter((i) => subset & (1 << i))
-    const b = [this.#right(0), this.#right(1), this.#right(2)]
-    for (const i of rows) a[4 * i] = a[4 * i]! + RIDGE
-    rows.forEach((pivot, at) => {
-      for (const row of rows.slice(at + 1)) {
-        const factor = a[3 * row + pivot]! / a[4 * pivot]!
-        for (const column of rows)
-          a[3 * row + column] = a[3 * row + column]! - factor * a[3 * pivot + column]!
-        b[row] = b[row]! - factor * b[pivot]!
-      }
-    })
-    for (const row of rows.reverse()) {
-      let rest = b[row]!
-      for (let column = row + 1; column < 3; column++) rest -= a[3 * row + column]! * z[column]!
-      z[row] = rest / a[4 * row]!
-    }
-    return z
   }
 }

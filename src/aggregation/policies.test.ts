@@ -31,7 +31,12 @@ function steady(vif: number, rate: number, holdUs: number, change: Partial<VifSa
     flushes,
     flushedFrames: rate * periodUs,
     flushedBytes: 64 * rate * periodUs,
-    serviceUs: flushes * FLUSH_US + rate * periodUs * FRAME_US,
+    // No room for a rest: all delay is hold.
+    sentFrames: rate * periodUs,
+    sendRoom: 0,
+    looks: 0,
+    crowdedLooks: 0,
+    receiveRoom: 256,
     holdP99Us: holdUs,
     queueP99Us: 10,
     totalP99Us: holdUs + 10,
@@ -39,9 +44,12 @@ function steady(vif: number, rate: number, holdUs: number, change: Partial<VifSa
   }
 }
 
+const serviceUs = ({ flushes, flushedFrames }: VifSample) =>
+  Math.min(2000, flushes * FLUSH_US + flushedFrames * FRAME_US)
+
 function host(vifs: readonly VifSample[], budget: number, change: Partial<HostSample> = {}): HostSample {
-  const busyUs = vifs.reduce((sum, { serviceUs }) => sum + serviceUs, 0)
-  return { periodUs: 2000, busyUs: Math.min(2000, busyUs), budget, vifs, ...change }
+  const busyUs = vifs.reduce((sum, vif) => sum + serviceUs(vif), 0)
+  return { periodUs: 2000, busyUs: Math.min(2000, busyUs), waitUs: 0, wakes: 0, budget, vifs, ...change }
 }
 
 /** Let a policy control steady loads, every period as its last limits make it. */
@@ -140,7 +148,9 @@ describe('adaptive', () => {
     // 0.05 (0.5 + 4 / (1 + 0.05 T)) = 0.1 gives T = 33.3 us.
     const { vifs, figures } = control(adaptivePolicy(), [0.05], 0.1, 400)
     expect(Math.abs(vifs[0]!.limits.holdUs / (100 / 3) - 1)).toBeLessThan(0.1)
-    expect(Math.abs(figures.trimShare!)).toBeLessThan(0.02)
+    const use = 0.05 * (FRAME_US + FLUSH_US / (1 + 0.05 * vifs[0]!.limits.holdUs))
+    expect(Math.abs(use / 0.1 - 1)).toBeLessThan(0.02)
+    expect(figures.restUs).toBe(0)
     expect(vifs[0]!.verdict).toBe('held')
   })
 
@@ -151,7 +161,7 @@ describe('adaptive', () => {
     for (let period = 0; period < 500; period++) {
       // Holds end after two thirds of their time.
       const vif = steady(0, 0.05, (2 * holdUs) / 3)
-      use = vif.serviceUs / 2000
+      use = serviceUs(vif) / 2000
       holdUs = policy.decide(host([vif], 0.1)).vifs[0]!.limits.holdUs
     }
     expect(Math.abs(use / 0.1 - 1)).toBeLessThan(0.04)
@@ -160,14 +170,14 @@ describe('adaptive', () => {
 
   it('decide holds at once after a long idle time when the load comes back', () => {
     const policy = adaptivePolicy()
-    expect(control(policy, [0.001], 0.1, 2000).figures.trimShare).toBe(0)
+    expect(control(policy, [0.001], 0.1, 2000).vifs[0]!.limits.holdUs).toBe(0)
     expect(control(policy, [0.05], 0.1, 5).vifs[0]!.limits.holdUs).toBeGreaterThan(20)
   })
 
   it('decide recovers within 100 ms when overload ends', () => {
     const policy = adaptivePolicy()
     const overload = control(policy, [3], 0.5, 500, { queueP99Us: 2000, totalP99Us: 2100 })
-    expect(overload.figures.trimShare).toBeGreaterThan(-0.03)
+    expect(overload.vifs[0]!.verdict).toBe('infeasible-cpu')
     const { vifs } = control(policy, [0.02], 0.5, 50)
     expect(vifs[0]).toMatchObject({ verdict: 'no-hold', limits: { holdUs: 0 } })
   })
@@ -210,6 +220,59 @@ describe('adaptive', () => {
     expect(maxFrames).toBeGreaterThan(60)
   })
 
+  it('decide spends the delay as rest while the senders have room, and holds what a VM may wait beyond', () => {
+    const room = { sendRoom: 100_000 }
+    const policy = adaptivePolicy()
+    let delays = [0, 0]
+    let decision = policy.decide(host([], 0.2))
+    for (let period = 0; period < 300; period++) {
+      const vifs = delays.map((delay, i) =>
+        steady(i, 0.05, delay, { ...room, targetUs: i === 0 ? 100 : 400 }),
+      )
+      decision = policy.decide(host(vifs, 0.2))
+      delays = decision.vifs.map(({ figures }) => figures.delayUs!)
+    }
+    const [tight, loose] = decision.vifs
+    expect(decision.restUs).toBeGreaterThan(10)
+    expect(decision.restUs).toBeLessThanOrEqual(tight!.figures.delayUs!)
+    expect(tight!.limits.holdUs).toBe(0)
+    expect(loose!.limits.holdUs + decision.restUs).toBeCloseTo(loose!.figures.delayUs!, 6)
+    expect(loose!.figures.delayUs! / tight!.figures.delayUs!).toBeGreaterThan(3)
+  })
+
+  it('decide does not rest when a VM waits for answers', () => {
+    const change = { sendRoom: 100_000, urgentBursts: 100 }
+    expect(control(adaptivePolicy(), [0.05], 0.1, 300, { sendRoom: 100_000 }).restUs).toBeGreaterThan(10)
+    expect(control(adaptivePolicy(), [0.05], 0.1, 300, change).restUs).toBe(0)
+  })
+
+  it('decide shortens the rest when senders find their rings full', () => {
+    const rest = (change: Partial<VifSample>) => {
+      const policy = adaptivePolicy()
+      const vif = (delayUs: number) => steady(0, 0.05, delayUs, { sendRoom: 20, looks: 100, ...change })
+      let delayUs = 0
+      const rests: number[] = []
+      for (let period = 0; period < 300; period++) {
+        const { restUs, vifs } = policy.decide(host([vif(delayUs)], 0.05))
+        delayUs = vifs[0]!.figures.delayUs!
+        rests.push(restUs)
+      }
+      return Math.max(...rests.slice(-20))
+    }
+    // A quarter of 20 frames at 0.05 a microsecond.
+    expect(rest({})).toBeCloseTo(100, 0)
+    expect(rest({ crowdedLooks: 30 })).toBeLessThan(30)
+  })
+
+  it('decide holds when others keep the thread waiting for its core', () => {
+    const policy = adaptivePolicy()
+    const decide = (waitUs: number) =>
+      policy.decide(host([steady(0, 0.05, 0)], 0.3, { waitUs })).figures.theta
+    for (let period = 0; period < 50; period++) expect(decide(0)).toBe(0)
+    for (let period = 0; period < 50; period++) decide(600)
+    expect(decide(600)).toBeGreaterThan(0)
+  })
+
   it('decide gives finite limits within the target when samples are arbitrary', () => {
     const count = fc.integer({ min: 0, max: 100_000 })
     const time = fc.oneof(fc.double({ min: 0, max: 1e6, noNaN: true }), fc.constant(Number.NaN))
@@ -219,7 +282,9 @@ describe('adaptive', () => {
       urgentBursts: count,
       flushes: count,
       flushedFrames: count,
-      serviceUs: fc.double({ min: 0, max: 1e5, noNaN: true }),
+      sentFrames: count,
+      looks: count,
+      crowdedLooks: count,
       queueP99Us: time,
       totalP99Us: time,
       holdP99Us: time,

@@ -29,8 +29,14 @@ export interface VifSample {
   readonly flushes: number
   readonly flushedFrames: number
   readonly flushedBytes: number
-  /** CPU time of serving the vif: copies and publications, in microseconds. */
-  readonly serviceUs: number
+  /** Frames that the vif's guest sent, and how many its transmit rings have room for. */
+  readonly sentFrames: number
+  readonly sendRoom: number
+  /** Looks that found frames in them, and those that found hardly any room left. */
+  readonly looks: number
+  readonly crowdedLooks: number
+  /** Frames that its receive rings have room for when they are empty. */
+  readonly receiveRoom: number
   /** p99 over frames published lately, in microseconds; NaN when there were none. */
   readonly holdP99Us: number
   readonly queueP99Us: number
@@ -42,6 +48,10 @@ export interface HostSample {
   readonly periodUs: number
   /** CPU time in which the thread did work (spinning is none), in microseconds. */
   readonly busyUs: number
+  /** Time in which it could have worked but others had its core, in microseconds: the other way in which CPU is scarce. */
+  readonly waitUs: number
+  /** Sleeps that ended. */
+  readonly wakes: number
   /** Share of the core that the thread may use (0 to 1). */
   readonly budget: number
   readonly vifs: readonly VifSample[]
@@ -51,8 +61,8 @@ export interface HostSample {
 export const VERDICTS = {
   set: 'the limits are the settings of the policy',
   'no-hold': 'the CPU is not scarce, so nothing is held',
-  held: 'held as long as theta allows of what the target leaves',
-  'infeasible-cpu': 'even at the longest hold that the target allows it needs more CPU than its share',
+  held: 'delayed as long as theta allows of what the target leaves',
+  'infeasible-cpu': 'even at the longest delay that the target allows it needs more CPU than its share',
   'infeasible-queue': 'queueing alone takes longer than the target; a shorter hold would not help',
 } as const
 
@@ -70,6 +80,10 @@ export interface VifDecision {
 /** All limits for the next period. */
 export interface Decision {
   readonly policy: string
+  /** How long the thread sleeps between looks at the senders' rings, told of nothing; 0: it is told of every frame. */
+  readonly restUs: number
+  /** After so much work the thread rests although there is more to do; infinite: it works on. */
+  readonly workUs: number
   readonly vifs: readonly VifDecision[]
   /** Figures of the whole thread (theta, budget, use). */
   readonly figures: Readonly<Record<string, number>>
@@ -95,6 +109,8 @@ function constantPolicy(name: string, limits: HoldLimits): Policy {
     name,
     decide: ({ vifs }) => ({
       policy: name,
+      restUs: 0,
+      workUs: Number.POSITIVE_INFINITY,
       vifs: vifs.map(({ vif }) => ({ vif, limits, verdict: 'set', figures: {} })),
       figures: {},
     }),

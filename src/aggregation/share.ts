@@ -16,3 +16,8 @@ export function fairShares(demands: readonly number[], weights: readonly number[
   }
   return shares
 }
+
+/** All shares together. */
+export function sumShares(shares: readonly number[]): number {
+  return shares.reduce((sum, share) => sum + share, 0)
+}

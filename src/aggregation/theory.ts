@@ -72,7 +72,7 @@ export function naturalBatch(rate: number, flushUs: number, frameUs: number): nu
 export interface Load {
   /** Frames per microsecond. */
   readonly rate: number
-  /** Bursts per microsecond: polls that found frames. Equal to `rate` when frames come singly. */
+  /** Bursts per microsecond that there would be without any delay. Equal to `rate` when frames come singly. */
   readonly burstRate: number
   /** Share of the bursts that end a hold at once (0 to 1). */
   readonly urgentShare: number
@@ -82,45 +82,117 @@ export interface Load {
 }
 
 /**
- * Flushes per microsecond at a hold of T. Bursts open batches as frames do above; an urgent burst ends the hold, so
- * the mean hold is (1 - u) E[min(T, Exp(b u))] with b bursts per microsecond of which the share u is urgent.
+ * Flushes per microsecond at a delay of T. Bursts open batches as frames do above; an urgent burst ends the delay, so
+ * the mean delay is (1 - u) E[min(T, Exp(b u))] with b bursts per microsecond of which the share u is urgent.
  */
-export function flushRate({ burstRate, urgentShare }: Load, holdUs: number): number {
+export function flushRate({ burstRate, urgentShare }: Load, delayUs: number): number {
   if (burstRate === 0) return 0
+  if (urgentShare === 0) return burstRate / (1 + burstRate * delayUs)
   const urgentRate = burstRate * urgentShare
-  const untilUrgentUs = urgentRate * holdUs < 1e-9 ? holdUs : -Math.expm1(-urgentRate * holdUs) / urgentRate
+  const untilUrgentUs =
+    urgentRate * delayUs < 1e-9 ? delayUs : -Math.expm1(-urgentRate * delayUs) / urgentRate
   return burstRate / (1 + burstRate * (1 - urgentShare) * untilUrgentUs)
 }
 
-/** Share of the core that a VM takes at a hold of T. */
-export function cpuShare(load: Load, holdUs: number): number {
-  return load.rate * load.frameUs + flushRate(load, holdUs) * load.flushUs
+/** Share of the core that a VM takes at a delay of T. */
+export function cpuShare(load: Load, delayUs: number): number {
+  return load.rate * load.frameUs + flushRate(load, delayUs) * load.flushUs
 }
 
-/** A load with the longest hold that its delay target leaves, in microseconds. */
+/** A load with the longest delay that its target leaves, in microseconds. */
 export interface SlackLoad extends Load {
   readonly slackUs: number
 }
 
-/** Share of the core that all VMs take when each holds theta of its slack. */
-export function totalShare(loads: readonly SlackLoad[], theta: number): number {
-  let sum = 0
-  for (const load of loads) sum += cpuShare(load, theta * load.slackUs)
-  return sum
+/** How the thread comes to hear of frames. */
+export interface Look {
+  /** Cost of a sleep that ends and the look at the rings, in microseconds. */
+  readonly wakeUs: number
+  /** Longest sleep that the senders' rings have room for, in microseconds. */
+  readonly longestRestUs: number
+}
+
+/** A thread that is told of every frame, for nothing. */
+const TOLD: Look = { wakeUs: 0, longestRestUs: 0 }
+
+/** A shorter rest costs more than it saves, and so does one in which fewer bursts come: it ends whether any come or not. */
+const MIN_REST_US = 10
+export const MIN_REST_BURSTS = 4
+
+/**
+ * How long the thread may sleep between looks when VM i may be delayed by `delaysUs[i]`. A frame that comes just after a
+ * look waits all of it before anybody knows whom it is for, so the shortest delay decides. Urgent frames cannot end a
+ * rest as they end a hold: it shrinks with their share.
+ */
+export function restFor(
+  loads: readonly Load[],
+  delaysUs: readonly number[],
+  longestRestUs: number,
+  leastBursts = MIN_REST_BURSTS,
+): number {
+  let restUs = loads.length === 0 ? 0 : longestRestUs
+  let bursts = 0
+  for (let i = 0; i < loads.length; i++) {
+    const load = loads[i]!
+    restUs = Math.min(restUs, delaysUs[i]! * (1 - load.urgentShare))
+    bursts += load.burstRate
+  }
+  return restUs < MIN_REST_US || restUs * bursts < leastBursts ? 0 : restUs
 }
 
 /**
- * Slack-scaling: the smallest theta in [0, 1] at which holds of theta x slack keep all VMs within `share` of the core.
- * 0 when nothing need be held; 1 also when even that is not enough (compare `totalShare(loads, 1)`).
+ * Share of the core that each VM takes when VM i is delayed by `delaysUs[i]` and the thread rests for `restUs` of that.
+ * Every burst wakes the thread unless it rests.
  */
-export function slackScaling(loads: readonly SlackLoad[], share: number): number {
-  if (totalShare(loads, 0) <= share) return 0
-  if (totalShare(loads, 1) > share) return 1
+export function sharesAt(
+  loads: readonly SlackLoad[],
+  delaysUs: readonly number[],
+  restUs: number,
+  { wakeUs }: Look,
+): number[] {
+  let bursts = 0
+  for (const { burstRate } of loads) bursts += burstRate
+  const perBurstUs = wakeUs / (1 + bursts * restUs)
+  return loads.map((load, i) => cpuShare(load, delaysUs[i]!) + perBurstUs * load.burstRate)
+}
+
+/** Share of the core that each VM takes when each is delayed by theta of its slack. */
+export function scaledShares(loads: readonly SlackLoad[], theta: number, look: Look = TOLD): number[] {
+  const delaysUs = loads.map(({ slackUs }) => theta * slackUs)
+  return sharesAt(loads, delaysUs, restFor(loads, delaysUs, look.longestRestUs), look)
+}
+
+/** Share of the core that all VMs take together at theta: the sum of `scaledShares`, without a list of them. */
+export function totalShare(loads: readonly SlackLoad[], theta: number, look: Look = TOLD): number {
+  let restUs = look.longestRestUs
+  let bursts = 0
+  let share = 0
+  for (let i = 0; i < loads.length; i++) {
+    const load = loads[i]!
+    const delayUs = theta * load.slackUs
+    restUs = Math.min(restUs, delayUs * (1 - load.urgentShare))
+    bursts += load.burstRate
+    share += cpuShare(load, delayUs)
+  }
+  if (restUs < MIN_REST_US || restUs * bursts < MIN_REST_BURSTS) restUs = 0
+  return share + (look.wakeUs * bursts) / (1 + bursts * restUs)
+}
+
+/** Theta to one part in a hundred thousand. */
+const BISECTIONS = 17
+
+/**
+ * Slack-scaling: the smallest theta in [0, 1] at which delays of theta x slack keep all VMs within `share` of the core.
+ * 0 when nothing need be delayed; 1 also when even that is not enough (compare `totalShare(loads, 1)`).
+ */
+export function slackScaling(loads: readonly SlackLoad[], share: number, look: Look = TOLD): number {
+  if (totalShare(loads, 0, look) <= share) return 0
+  if (totalShare(loads, 1, look) > share) return 1
   let low = 0
   let high = 1
-  for (let i = 0; i < 40; i++) {
+  for (let i = 0; i < BISECTIONS; i++) {
     const middle = (low + high) / 2
-    if (totalShare(loads, middle) > share) low = middle
+    if (totalShare(loads, middle, look) > share) low = middle
     else high = middle
   }
   return high

@@ -1,17 +1,26 @@
-import { CostEstimator, fastUpSlowDown } from './estimators.js'
+import { type Costs, fastUpSlowDown, followRate, RecentPeak } from './estimators.js'
 import type { VifSample } from './policy.js'
 import type { SlackLoad } from './theory.js'
 
-const RATE_UP_US = 2000
-const RATE_DOWN_US = 20_000
+const SHARE_US = 50_000
+const FILL_UP_US = 10_000
+const FILL_DOWN_US = 200_000
+/** Part of a transmit ring that a rest may fill by the mean rate: frames come in bursts. */
+const SEND_SHARE = 0.25
+/** So many crowded looks show that a rest is too long: shorten it, and come back within a second. */
+const CROWDED = 0.05
+const CROWDED_STEP = 0.8
+const ROOM_BACK_US = 1_000_000
 const QUEUE_UP_US = 5000
 const QUEUE_DOWN_US = 50_000
+/** A p99 tells of the last 50 ms, so a delay counts for as long after it has changed. */
+const P99_SPAN_US = 50_000
 
 /** A p99 of fewer frames than this says less than its name, and moves the estimate in proportion less. */
 const FRAMES_FOR_P99 = 100
 
 /**
- * Part of the target that a hold may always use when CPU is scarce. Queueing in overload would otherwise leave no slack,
+ * Part of the target that a delay may always use when CPU is scarce. Queueing in overload would otherwise leave no slack,
  * batches would shrink, flushes would cost more, and queueing would grow: the collapse that a rule "late, therefore hold
  * less" runs into. Above it lateness is queueing, which only fewer flushes or fewer frames cure.
  */
@@ -22,37 +31,57 @@ const GUARD = 0.95
 
 /** What the controller knows of one vif. */
 export class VifEstimate {
-  readonly #costs = new CostEstimator()
   #rate: number | undefined
-  #burstRate: number | undefined
+  #carriedRate: number | undefined
+  #fillRate = 0
+  #room = 1
+  #burstFrames: number | undefined
   #urgentShare = 0
   #bytesPerFrame = 0
-  /** Delay that is not hold: p99 of queueing and service, in microseconds. */
+  readonly #peakRest = new RecentPeak(P99_SPAN_US)
+  readonly #peakDelay = new RecentPeak(P99_SPAN_US)
+  /** Delay that nobody decided: p99 of queueing and service, in microseconds. */
   queueP99Us = 0
-  /** Hold in force since the last decision. */
-  holdUs = 0
+  /** Delay by decision in force since the last decision, rest and hold together. */
+  delayUs = 0
   infeasible = false
 
-  observe(sample: VifSample, periodUs: number): void {
-    const perUs = (count: number, before: number | undefined) =>
-      fastUpSlowDown(before, count / periodUs, periodUs, RATE_UP_US, RATE_DOWN_US)
-    this.#rate = perUs(sample.arrivedFrames, this.#rate)
-    this.#burstRate = perUs(sample.arrivedBursts, this.#burstRate)
+  /**
+   * @param restUs rest in force over the period, in microseconds
+   * @param isPaced whether it was long on purpose: full rings are no sign then
+   */
+  observe(sample: VifSample, periodUs: number, restUs: number, isPaced = false): void {
+    this.#rate = followRate(this.#rate, sample.arrivedFrames, periodUs)
+    this.#carriedRate = followRate(this.#carriedRate, sample.flushedFrames, periodUs)
+    const fillRate = sample.sentFrames / periodUs
+    this.#fillRate = fastUpSlowDown(this.#fillRate, fillRate, periodUs, FILL_UP_US, FILL_DOWN_US)
+    // Frames come in bursts, and a sender that finds its ring full sends less: the mean alone would let the rest grow.
+    const isCrowded = !isPaced && restUs > 0 && sample.crowdedLooks > CROWDED * sample.looks
+    this.#room = isCrowded ? this.#room * CROWDED_STEP : Math.min(1, this.#room + periodUs / ROOM_BACK_US)
+    const average = (before: number | undefined, now: number) =>
+      fastUpSlowDown(before, now, periodUs, SHARE_US, SHARE_US)
     if (sample.arrivedFrames > 0) {
-      const average = (before: number, now: number) =>
-        fastUpSlowDown(before, now, periodUs, RATE_DOWN_US, RATE_DOWN_US)
-      const bursts = Math.max(1, sample.arrivedBursts)
-      this.#urgentShare = average(this.#urgentShare, Math.min(1, sample.urgentBursts / bursts))
+      const bursts = Math.max(1, Math.min(sample.arrivedBursts, sample.arrivedFrames))
+      const urgent = Math.min(1, sample.urgentBursts / bursts)
       this.#bytesPerFrame = average(this.#bytesPerFrame, sample.arrivedBytes / sample.arrivedFrames)
-    }
-    if (sample.flushes > 0) {
-      this.#costs.observe(sample.flushes, sample.flushedFrames, sample.flushedBytes, sample.serviceUs)
-      this.#observeQueue(sample, periodUs)
-    }
+      if (restUs === 0) {
+        this.#burstFrames = average(this.#burstFrames, sample.arrivedFrames / bursts)
+        this.#urgentShare = average(this.#urgentShare, urgent)
+      } else {
+        // The rest has joined bursts: an urgent one among many makes an urgent one of them all. By the share of those
+        // without one, arrivals at random, so many were urgent:
+        const each = -Math.log(1 - (urgent * bursts) / (bursts + 1))
+        const before = sample.arrivedFrames / (this.#burstFrames ?? 1)
+        this.#urgentShare = average(this.#urgentShare, Math.min(1, (each * bursts) / before))
+      }
+    } else this.#urgentShare = average(this.#urgentShare, 0)
+    const peakRestUs = this.#peakRest.observe(restUs, periodUs)
+    const peakDelayUs = this.#peakDelay.observe(Math.max(restUs, this.delayUs), periodUs)
+    if (sample.flushes > 0) this.#observeQueue(sample, periodUs, peakRestUs, peakDelayUs)
   }
 
-  #observeQueue(sample: VifSample, periodUs: number): void {
-    const seen = Math.max(sample.queueP99Us, sample.totalP99Us - sample.holdP99Us)
+  #observeQueue(sample: VifSample, periodUs: number, restUs: number, delayUs: number): void {
+    const seen = Math.max(sample.queueP99Us - restUs, sample.totalP99Us - delayUs, 0)
     if (!(seen >= 0)) return
     // Twice the target is as bad as any more, and is forgotten sooner when overload ends.
     const bounded = Math.min(seen, 2 * sample.targetUs)
@@ -61,12 +90,22 @@ export class VifEstimate {
     this.queueP99Us += trust * (moved - this.queueP99Us)
   }
 
-  /** Costs and rates as the theory takes them, with the slack that `targetUs` leaves. */
-  load(targetUs: number): SlackLoad {
-    const { flushUs, frameUs, byteUs } = this.#costs.costs
+  /** Rates as the theory takes them with `costs`, and the slack that `targetUs` leaves. */
+  load(targetUs: number, costs: Costs): SlackLoad {
+    return this.#load(this.#rate ?? 0, targetUs, costs)
+  }
+
+  /** The same for what was carried: frames that were dropped cost next to nothing. */
+  carriedLoad(targetUs: number, costs: Costs): SlackLoad {
+    return this.#load(this.#carriedRate ?? 0, targetUs, costs)
+  }
+
+  #load(rate: number, targetUs: number, { wakeUs, flushUs, frameUs, byteUs }: Costs): SlackLoad {
+    // Without any delay a thread batches by itself: what arrives while it wakes and publishes goes with the next burst.
+    const burstFrames = Math.max(this.#burstFrames ?? 1, 1 + rate * (wakeUs + flushUs))
     return {
-      rate: this.#rate ?? 0,
-      burstRate: Math.min(this.#burstRate ?? 0, this.#rate ?? 0),
+      rate,
+      burstRate: rate / burstFrames,
       urgentShare: this.#urgentShare,
       flushUs,
       frameUs: frameUs + byteUs * this.#bytesPerFrame,
@@ -74,7 +113,15 @@ export class VifEstimate {
     }
   }
 
-  get costs() {
-    return this.#costs.costs
+  /** Mean time between bursts as they come, in microseconds; infinite without frames. */
+  get gapUs(): number {
+    return this.#rate ? (this.#burstFrames ?? 1) / this.#rate : Number.POSITIVE_INFINITY
+  }
+
+  /** How long the guest's own transmit rings may be left alone, in microseconds; infinite while it sends nothing. */
+  longestRestUs({ sendRoom }: VifSample): number {
+    return this.#fillRate > 0
+      ? (SEND_SHARE * this.#room * sendRoom) / this.#fillRate
+      : Number.POSITIVE_INFINITY
   }
 }

@@ -9,12 +9,13 @@ const MB = 1 << 20
 function controlled(policy: 'adaptive' | 'natural') {
   const memory = new LinearMemory(64 * MB)
   const controller = new Controller(memory, { policy: { name: policy }, budget: BUDGET })
-  let [now, worked, spun] = [0, 0, 0]
-  const period = (work: number, spin: number, us = CALM_PERIOD_US): boolean => {
+  let [now, worked, spun, waited] = [0, 0, 0, 0]
+  const period = (work: number, spin: number, us = CALM_PERIOD_US, wait = 0): boolean => {
     now += us
     worked += work * us
     spun += spin * us
-    controller.run(now, [], worked, spun)
+    waited += wait * us
+    controller.run(now, [], { workedUs: worked, spunUs: spun, waitedUs: waited, wakes: 0 })
     return controller.maySpin
   }
   period(0, 0)
@@ -29,6 +30,19 @@ describe('Controller', () => {
     expect(period(0.3, 0)).toBe(false)
     expect(period(0.3, 0, 900_000)).toBe(false)
     expect(period(0.3, 0, 200_000)).toBe(true)
+  })
+
+  it('maySpin is false when others wait for the processor that spinning would take', () => {
+    const { period } = controlled('adaptive')
+    expect(period(0.2, 0.2, CALM_PERIOD_US, 0.2)).toBe(false)
+  })
+
+  it('run tells the share of time that the engine waited for its processor', () => {
+    const { controller, period } = controlled('adaptive')
+    for (let i = 0; i < 100; i++) period(0.3, 0, CALM_PERIOD_US, 0.4)
+    const figures = controller.decisions.at(-1)?.figures
+    expect(figures?.useShare).toBeCloseTo(0.3, 2)
+    expect(figures?.waitShare).toBeCloseTo(0.4, 2)
   })
 
   it('maySpin stays true when work alone is over the budget', () => {

@@ -6,45 +6,31 @@
  *                                                |
  *                                                +--> kept decisions, for `tune explain`
  *
- * The engine's time is measured as a whole. What of it each receiver cost is not visible from outside the
- * plane, so a period's time is shared out by what the receivers published, weighted by the policy's prior costs.
+ * The engine's time is measured as a whole: what it used, and what it waited for its processor while others had it.
+ *
+ * A decision stops the engine for a tenth of a millisecond or two, and every frame that comes meanwhile waits. So each tick
+ * only sees whether load or use have changed; while they stand still, decisions are far between.
  */
 import { createPolicy, type PolicyConfig } from '../aggregation/create.js'
-import { PRIOR_COSTS } from '../aggregation/estimators.js'
 import type { HoldLimits } from '../aggregation/hold.js'
-import type { Decision, Policy, VifSample } from '../aggregation/policy.js'
-import {
-  C_FLUSHED_BYTES,
-  C_FLUSHED_FRAMES,
-  C_PUBLISHES,
-  C_TO_BURSTS,
-  C_URGENT_BURSTS,
-  DROP_RING_FULL,
-  HISTOGRAM_BUCKETS,
-  P_COUNTERS,
-  P_DROPS,
-  P_HISTOGRAM_HOLD,
-  P_HISTOGRAM_QUEUE,
-  P_HISTOGRAM_TOTAL,
-  PORT_BYTES,
-  PORTS_AT,
-} from '../memory/layout.js'
+import type { Decision, Policy } from '../aggregation/policy.js'
 import type { LinearMemory } from '../memory/linear-memory.js'
-import { histogramQuantile, since } from '../stats/histogram.js'
+import { VifMeter, type VifSettings } from './vif-meter.js'
 
-/**
- * Microseconds between two decisions: while something is held, and while nothing is. A decision takes the engine's
- * thread some 50 us when its code is cold, and every frame that arrives meanwhile waits.
- */
+/** Microseconds between two ticks: while something is delayed, and while nothing is. */
 export const PERIOD_US = 10_000
 export const CALM_PERIOD_US = 20_000
-/** While nothing is held and less than this part of the budget is used, a decision is made only so often. */
-const CALM_USE = 0.8
+/** Longest time between two decisions while nothing changes, in microseconds: with delays, and without. */
+const LONGEST_STEADY_US = 100_000
 const LONGEST_CALM_US = 500_000
+/** While nothing is delayed and less than this part of the budget is used, nothing need be. */
+const CALM_USE = 0.8
+/** Changes that call for a decision: of the load, as a part of it and in frames a tick; of the use, in shares of the core. */
+const CHANGED_LOAD = 0.25
+const CHANGED_FRAMES = 64
+const CHANGED_USE = 0.1
 /** Spinning that took the engine over its budget is not tried again for so long. */
 const SPIN_PAUSE_US = 1_000_000
-/** Microseconds between two looks at the histograms: a p99 needs some hundred frames. */
-const LOOK_US = 50_000
 /** Decisions kept. */
 const KEPT = 64
 const DEFAULT_TARGET_US = 500
@@ -79,29 +65,41 @@ export interface KeptDecision extends Decision {
 }
 
 interface Known {
-  target: Required<VifTarget>
-  counters: Float64Array
-  histograms: Uint32Array[]
-  p99: [number, number, number]
+  settings: VifSettings
+  readonly meter: VifMeter
 }
 
-/** A sleep shorter than this, in microseconds, costs more than it saves. */
-const MIN_REST_US = 10
-
-function restOf({ policy, vifs }: Decision): number {
-  if (policy !== 'adaptive' || vifs.length === 0) return 0
-  const rest = Math.min(...vifs.map(({ limits }) => limits.holdUs)) / 2
-  return rest < MIN_REST_US ? 0 : rest
+/** What the engine has done since its start. Times in microseconds. */
+export interface EngineUse {
+  /** In which it has worked. */
+  readonly workedUs: number
+  /** In which it has looked for work and found none, beside that. */
+  readonly spunUs: number
+  /** In which it was ready to run and others had its processor. */
+  readonly waitedUs: number
+  /** Sleeps that ended. */
+  readonly wakes: number
 }
 
-const HISTOGRAMS = [P_HISTOGRAM_HOLD, P_HISTOGRAM_QUEUE, P_HISTOGRAM_TOTAL]
-/** Offsets in a port row. */
-const COUNTED = [
-  ...[C_FLUSHED_FRAMES, C_FLUSHED_BYTES, C_TO_BURSTS, C_URGENT_BURSTS, C_PUBLISHES].map(
-    (at) => P_COUNTERS + at * 8,
-  ),
-  P_DROPS + DROP_RING_FULL * 8,
-]
+/** What was done between two readings; never below 0, because the clocks of a thread that was replaced begin anew. */
+function between(before: EngineUse, now: EngineUse): EngineUse {
+  const since = (name: keyof EngineUse): number => Math.max(0, now[name] - before[name])
+  return {
+    workedUs: since('workedUs'),
+    spunUs: since('spunUs'),
+    waitedUs: since('waitedUs'),
+    wakes: since('wakes'),
+  }
+}
+
+/** A time with what the engine had done and published until then. */
+interface Mark {
+  readonly atUs: number
+  readonly use: EngineUse
+  readonly frames: number
+}
+
+const NEVER = Number.NEGATIVE_INFINITY
 
 export class Controller {
   readonly #memory: LinearMemory
@@ -111,16 +109,20 @@ export class Controller {
   #config: PolicyConfig
   #budget: number
   #dryRun = false
-  #lastUs = -1
-  #lookedUs = 0
-  #decidedUs = Number.NEGATIVE_INFINITY
-  #holds = false
-  #busyUs = 0
-  #workedUs = 0
-  #spunUs = 0
-  #spinFromUs = Number.NEGATIVE_INFINITY
+  /** The last tick, and where the present sample began; undefined before the first tick under a policy that measures. */
+  #tick: Mark | undefined
+  #begin: Mark | undefined
+  #decidedUs = NEVER
+  /** Whether the last tick saw a change that calls for a decision. */
+  #isChanged = false
+  /** Share of the core wanted and frames per microsecond at the last decision. */
+  #decidedUse = 0
+  #decidedRate = 0
+  #delays = false
+  #spinFromUs = NEVER
   #maySpin = true
   #restUs = 0
+  #workUs = Number.POSITIVE_INFINITY
 
   constructor(memory: LinearMemory, options: ControllerOptions) {
     this.#memory = memory
@@ -156,25 +158,25 @@ export class Controller {
     if (options.policy !== undefined) {
       this.#config = options.policy
       this.#policy = createPolicy(options.policy)
-      this.#decidedUs = Number.NEGATIVE_INFINITY
     }
     if (options.budget !== undefined) this.#budget = options.budget
-    this.#lastUs = Number.NEGATIVE_INFINITY
     if (options.dryRun !== undefined) this.#dryRun = options.dryRun
+    this.#tick = undefined
+    this.hurry()
   }
 
   setTarget(index: number, target: VifTarget): void {
     const known = this.#knownOf(index)
-    known.target = { ...known.target, ...target }
+    known.settings = { ...known.settings, ...target }
   }
 
-  target(index: number): Required<VifTarget> {
-    return this.#knownOf(index).target
+  target(index: number): VifSettings {
+    return this.#knownOf(index).settings
   }
 
-  /** The vifs have changed: the next period decides, however calm it is. */
+  /** The vifs have changed: the next tick decides, however calm it is. */
   hurry(): void {
-    this.#decidedUs = Number.NEGATIVE_INFINITY
+    this.#decidedUs = NEVER
   }
 
   /** Forgets a vif that was removed. */
@@ -184,149 +186,121 @@ export class Controller {
 
   /** p99 of hold, queue and total over about the last 50 ms, in microseconds; NaN without frames. */
   p99(index: number): readonly [number, number, number] {
-    return this.#knownOf(index).p99
+    return this.#knownOf(index).meter.p99
   }
 
   #knownOf(index: number): Known {
     let known = this.#known.get(index)
     if (!known) {
-      known = {
-        target: { targetUs: DEFAULT_TARGET_US, weight: 1 },
-        counters: this.#counters(index),
-        histograms: HISTOGRAMS.map((at) => this.#histogram(index, at).slice()),
-        p99: [Number.NaN, Number.NaN, Number.NaN],
-      }
+      const settings = { targetUs: DEFAULT_TARGET_US, weight: 1 }
+      known = { settings, meter: new VifMeter(this.#memory, index) }
       this.#known.set(index, known)
     }
     return known
   }
 
-  /** The counters named in COUNTED. Read as two u32: a BigInt each would be garbage. */
-  #counters(index: number): Float64Array {
-    const row = PORTS_AT + index * PORT_BYTES
-    const { u32 } = this.#memory
-    const values = new Float64Array(COUNTED.length)
-    for (let at = 0; at < COUNTED.length; at++) {
-      const place = (row + (COUNTED[at] as number)) >>> 2
-      values[at] = (u32[place] as number) + (u32[place + 1] as number) * 2 ** 32
-    }
-    return values
-  }
-
-  #histogram(index: number, at: number): Uint32Array {
-    const start = (PORTS_AT + index * PORT_BYTES + at) >>> 2
-    return this.#memory.u32.subarray(start, start + HISTOGRAM_BUCKETS)
-  }
-
-  /**
-   * How long the engine may sleep without asking for kicks, in microseconds; 0 while nothing is held. Half of the
-   * shortest hold: the other half remains for what arrives at the wrong moment.
-   */
+  /** How long the engine sleeps between two looks without asking for kicks, in microseconds; 0 while nothing is delayed. */
   get restUs(): number {
     return this.#restUs
   }
 
-  /** Whether the engine may look for work for a while before it sleeps: it holds nothing, and its budget allows it. */
+  /** How long the engine works at a stretch before it rests all the same, in microseconds. */
+  get workUs(): number {
+    return this.#workUs
+  }
+
+  /** Whether the engine may look for work for a while before it sleeps: nothing is delayed, and its budget allows it. */
   get maySpin(): boolean {
     return this.#maySpin && this.#restUs === 0
   }
 
-  /** Whether the policy measures, and a period is over. */
+  /** Whether the policy measures, and a tick is due. */
   isDue(nowUs: number): boolean {
-    return this.active && nowUs - this.#lastUs >= (this.#holds ? PERIOD_US : CALM_PERIOD_US)
+    if (!this.active) return false
+    return !this.#tick || nowUs - this.#tick.atUs >= (this.#delays ? PERIOD_US : CALM_PERIOD_US)
+  }
+
+  /** Runs a tick, if one is due or the policy measures nothing. `use` is what the engine has done until now. */
+  run(nowUs: number, vifs: readonly ControlledVif[], use: EngineUse): void {
+    if (!this.active) {
+      this.#maySpin = true
+      this.#decide({ atUs: nowUs, use, frames: 0 }, vifs, { atUs: nowUs - PERIOD_US, use, frames: 0 })
+      return
+    }
+    if (!this.isDue(nowUs)) return
+    let frames = 0
+    for (const { index } of vifs) frames += this.#knownOf(index).meter.frames
+    const now = { atUs: nowUs, use, frames }
+    const last = this.#tick
+    this.#tick = now
+    if (!last || !this.#begin) {
+      // Nothing is known yet; decide on that, so that what an earlier policy left ends.
+      this.#restart(now, vifs)
+      this.#decide(now, vifs, { ...now, atUs: nowUs - PERIOD_US })
+      return
+    }
+    const tickUs = nowUs - last.atUs
+    const { workedUs, waitedUs, spunUs } = between(last.use, use)
+    const wantedUs = workedUs + waitedUs
+    if (spunUs > 0 && wantedUs + spunUs > this.#budget * tickUs) this.#spinFromUs = nowUs + SPIN_PAUSE_US
+    this.#maySpin = nowUs >= this.#spinFromUs
+    if (!this.#isWanted(nowUs, wantedUs / tickUs, (frames - last.frames) / tickUs)) return
+    const isFirst = this.#decidedUs === NEVER
+    if (!isFirst && this.#isChanged && nowUs - this.#begin.atUs > 2 * tickUs) {
+      // A sample that is mostly of the time before the change says little: begin one, and decide at the next tick.
+      this.#restart(now, vifs)
+      return
+    }
+    this.#decide(now, vifs, this.#begin)
+    this.#begin = now
+  }
+
+  #restart(now: Mark, vifs: readonly ControlledVif[]): void {
+    this.#begin = now
+    for (const { index } of vifs) this.#knownOf(index).meter.restart()
   }
 
   /**
-   * Runs a period, if one is due or the policy measures nothing.
-   * @param workedUs microseconds in which the engine has worked since its start
-   * @param spunUs microseconds in which it has looked for work and found none, beside that
+   * Whether a decision is due. Nothing is to decide while nothing is delayed and the engine is far from its budget, and
+   * little while load and use are what they were at the last decision.
    */
-  run(nowUs: number, vifs: readonly ControlledVif[], workedUs: number, spunUs: number): void {
-    if (this.active && !this.isDue(nowUs)) return
-    const spun = spunUs - this.#spunUs
-    this.#spunUs = spunUs
-    this.#busyUs = this.#lastUs < 0 ? 0 : Math.max(0, workedUs - this.#workedUs)
-    this.#workedUs = workedUs
-    const periodUs = this.#lastUs < 0 ? PERIOD_US : nowUs - this.#lastUs
-    this.#lastUs = nowUs
-    if (spun > 0 && this.#busyUs + spun > this.#budget * periodUs) this.#spinFromUs = nowUs + SPIN_PAUSE_US
-    this.#maySpin = !this.active || nowUs >= this.#spinFromUs
-    if (this.#isCalm(nowUs, periodUs)) {
-      for (const { index } of vifs) this.#knownOf(index).counters = this.#counters(index)
-      return
-    }
-    this.#decidedUs = nowUs
-    const look = nowUs - this.#lookedUs >= LOOK_US
-    if (look) this.#lookedUs = nowUs
-    const samples = vifs.map((vif) => this.#sample(vif.index, look))
-    const weights = samples.map(
-      ({ flushes, flushedFrames, flushedBytes }) =>
-        flushes * PRIOR_COSTS.flushUs +
-        flushedFrames * PRIOR_COSTS.frameUs +
-        flushedBytes * PRIOR_COSTS.byteUs,
+  #isWanted(nowUs: number, use: number, rate: number): boolean {
+    const isScarce = this.#delays || use >= CALM_USE * this.#budget
+    this.#isChanged = isScarce && this.#hasChanged(use, rate)
+    return this.#isChanged || nowUs - this.#decidedUs >= (isScarce ? LONGEST_STEADY_US : LONGEST_CALM_US)
+  }
+
+  #hasChanged(use: number, rate: number): boolean {
+    const least = CHANGED_FRAMES / PERIOD_US
+    return (
+      Math.abs(use - this.#decidedUse) > CHANGED_USE ||
+      Math.abs(rate - this.#decidedRate) > Math.max(least, CHANGED_LOAD * this.#decidedRate)
     )
-    const whole = weights.reduce((sum, weight) => sum + weight, 0)
-    const busyUs = Math.min(this.#busyUs, periodUs)
+  }
+
+  #decide(now: Mark, vifs: readonly ControlledVif[], begin: Mark): void {
+    const periodUs = now.atUs - begin.atUs
+    const { workedUs, waitedUs, wakes } = between(begin.use, now.use)
     const decision = this.#policy.decide({
       periodUs,
-      busyUs,
+      busyUs: Math.min(workedUs, periodUs),
+      waitUs: Math.min(waitedUs, periodUs),
+      wakes,
       budget: this.#budget,
-      vifs: samples.map((sample, at) => ({
-        ...sample,
-        serviceUs: whole > 0 ? (busyUs * (weights[at] as number)) / whole : 0,
-      })),
+      vifs: vifs.map(({ index }) => {
+        const { meter, settings } = this.#knownOf(index)
+        return meter.sample(now.atUs, settings)
+      }),
     })
     if (!this.#dryRun)
       for (const { vif, limits } of decision.vifs) vifs.find((each) => each.index === vif)?.setLimits(limits)
-    this.#restUs = this.#dryRun ? 0 : restOf(decision)
-    this.#holds = decision.vifs.some(({ limits }) => limits.holdUs > 0)
-    this.#kept.push({ ...decision, atUs: nowUs, applied: !this.#dryRun })
+    this.#restUs = this.#dryRun ? 0 : decision.restUs
+    this.#workUs = this.#dryRun ? Number.POSITIVE_INFINITY : decision.workUs
+    this.#delays = decision.restUs > 0 || decision.vifs.some(({ limits }) => limits.holdUs > 0)
+    this.#decidedUs = now.atUs
+    this.#decidedUse = (workedUs + waitedUs) / periodUs
+    this.#decidedRate = (now.frames - begin.frames) / periodUs
+    this.#kept.push({ ...decision, atUs: now.atUs, applied: !this.#dryRun })
     if (this.#kept.length > KEPT) this.#kept.shift()
-  }
-
-  /**
-   * Whether a decision can wait: nothing is held, and the engine is far from its budget, so nothing would be. A
-   * decision stops the engine for long enough to show in the p99 if there were one every period.
-   */
-  #isCalm(nowUs: number, periodUs: number): boolean {
-    if (!this.active || this.#holds) return false
-    return this.#busyUs < CALM_USE * this.#budget * periodUs && nowUs - this.#decidedUs < LONGEST_CALM_US
-  }
-
-  #sample(index: number, look: boolean): Omit<VifSample, 'serviceUs'> {
-    const known = this.#knownOf(index)
-    const counters = this.#counters(index)
-    const before = known.counters
-    const delta = (at: number): number => (counters[at] as number) - (before[at] as number)
-    const [frames, bytes, bursts, urgent, flushes, full] = [
-      delta(0),
-      delta(1),
-      delta(2),
-      delta(3),
-      delta(4),
-      delta(5),
-    ]
-    known.counters = counters
-    if (look)
-      for (const [at, place] of HISTOGRAMS.entries()) {
-        const now = this.#histogram(index, place).slice()
-        known.p99[at] = histogramQuantile(since(now, known.histograms[at] as Uint32Array), 0.99)
-        known.histograms[at] = now
-      }
-    const [holdP99Us, queueP99Us, totalP99Us] = known.p99
-    return {
-      vif: index,
-      ...known.target,
-      arrivedFrames: frames + full,
-      arrivedBytes: bytes,
-      arrivedBursts: bursts,
-      urgentBursts: urgent,
-      flushes,
-      flushedFrames: frames,
-      flushedBytes: bytes,
-      holdP99Us,
-      queueP99Us,
-      totalP99Us,
-    }
   }
 }

@@ -52,6 +52,8 @@ export const COUNTER_NAMES = [
   'merged',
   'merged_frames',
   'thinned_acks',
+  /** Looks that found a transmit ring so full that its guest may have had to wait. */
+  'crowded_polls',
 ] as const
 export type CounterName = (typeof COUNTER_NAMES)[number]
 

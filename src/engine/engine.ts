@@ -44,8 +44,15 @@ import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
 import { nowUs, sharpenTimers, ThreadClock } from '../sys/clock.js'
 import { Epoll } from '../sys/epoll.js'
 import { signalEventfd } from '../sys/eventfd.js'
-import { type ControlledVif, Controller, type ControllerOptions, type VifTarget } from './controller.js'
+import {
+  type ControlledVif,
+  Controller,
+  type ControllerOptions,
+  type EngineUse,
+  type VifTarget,
+} from './controller.js'
 import { changeTuning, readTuning, type TuneChange, type TuneState } from './tune.js'
+import { warmUpController } from './warm-up.js'
 
 /** Most chains taken from a ring, and frames read from a host port, in one turn. */
 export const BURST = 64
@@ -57,6 +64,8 @@ const TICK_US = 100_000
 /** A turn that found nothing and took longer was interrupted: others used the processor meanwhile. */
 const MAX_SPIN_TURN_US = 3
 const SWEEP_US = 5_000_000
+/** An engine that waits for its processor for more of the time looks after every sleep how long it waited. */
+const CONTENDED_SHARE = 0.005
 /** Engine time that a vif of weight 1 may use before the next one's turn: some bursts of small frames. */
 const QUANTUM_US = 20
 /** A burst that took longer, because the host took the core away, is not held against the guest. */
@@ -107,6 +116,13 @@ export class Engine implements PortHost {
   #spinUs = 0
   #spunUs = 0
   #workedUs = 0
+  #wakes = 0
+  /** When the last sleep ended. */
+  #awakeUs = 0
+  #isContended = false
+  /** Time waited for the processor when last read: at the last tick, at the last wake-up. */
+  #waitedAtTick = 0
+  #waitedAtWake = 0
   readonly #threadClock = new ThreadClock()
   #second = -1
   readonly #schedule: boolean
@@ -203,7 +219,7 @@ export class Engine implements PortHost {
     this.controller.hurry()
     if (this.controller.active) return
     this.#readClock()
-    this.controller.run(this.#now, this.#vifs, this.#busyUs(), this.#spunUs)
+    this.controller.run(this.#now, this.#vifs, this.#use())
   }
 
   /** Changes the tuning of the running engine. Throws RingferryErrors of changeTuning. */
@@ -295,12 +311,15 @@ export class Engine implements PortHost {
   }
 
   /**
-   * Microseconds in which the engine has worked so far. In a thread of its own that is the thread's processor time
-   * without spinning, so that kicks, sleeps and wake-ups count as what they cost; where the caller drives the engine,
-   * the time of bursts and publications.
+   * What the engine has done so far. In a thread of its own its work is the thread's processor time without spinning, so
+   * that kicks, sleeps and wake-ups count as what they cost; where the caller drives the engine, the time of bursts and
+   * publications.
    */
-  #busyUs(): number {
-    return this.#running ? this.#threadClock.us() - this.#spunUs : this.#workedUs
+  #use(): EngineUse {
+    const [spunUs, wakes] = [this.#spunUs, this.#wakes]
+    if (!this.#running) return { workedUs: this.#workedUs, spunUs, waitedUs: 0, wakes }
+    const clock = this.#threadClock
+    return { workedUs: clock.us() - spunUs, spunUs, waitedUs: clock.waitedUs(), wakes }
   }
 
   /** Publishing held batches is work of the engine, too. */
@@ -324,8 +343,7 @@ export class Engine implements PortHost {
   #turn(): number {
     this.#turns++
     let moved = this.#serveVifs()
-    if (this.controller.isDue(this.#now))
-      this.controller.run(this.#now, this.#vifs, this.#busyUs(), this.#spunUs)
+    if (this.controller.isDue(this.#now)) this.controller.run(this.#now, this.#vifs, this.#use())
     const held = (this.memory.u32[HELD_COUNT] as number) > 0
     this.plane.serveHeld(0)
     this.#sendCalls()
@@ -395,6 +413,12 @@ export class Engine implements PortHost {
   }
 
   #tick(now: number): void {
+    if (this.#running) {
+      const waited = this.#threadClock.waitedUs()
+      this.#isContended = waited - this.#waitedAtTick > CONTENDED_SHARE * (now - this.#lastTickUs)
+      this.#waitedAtTick = waited
+      this.#waitedAtWake = waited
+    }
     this.#lastTickUs = now
     for (const port of this.#active) port.tick?.(now)
     if (now - this.#lastSweepUs < SWEEP_US) return
@@ -430,12 +454,27 @@ export class Engine implements PortHost {
       const untilTick = Math.max(0, this.#lastTickUs + TICK_US - before)
       this.#poll(Math.min(untilTick, maxUs, this.memory.f64[HELD] as number))
       const woke = nowUs()
-      this.memory.f64[(GLOBALS_AT + G_WOKE_US) >>> 3] = woke
+      this.#wakes++
+      this.#awakeUs = woke
       const slept = woke - before
+      this.memory.f64[(GLOBALS_AT + G_WOKE_US) >>> 3] = woke - Math.min(slept, this.#waitedSinceWake())
       if (slept < this.#spinMaxUs) this.#spinUs = Math.min(this.#spinMaxUs, this.#spinUs * 2 + 2)
       else this.#spinUs = this.#spinUs < 2 ? 0 : this.#spinUs / 2
     }
     this.#disarm()
+  }
+
+  /**
+   * How long the engine waited for its processor after what woke it, in microseconds: frames waited as long. At most what it
+   * has waited since it last looked, because others took the processor in the middle of its work, too.
+   */
+  #waitedSinceWake(): number {
+    if (!this.#isContended) return 0
+    const waited = this.#threadClock.waitedUs()
+    const since = waited - this.#waitedAtWake
+    this.#waitedAtWake = waited
+    // Not known after a rest, which counts as a whole.
+    return Number.isNaN(since) ? 0 : since
   }
 
   /**
@@ -445,6 +484,9 @@ export class Engine implements PortHost {
   #rest(restUs: number, start: number): void {
     const before = nowUs()
     this.#poll(Math.min(restUs, this.memory.f64[HELD] as number))
+    this.#wakes++
+    this.#awakeUs = nowUs()
+    this.#waitedAtWake = Number.NaN
     this.#workedUs += before - start
   }
 
@@ -469,6 +511,7 @@ export class Engine implements PortHost {
 
   /** Runs until stop(). */
   run(): void {
+    warmUpController()
     sharpenTimers()
     this.#running = true
     this.#readClock()
@@ -487,6 +530,7 @@ export class Engine implements PortHost {
           sinceEpoll = 0
           this.#poll(0)
         }
+        if (now - this.#awakeUs >= this.controller.workUs) this.#rest(this.controller.restUs, now)
       } else if (now - idleSince < this.#spinUs && this.controller.maySpin) {
         this.#poll(0)
         this.#readClock()

@@ -259,7 +259,9 @@ export const C_FLUSHED_BYTES = 19
 export const C_MERGED = 20
 export const C_MERGED_FRAMES = 21
 export const C_THINNED_ACKS = 22
-export const COUNTERS = 23
+/** Looks that found a transmit ring so full that its guest may have had to wait. */
+export const C_CROWDED = 23
+export const COUNTERS = 24
 
 // drops: u64 each, at P_DROPS + 8 * reason
 export const P_DROPS = 1536

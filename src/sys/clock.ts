@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { libc } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
@@ -20,9 +21,22 @@ export function sharpenTimers(): void {
 const CLOCK_THREAD_CPUTIME_ID = 3
 const TIMESPEC_BYTES = 16
 
-/** The processor time of the calling thread. A reading is a system call: some hundred nanoseconds. */
+const SCHEDSTAT_BYTES = 64
+const [SPACE, ZERO] = [0x20, 0x30]
+
+function openSchedstat(): number {
+  try {
+    return openSync('/proc/thread-self/schedstat', 'r')
+  } catch {
+    return -1
+  }
+}
+
+/** The processor time of the calling thread. A reading is a system call or two: some hundred nanoseconds, microseconds. */
 export class ThreadClock {
   readonly #timespec = new NativeBuffer(TIMESPEC_BYTES)
+  readonly #schedstat = openSchedstat()
+  readonly #text = Buffer.alloc(SCHEDSTAT_BYTES)
 
   /** Microseconds of processor time, user and system, that the calling thread has used. Source: clock_gettime(2). */
   us(): number {
@@ -31,7 +45,21 @@ export class ThreadClock {
     return Number(data.getBigInt64(0, true)) * 1e6 + Number(data.getBigInt64(8, true)) / 1e3
   }
 
+  /**
+   * Microseconds in which the thread that made this clock was ready to run while others had its processor; 0 on a kernel
+   * without such a counter. Source: Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat, second number.
+   */
+  waitedUs(): number {
+    if (this.#schedstat < 0) return 0
+    const bytes = readSync(this.#schedstat, this.#text, 0, SCHEDSTAT_BYTES, 0)
+    let ns = 0
+    for (let at = this.#text.indexOf(SPACE) + 1; at < bytes && this.#text[at] !== SPACE; at++)
+      ns = ns * 10 + (this.#text[at] as number) - ZERO
+    return ns / 1e3
+  }
+
   free(): void {
     this.#timespec.free()
+    if (this.#schedstat >= 0) closeSync(this.#schedstat)
   }
 }
