@@ -3,15 +3,19 @@
 //
 //   matrix     64-byte frames to 1, 2, 4, 8 embedded guests at parts of the natural capacity, and at full speed
 //   response   round trips between embedded guests, alone and beside bulk load
-//   flood      eight VMs of which one floods: what the others lose
-//   step       a step, a ramp and bursts: what the adaptive controller does over time
-//   uml        real guest kernels: small UDP, bulk TCP, TCP request and response alone and beside bulk TCP
+//   flood      eight VMs of which one floods: what the others lose, with and without the scheduler
+//   step       a step, a ramp, bursts and rest: what the adaptive controller does over time
+//   kernel     64-byte frames into a real guest kernel on the switch's own processor
+//   uml        between real guest kernels: small UDP, bulk TCP, TCP request and response alone and beside bulk TCP
+//   acks       bulk TCP between real guest kernels with and without thinned acknowledgements
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { reportAcks, runAcks } from './aggregate/acks.mjs'
 import { reportFlood, runFlood } from './aggregate/flood.mjs'
+import { reportKernel, runKernel } from './aggregate/kernel.mjs'
 import { compareMatrix, comparePrediction, reportMatrix, runMatrix } from './aggregate/matrix.mjs'
 import { reportResponse, runResponse } from './aggregate/response.mjs'
-import { reportStep, runStep } from './aggregate/step.mjs'
+import { drawStep, reportStep, runStep } from './aggregate/step.mjs'
 import { reportUml, runUml } from './aggregate/uml.mjs'
 import { runBench } from './lib/cleanup.mjs'
 import { numbers, readOptions } from './lib/options.mjs'
@@ -19,7 +23,7 @@ import { choosePolicies } from './lib/policies.mjs'
 import { header, progressEnd, save } from './lib/report.mjs'
 
 const options = readOptions('aggregate', 'aggregation policies against each other', {
-  parts: { default: 'matrix,response,flood,step,uml', help: 'which parts' },
+  parts: { default: 'matrix,response,flood,step,kernel,uml,acks', help: 'which parts' },
   policies: { default: 'natural,per-packet,fixed,dim,adaptive', help: 'which policies' },
   vms: { default: undefined, help: 'numbers of VMs of the matrix (default 1,2,4,8; quick 1,4)' },
   loads: {
@@ -43,7 +47,11 @@ const options = readOptions('aggregate', 'aggregation policies against each othe
     help: 'matrix, receivers beside: suppressed, or always: a call at every publication',
   },
   rounds: { default: undefined, help: 'rounds, each with every policy (default 5; quick 2)' },
-  engine: { default: undefined, help: 'flood: further engine options as JSON, run as a second variant' },
+  engine: {
+    default: '{"schedule":false}',
+    help: 'flood: further engine options as JSON, run as a second variant; "" for none',
+  },
+  pictures: { default: undefined, help: 'step: folder for its charts (SVG)' },
 })
 const { quick } = options
 const policies = choosePolicies({
@@ -85,7 +93,17 @@ const PARTS = {
   async step() {
     const runs = await runStep(settings)
     progressEnd()
-    return { runs, summary: reportStep(runs) }
+    return { runs, summary: reportStep(runs), pictures: drawStep(runs, options.pictures) }
+  },
+  async kernel() {
+    const raw = await runKernel(settings)
+    progressEnd()
+    return { ...raw, summary: reportKernel(raw) }
+  },
+  async acks() {
+    const runs = await runAcks(settings)
+    progressEnd()
+    return { runs, summary: reportAcks(runs) }
   },
   async uml() {
     const runs = await runUml(settings)

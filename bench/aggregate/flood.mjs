@@ -1,6 +1,7 @@
 // Eight VMs that each send 64-byte frames to the next one. Alone: all at the same modest rate. Then one of them
-// floods. What the other receivers lose in throughput and gain in delay is the damage; the receiver of the flood
-// is left out of it, the rest must not notice.
+// floods with frames as small; then, in its place, another one with frames that cost the engine many times as much.
+// What the other receivers lose in throughput and gain in delay is the damage; the receiver of the flood is left out
+// of it, the rest must not notice. With and without the scheduler.
 import { isEnding, sleep } from '../lib/cleanup.mjs'
 import { startLoad } from '../lib/load.mjs'
 import { apply } from '../lib/policies.mjs'
@@ -15,27 +16,33 @@ const SETTLE_MS = 500
 /** Of the fair share: what every VM sends when nobody floods. */
 const MODEST = 0.5
 const CAPACITY_MS = 1000
+/** A ninth VM is there for the flood of dear frames, also to VM 2. */
+const DEAR = VMS
+const DEAR_BYTES = 16_000
 /** VM 1 floods VM 2; the others are g2 to g7 as receivers. */
 const BYSTANDERS = ['g0', 'g2', 'g3', 'g4', 'g5', 'g6', 'g7']
 const ALL = Array.from({ length: VMS }, (_, index) => `g${index}`)
 
 async function place({ targetUs, spinUs }, engine) {
-  const vifs = ALL.map(() => ({ targetUs }))
+  const vifs = [...ALL, 'dear'].map(() => ({ targetUs }))
   const running = await startRingferry({ cpu: SWITCH_CPU, vifs, options: { spinUs, ...engine } })
   const load = await startLoad(
     LOAD_CPU,
     running.sockets.map((socket, index) => ({
-      ...{ socket, number: index + 1, bytes: FRAME_BYTES, receives: true },
-      to: [((index + 1) % VMS) + 1],
+      ...{ socket, number: index + 1, receives: index !== DEAR },
+      ...(index === DEAR
+        ? { bytes: DEAR_BYTES, to: [2] }
+        : { bytes: FRAME_BYTES, to: [((index + 1) % VMS) + 1] }),
     })),
   )
-  const rates = (first, others) => {
+  const rates = (first, others, dear = 0) => {
     for (let index = 0; index < VMS; index++) load.setRate(index, index === 0 ? first : others)
+    load.setRate(DEAR, dear)
   }
   return { running, load, rates }
 }
 
-/** Raw runs: {variant, label, phase: 'alone' | 'equal' | 'flood', round, ...figures}. */
+/** Raw runs: {variant, label, phase: 'alone' | 'flood' | 'dear' | 'equal', round, ...figures}. */
 export async function runFlood(settings) {
   const { policies, rounds, ms } = settings
   // One fixed setting is enough here.
@@ -56,15 +63,16 @@ export async function runFlood(settings) {
     const phases = {
       alone: [modest, modest],
       flood: [Number.POSITIVE_INFINITY, modest],
+      dear: [modest, modest, Number.POSITIVE_INFINITY],
       equal: [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
     }
     for (let round = 0; round < rounds; round++)
-      for (const [phase, [first, others]] of Object.entries(phases))
+      for (const [phase, offered] of Object.entries(phases))
         for (let turn = 0; turn < chosenPolicies.length && !isEnding(); turn++) {
           const chosen = chosenPolicies[(turn + round) % chosenPolicies.length]
           progress(`flood, round ${round + 1} of ${rounds}, ${phase}, ${chosen.label}`)
           await apply(running, chosen)
-          rates(first, others)
+          rates(...offered)
           await sleep(SETTLE_MS)
           const unsentBefore = ALL.map((_, index) => load.counters(index).unsent)
           const { value: _, ...figures } = await measureWindow(
@@ -105,8 +113,10 @@ export function reportFlood(runs, { targetUs }) {
       const row = {
         ...{ variant, label, targetUs },
         kept: ratio(figures('flood', 'fps'), figures('alone', 'fps')),
+        keptDear: ratio(figures('dear', 'fps'), figures('alone', 'fps')),
         aloneP99Us: summarise(figures('alone', 'worstP99Us')),
         floodP99Us: summarise(figures('flood', 'worstP99Us')),
+        dearP99Us: summarise(figures('dear', 'worstP99Us')),
         jain: summarise(figures('equal', 'jain')),
         equalFps: summarise(figures('equal', 'fps')),
       }
@@ -115,8 +125,10 @@ export function reportFlood(runs, { targetUs }) {
         label,
         variant,
         shown(row.kept),
+        shown(row.keptDear),
         shown(row.aloneP99Us),
         shown(row.floodP99Us),
+        shown(row.dearP99Us),
         shown(row.jain),
         short(row.equalFps.estimate),
       ])
@@ -126,9 +138,11 @@ export function reportFlood(runs, { targetUs }) {
     [
       'policy',
       'engine',
-      'throughput kept (>= 0.95)',
-      'worst p99 alone us',
-      'worst p99 flooded us',
+      'kept, 64 B flood (>= 0.95)',
+      `kept, ${DEAR_BYTES} B flood`,
+      'worst p99 us alone',
+      '64 B flood',
+      `${DEAR_BYTES} B flood`,
       "Jain's index, all flood (>= 0.95)",
       'frames/s then',
     ],

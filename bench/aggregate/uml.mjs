@@ -1,9 +1,7 @@
-// The policies under real guest kernels (User-Mode Linux): 64-byte UDP frames from a generator at parts of what a
-// guest's kernel takes under natural (nobody listens inside: what counts is receiving); and between two of them
-// datagrams of iperf3, bulk TCP, TCP request and response alone and beside bulk TCP to the same VM.
+// The policies between two real guest kernels (User-Mode Linux): datagrams of iperf3, bulk TCP, TCP request and response
+// alone and beside bulk TCP to the same VM. Nothing is pinned: three busy parties on two processors.
 import { readFileSync } from 'node:fs'
 import { isEnding, sleep } from '../lib/cleanup.mjs'
-import { startLoad } from '../lib/load.mjs'
 import { apply } from '../lib/policies.mjs'
 import { progress, ratio, short, shown, summarise, table } from '../lib/report.mjs'
 import { startRingferry } from '../lib/switches.mjs'
@@ -12,7 +10,6 @@ import { measureWindow } from '../lib/window.mjs'
 
 const MEMORY_MB = 512
 const SETTLE_MS = 200
-const FRAME_BYTES = 64
 const ECHO_PORT = 5301
 const RECEIVER = ['g1']
 const SCRIPT = '/tmp/request-response.mjs'
@@ -42,47 +39,21 @@ async function requestBesideBulk(ends, seconds) {
   return { ...answers, ...(await bulk) }
 }
 
-/** Workloads of a generator on the third port that sends to one guest. */
-async function startGenerator(running, { address, mac }, seconds) {
-  const from = { mac: '02:00:00:00:00:fe', address: address.replace(/\d+$/, '254') }
-  const sender = { socket: running.sockets[2], number: from, to: [{ mac, address }], bytes: FRAME_BYTES }
-  const load = await startLoad(undefined, [{ ...sender, receives: false }], true)
-  const offer = async (rate) => {
-    load.setRate(0, rate)
-    await sleep(SETTLE_MS)
-    const before = await running.snapshot()
-    await sleep(seconds * 1000)
-    const after = await running.snapshot()
-    load.setRate(0, 0)
-    const frames = after.ports.g1.counts.to_vm_frames - before.ports.g1.counts.to_vm_frames
-    return { fps: (frames * 1000) / (after.atMs - before.atMs) }
-  }
-  const { fps: capacity } = await offer(Number.POSITIVE_INFINITY)
-  return {
-    'frames in, 10 %': () => offer(capacity * 0.1),
-    'frames in, 50 %': () => offer(capacity * 0.5),
-    'frames in, 100 %': () => offer(capacity),
-    'frames in, full': () => offer(Number.POSITIVE_INFINITY),
-  }
-}
-
 export async function runUml({ policies, rounds, ms, targetUs, spinUs }) {
   const seconds = Math.max(1, Math.round((ms * 2) / 1000))
-  const running = await startRingferry({ vifs: [{ targetUs }, { targetUs }, {}], options: { spinUs } })
+  const running = await startRingferry({ vifs: [{ targetUs }, { targetUs }], options: { spinUs } })
   progress('booting two guests')
   const ends = await bootGuests(
     'ag',
     120,
-    running.sockets.slice(0, 2).map((path) => ({ type: 'vhost-user', path })),
+    running.sockets.map((path) => ({ type: 'vhost-user', path })),
     MEMORY_MB,
   )
   await startServer(ends[1])
   await startEcho(ends)
   await tcp(...ends, 1)
   const { offeredFps } = await smallUdp(...ends, seconds)
-  const generated = await startGenerator(running, ends[1], seconds)
   const workloads = {
-    ...generated,
     'UDP 64, full': () => smallUdp(...ends, seconds),
     'UDP 64, 50 %': () => smallUdp(...ends, seconds, offeredFps * 0.5),
     'UDP 64, 10 %': () => smallUdp(...ends, seconds, offeredFps * 0.1),
@@ -119,7 +90,6 @@ export async function runUml({ policies, rounds, ms, targetUs, spinUs }) {
 
 /** What a workload is judged by. */
 const RESULT = {
-  frames: ['fps', 'frames/s'],
   UDP: ['fps', 'datagrams/s'],
   bulk: ['mbps', 'Mb/s'],
   TCP_RR: ['perSecond', 'answers/s'],

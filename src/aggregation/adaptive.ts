@@ -13,7 +13,6 @@ import { fairShares, sumShares } from './share.js'
 import {
   flushRate,
   type Look,
-  MIN_REST_BURSTS,
   restFor,
   type SlackLoad,
   scaledShares,
@@ -73,8 +72,13 @@ const PACE_WAIT_SHARE = 0.05
 const PACE_DELAY_US = 15_000
 const PACE_PROBE_US = 2_000_000
 const NO_END = Number.POSITIVE_INFINITY
-/** Bursts in a rest that is kept; to choose one takes more, so that noise does not end it. */
-const KEPT_REST_BURSTS = MIN_REST_BURSTS / 2
+/**
+ * Bursts that must come in a rest: for one to be chosen, for one in force to be chosen again, and for one to be made of the
+ * delays that were chosen. Less each time, so that noise does not end a rest.
+ */
+const LEAST_REST_BURSTS = 4
+const KEPT_REST_BURSTS = 2
+const LEAST_IN_FORCE = 1.5
 /** Silence of so many mean gaps between bursts ends a hold; random arrivals do that once in 400. */
 const GAP_FACTOR = 6
 
@@ -110,6 +114,7 @@ class AdaptivePolicy implements Policy {
     const look = {
       wakeUs: costs.wakeUs,
       longestRestUs: Math.min(...vifs.map((vif, i) => estimates[i]!.longestRestUs(vif))),
+      leastBursts: this.#restUs > 0 ? KEPT_REST_BURSTS : LEAST_REST_BURSTS,
     }
     const carried = vifs.map((vif, i) => estimates[i]!.carriedLoad(vif.targetUs, costs))
     const trim = this.#trim(sample, carried, estimates, look)
@@ -124,9 +129,10 @@ class AdaptivePolicy implements Policy {
     }
     const delaysUs = estimates.map(({ delayUs }) => delayUs)
     // A paced thread leaves the senders' rings full: they must wait.
-    const longestUs = this.#isPaced
-      ? restFor(loads, delaysUs, PACE_REST_US, 0)
-      : restFor(loads, delaysUs, look.longestRestUs, KEPT_REST_BURSTS)
+    const longestUs = restFor(loads, delaysUs, {
+      ...look,
+      ...(this.#isPaced ? { longestRestUs: PACE_REST_US, leastBursts: 0 } : { leastBursts: LEAST_IN_FORCE }),
+    })
     this.#restUs = Math.min(steady(longestUs, this.#restUs), longestUs)
     const workUs = this.#isPaced && this.#restUs > 0 ? (this.#restUs * budget) / (1 - budget) : NO_END
     const needs = scaledShares(loads, 1, look)

@@ -249,17 +249,17 @@ describe('adaptive', () => {
   it('decide shortens the rest when senders find their rings full', () => {
     const rest = (change: Partial<VifSample>) => {
       const policy = adaptivePolicy()
-      const vif = (delayUs: number) => steady(0, 0.05, delayUs, { sendRoom: 20, looks: 100, ...change })
+      const vif = (delayUs: number) => steady(0, 0.5, delayUs, { sendRoom: 200, looks: 100, ...change })
       let delayUs = 0
       const rests: number[] = []
       for (let period = 0; period < 300; period++) {
-        const { restUs, vifs } = policy.decide(host([vif(delayUs)], 0.05))
+        const { restUs, vifs } = policy.decide(host([vif(delayUs)], 0.1))
         delayUs = vifs[0]!.figures.delayUs!
         rests.push(restUs)
       }
       return Math.max(...rests.slice(-20))
     }
-    // A quarter of 20 frames at 0.05 a microsecond.
+    // A quarter of 200 frames at 0.5 a microsecond.
     expect(rest({})).toBeCloseTo(100, 0)
     expect(rest({ crowdedLooks: 30 })).toBeLessThan(30)
   })

@@ -134,24 +134,26 @@ describe('theory', () => {
 
   it('restFor is the shortest delay, less the share that is urgent, as long as rings have room', () => {
     const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, flushUs: 5, frameUs: 1 }
-    expect(restFor([load, load], [80, 120], 1000)).toBe(80)
-    expect(restFor([load, { ...load, urgentShare: 0.5 }], [80, 120], 1000)).toBe(60)
-    expect(restFor([load, { ...load, urgentShare: 1 }], [80, 120], 1000)).toBe(0)
-    expect(restFor([load, load], [80, 120], 30)).toBe(30)
-    expect(restFor([{ ...load, burstRate: 9 }], [80], 5)).toBe(0)
-    expect(restFor([], [], 1000)).toBe(0)
+    const look = { wakeUs: 4, longestRestUs: 1000, leastBursts: 4 }
+    expect(restFor([load, load], [80, 120], look)).toBe(80)
+    expect(restFor([load, { ...load, urgentShare: 0.5 }], [80, 120], look)).toBe(60)
+    expect(restFor([load, { ...load, urgentShare: 1 }], [80, 120], look)).toBe(0)
+    expect(restFor([load, load], [80, 120], { ...look, longestRestUs: 30 })).toBe(30)
+    expect(restFor([{ ...load, burstRate: 9 }], [80], { ...look, longestRestUs: 5 })).toBe(0)
+    expect(restFor([], [], look)).toBe(0)
   })
 
   it('restFor is 0 when hardly a burst would come meanwhile', () => {
     const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, flushUs: 5, frameUs: 1 }
-    expect(restFor([load], [39], 1000)).toBe(0)
-    expect(restFor([load], [41], 1000)).toBe(41)
-    expect(restFor([load], [39], 1000, 2)).toBe(39)
+    const look = { wakeUs: 4, longestRestUs: 1000, leastBursts: 4 }
+    expect(restFor([load], [39], look)).toBe(0)
+    expect(restFor([load], [41], look)).toBe(41)
+    expect(restFor([load], [39], { ...look, leastBursts: 2 })).toBe(39)
   })
 
   it('slackScaling needs less delay for the same budget when wakes can be saved, too', () => {
     const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, flushUs: 5, frameUs: 1, slackUs: 200 }
-    const look = { wakeUs: 4, longestRestUs: 1000 }
+    const look = { wakeUs: 4, longestRestUs: 1000, leastBursts: 4 }
     // By hand: 0.1 (1 + 9 / (1 + 0.1 T)) = 0.2 gives T = 80 where the rest is all of the delay.
     expect(slackScaling([load], 0.2, look) * 200).toBeCloseTo(80, 1)
     expect(totalShare([load], 0.4, look)).toBeCloseTo(0.2, 9)
@@ -160,7 +162,7 @@ describe('theory', () => {
       12,
     )
     // Without room for a rest waking costs 0.4 whatever the hold: out of reach.
-    expect(slackScaling([load], 0.2, { wakeUs: 4, longestRestUs: 0 })).toBe(1)
+    expect(slackScaling([load], 0.2, { ...look, longestRestUs: 0 })).toBe(1)
     expect(sharesAt([load, load], [200, 200], 0, look)[0]).toBeCloseTo(0.1 + 0.5 / 21 + 0.4, 9)
   })
 

@@ -110,14 +110,15 @@ export interface Look {
   readonly wakeUs: number
   /** Longest sleep that the senders' rings have room for, in microseconds. */
   readonly longestRestUs: number
+  /** Bursts that must come in a rest: it ends whether any come or not, so with fewer it costs more than it saves. */
+  readonly leastBursts: number
 }
 
 /** A thread that is told of every frame, for nothing. */
-const TOLD: Look = { wakeUs: 0, longestRestUs: 0 }
+const TOLD: Look = { wakeUs: 0, longestRestUs: 0, leastBursts: 0 }
 
-/** A shorter rest costs more than it saves, and so does one in which fewer bursts come: it ends whether any come or not. */
+/** A shorter rest costs more than it saves. */
 const MIN_REST_US = 10
-export const MIN_REST_BURSTS = 4
 
 /**
  * How long the thread may sleep between looks when VM i may be delayed by `delaysUs[i]`. A frame that comes just after a
@@ -127,8 +128,7 @@ export const MIN_REST_BURSTS = 4
 export function restFor(
   loads: readonly Load[],
   delaysUs: readonly number[],
-  longestRestUs: number,
-  leastBursts = MIN_REST_BURSTS,
+  { longestRestUs, leastBursts }: Look,
 ): number {
   let restUs = loads.length === 0 ? 0 : longestRestUs
   let bursts = 0
@@ -159,7 +159,7 @@ export function sharesAt(
 /** Share of the core that each VM takes when each is delayed by theta of its slack. */
 export function scaledShares(loads: readonly SlackLoad[], theta: number, look: Look = TOLD): number[] {
   const delaysUs = loads.map(({ slackUs }) => theta * slackUs)
-  return sharesAt(loads, delaysUs, restFor(loads, delaysUs, look.longestRestUs), look)
+  return sharesAt(loads, delaysUs, restFor(loads, delaysUs, look), look)
 }
 
 /** Share of the core that all VMs take together at theta: the sum of `scaledShares`, without a list of them. */
@@ -174,7 +174,7 @@ export function totalShare(loads: readonly SlackLoad[], theta: number, look: Loo
     bursts += load.burstRate
     share += cpuShare(load, delayUs)
   }
-  if (restUs < MIN_REST_US || restUs * bursts < MIN_REST_BURSTS) restUs = 0
+  if (restUs < MIN_REST_US || restUs * bursts < look.leastBursts) restUs = 0
   return share + (look.wakeUs * bursts) / (1 + bursts * restUs)
 }
 

@@ -4,13 +4,13 @@ import type { SlackLoad } from './theory.js'
 
 const SHARE_US = 50_000
 const FILL_UP_US = 10_000
-const FILL_DOWN_US = 200_000
+const FILL_DOWN_US = 30_000
 /** Part of a transmit ring that a rest may fill by the mean rate: frames come in bursts. */
 const SEND_SHARE = 0.25
-/** So many crowded looks show that a rest is too long: shorten it, and come back within a second. */
+/** So many crowded looks show that a rest is too long: shorten it, and come back within a third of a second. */
 const CROWDED = 0.05
 const CROWDED_STEP = 0.8
-const ROOM_BACK_US = 1_000_000
+const ROOM_BACK_US = 300_000
 const QUEUE_UP_US = 5000
 const QUEUE_DOWN_US = 50_000
 /** A p99 tells of the last 50 ms, so a delay counts for as long after it has changed. */

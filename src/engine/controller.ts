@@ -29,6 +29,8 @@ const CALM_USE = 0.8
 const CHANGED_LOAD = 0.25
 const CHANGED_FRAMES = 64
 const CHANGED_USE = 0.1
+/** After a change the estimates of the policy follow for so long, in microseconds: every tick decides. */
+const FOLLOWING_US = 30_000
 /** Spinning that took the engine over its budget is not tried again for so long. */
 const SPIN_PAUSE_US = 1_000_000
 /** Decisions kept. */
@@ -113,8 +115,10 @@ export class Controller {
   #tick: Mark | undefined
   #begin: Mark | undefined
   #decidedUs = NEVER
-  /** Whether the last tick saw a change that calls for a decision. */
+  /** Whether the last tick saw another load, whether one before it did, too, and when the last such change was seen. */
+  #wasOther = false
   #isChanged = false
+  #changedUs = NEVER
   /** Share of the core wanted and frames per microsecond at the last decision. */
   #decidedUse = 0
   #decidedRate = 0
@@ -266,8 +270,13 @@ export class Controller {
    */
   #isWanted(nowUs: number, use: number, rate: number): boolean {
     const isScarce = this.#delays || use >= CALM_USE * this.#budget
-    this.#isChanged = isScarce && this.#hasChanged(use, rate)
-    return this.#isChanged || nowUs - this.#decidedUs >= (isScarce ? LONGEST_STEADY_US : LONGEST_CALM_US)
+    // Once may be chance: a sender that did not run for a moment.
+    const isOther = isScarce && this.#hasChanged(use, rate)
+    this.#isChanged = isOther && this.#wasOther
+    this.#wasOther = isOther
+    if (this.#isChanged) this.#changedUs = nowUs
+    if (isScarce && nowUs - this.#changedUs < FOLLOWING_US) return true
+    return nowUs - this.#decidedUs >= (isScarce ? LONGEST_STEADY_US : LONGEST_CALM_US)
   }
 
   #hasChanged(use: number, rate: number): boolean {
