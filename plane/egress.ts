@@ -55,7 +55,7 @@ import {
 } from './layout'
 import { isTcp, isUrgent } from './urgent'
 import { listChain } from './used-list'
-import { complete, isLive, take, waiting } from './vring'
+import { complete, isLive, remind, take, waiting } from './vring'
 
 const SCRATCH_HEADER: usize = OUT_NET_HEADER_AT
 
@@ -159,6 +159,7 @@ export function emit(
       const dropped = result === NO_BUFFERS && needs() === 0 && !isTcp(head, headBytes)
       // A smaller frame of this burst may still fit; without a hold the end of the burst publishes anyway.
       if (!dropped || holds(port)) publishFull(v)
+      else remind(v)
       if (dropped) {
         drop(port, DROP_RING_FULL)
         return

@@ -60,7 +60,7 @@ import {
   VRING_HELD,
 } from './layout'
 import { closeAggregates } from './merge'
-import { markDirty, publish, wantsCall } from './vring'
+import { markDirty, publish, remind, wantsCall } from './vring'
 
 const NEVER: f64 = 1e18
 const TICKS_PER_US: f64 = 16
@@ -180,9 +180,10 @@ export function publishBatch(v: usize, reason: u32): void {
   if (publish(v) && load<u32>(port, P_MAX_BATCH_FRAMES) === 1) store<u32>(GLOBALS_AT, 1, G_CALL_NOW)
 }
 
-/** The receiver has no buffer for another frame: its guest must hear of what it has. */
+/** The receiver has no buffer for another frame: its guest must hear of what it has, and did not if that is long ago. */
 export function publishFull(v: usize): void {
   if (load<u32>(v, V_HELD_FRAMES) > 0) publishBatch(v, REASON_FULL)
+  else remind(v)
 }
 
 /** Decides on a receive ring whose burst is over: publishes, or puts it on the held list. */

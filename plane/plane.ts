@@ -28,6 +28,7 @@ import {
   G_NOW_US,
   G_PREFETCHED,
   G_QUEUE_US,
+  G_REMIND_US,
   G_WOKE_US,
   GLOBALS_AT,
   MAX_FRAME_BYTES,
@@ -50,7 +51,7 @@ import {
   VRING_BYTES,
   VRING_READY,
 } from './layout'
-import { arm, complete, disarm, headAt, isLive, markDirty, publish, take, waiting } from './vring'
+import { arm, complete, disarm, headAt, isLive, markDirty, publish, remind, take, waiting } from './vring'
 
 export { fdbSweep, ringFirst, ringPop }
 
@@ -204,7 +205,10 @@ export function serveHeld(all: u32): void {
   store<f64>(GLOBALS_AT, serveHeldBatches(all !== 0), G_HELD_US)
 }
 
-/** Asks a vif's guest for kicks. Returns 1 when work has come meanwhile, so that the engine must not sleep. */
+/**
+ * Asks a vif's guest for kicks, and reminds it of a call that it has not answered. Returns 1 when work has come meanwhile, so that
+ * the engine must not sleep. G_REMIND_US is lowered to the microseconds until the guest may be reminded.
+ */
 export function armPort(index: u32): u32 {
   const port = portAt(index)
   const flags = load<u32>(port, P_FLAGS)
@@ -215,8 +219,13 @@ export function armPort(index: u32): u32 {
   for (let queue: u32 = 0; queue < pairs * 2; queue++) {
     const v = vringAt(port, queue)
     const isTransmit = (queue & 1) === 1
-    if (load<u32>(v, V_FLAGS) & VRING_READY && (isTransmit || (backlog && isLive(v)))) {
+    if ((load<u32>(v, V_FLAGS) & VRING_READY) === 0) continue
+    if (isTransmit || (backlog && isLive(v))) {
       if (arm(v) && (isTransmit || backlogFits(v))) work = 1
+    }
+    if (!isTransmit && isLive(v)) {
+      const left = remind(v)
+      if (left < load<f64>(GLOBALS_AT, G_REMIND_US)) store<f64>(GLOBALS_AT, left, G_REMIND_US)
     }
   }
   return work

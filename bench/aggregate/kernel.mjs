@@ -34,12 +34,10 @@ export async function runKernel({ policies, loads, rounds, ms, targetUs, spinUs 
   progress('booting a guest')
   const [end] = await bootGuests('ak', 121, [{ type: 'vhost-user', path: running.sockets[0] }], MEMORY_MB)
   pinGuest(end.guest, SWITCH_CPU)
+  const receiver = { mac: end.mac, address: end.address }
   const sender = {
-    socket: running.sockets[1],
-    number: SENDER,
-    to: [end],
-    bytes: FRAME_BYTES,
-    receives: false,
+    ...{ socket: running.sockets[1], number: SENDER, to: [receiver] },
+    ...{ bytes: FRAME_BYTES, receives: false },
   }
   const load = await startLoad(LOAD_CPU, [sender])
   const offer = async (rate) => {

@@ -54,6 +54,8 @@ export const COUNTER_NAMES = [
   'thinned_acks',
   /** Looks that found a transmit ring so full that its guest may have had to wait. */
   'crowded_polls',
+  /** Calls made again because the guest did nothing about the one before. */
+  'reminders',
 ] as const
 export type CounterName = (typeof COUNTER_NAMES)[number]
 

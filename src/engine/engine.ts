@@ -25,6 +25,7 @@ import {
   G_MISSES,
   G_NOW_S,
   G_NOW_US,
+  G_REMIND_US,
   G_WOKE_US,
   GLOBALS_AT,
   MAX_PORTS,
@@ -72,6 +73,7 @@ const QUANTUM_US = 20
 const MAX_DEBT_US = 5_000
 const CLOCK = (GLOBALS_AT + G_NOW_US) >>> 3
 const HELD = (GLOBALS_AT + G_HELD_US) >>> 3
+const REMIND = (GLOBALS_AT + G_REMIND_US) >>> 3
 const HELD_COUNT = (GLOBALS_AT + G_HELD) >>> 2
 
 function targetOf(config: PortConfig): VifTarget {
@@ -431,8 +433,10 @@ export class Engine implements PortHost {
   /** Asks every guest for kicks. Returns whether work has come meanwhile. */
   #arm(): boolean {
     let work = false
+    this.memory.f64[REMIND] = Number.POSITIVE_INFINITY
     for (let index = 0; index < this.#active.length; index++)
       if (this.plane.armPort((this.#active[index] as Port).index) !== 0) work = true
+    this.#sendCalls()
     return work
   }
 
@@ -454,7 +458,9 @@ export class Engine implements PortHost {
       const before = nowUs()
       this.#workedUs += before - start
       const untilTick = Math.max(0, this.#lastTickUs + TICK_US - before)
-      this.#poll(Math.min(untilTick, maxUs, this.memory.f64[HELD] as number))
+      this.#poll(
+        Math.min(untilTick, maxUs, this.memory.f64[HELD] as number, this.memory.f64[REMIND] as number),
+      )
       const woke = nowUs()
       this.#wakes++
       this.#awakeUs = woke

@@ -51,6 +51,8 @@ export const G_QUEUE_US = 72
 export const G_WOKE_US = 80
 /** f64: microseconds until the next held batch is due. */
 export const G_HELD_US = 88
+/** f64: microseconds until a frontend that has not answered a call may be called again; armPort() lowers it. */
+export const G_REMIND_US = 96
 /** u32: moves whenever a cached forwarding decision may have become wrong. */
 export const G_GENERATION = 60
 export const ACTIVE_AT = 0x10400
@@ -261,7 +263,9 @@ export const C_MERGED_FRAMES = 21
 export const C_THINNED_ACKS = 22
 /** Looks that found a transmit ring so full that its guest may have had to wait. */
 export const C_CROWDED = 23
-export const COUNTERS = 24
+/** Calls made again because the guest did nothing about the one before. */
+export const C_REMINDERS = 24
+export const COUNTERS = 25
 
 // drops: u64 each, at P_DROPS + 8 * reason
 export const P_DROPS = 1536
@@ -356,6 +360,9 @@ export const V_HELD_LAST = 80
 /** u32: merge table of a receive ring (M_*), or 0. u32: chains in its list, behind the used entries written. */
 export const V_MERGE = 88
 export const V_LISTED = 92
+/** f64 microseconds: when the frontend was last called, and how long it is given to answer. */
+export const V_CALLED = 96
+export const V_PATIENCE = 104
 
 export const VRING_READY = 1
 export const VRING_ENABLED = 2

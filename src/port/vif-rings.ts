@@ -18,6 +18,7 @@ import {
   V_AVAIL_SEEN,
   V_BATCH,
   V_CALL_COUNTER,
+  V_CALLED,
   V_DESC,
   V_FLAGS,
   V_HEADER_BYTES,
@@ -280,7 +281,7 @@ export class VifRings {
     const table = this.#get(queue, V_MERGE)
     if (table !== 0) this.#row.memory.free(table)
     this.#set(queue, V_USED_NEXT, this.#get(queue, V_USED_PUBLISHED))
-    for (const field of [V_FLAGS, V_MERGE, V_LISTED]) this.#set(queue, field, 0)
+    for (const field of [V_FLAGS, V_MERGE, V_LISTED, V_CALLED, V_CALLED + 4]) this.#set(queue, field, 0)
     for (const field of [V_HELD_FRAMES, V_HELD_BYTES, V_HELD_BURSTS, V_HELD_URGENT])
       this.#set(queue, field, 0)
   }
