@@ -50,7 +50,7 @@ export const G_QUEUE_US = 72
 export const G_WOKE_US = 80
 /** f64: microseconds until the next held batch is due. */
 export const G_HELD_US = 88
-/** f64: microseconds until a frontend that has not answered a call may be called again; armPort() lowers it. */
+/** f64: microseconds until a frontend that has not answered a call may be called again; remindPort() lowers it. */
 export const G_REMIND_US = 96
 /** u32: moves whenever a cached forwarding decision may have become wrong. */
 export const G_GENERATION = 60

@@ -205,10 +205,7 @@ export function serveHeld(all: u32): void {
   store<f64>(GLOBALS_AT, serveHeldBatches(all !== 0), G_HELD_US)
 }
 
-/**
- * Asks a vif's guest for kicks, and reminds it of a call that it has not answered. Returns 1 when work has come meanwhile, so that
- * the engine must not sleep. G_REMIND_US is lowered to the microseconds until the guest may be reminded.
- */
+/** Asks a vif's guest for kicks. Returns 1 when work has come meanwhile, so that the engine must not sleep. */
 export function armPort(index: u32): u32 {
   const port = portAt(index)
   const flags = load<u32>(port, P_FLAGS)
@@ -223,12 +220,23 @@ export function armPort(index: u32): u32 {
     if (isTransmit || (backlog && isLive(v))) {
       if (arm(v) && (isTransmit || backlogFits(v))) work = 1
     }
-    if (!isTransmit && isLive(v)) {
-      const left = remind(v)
-      if (left < load<f64>(GLOBALS_AT, G_REMIND_US)) store<f64>(GLOBALS_AT, left, G_REMIND_US)
-    }
   }
   return work
+}
+
+/**
+ * Reminds a vif's guest of a call that it has not answered. Lowers G_REMIND_US to the microseconds until it may be reminded.
+ */
+export function remindPort(index: u32): void {
+  const port = portAt(index)
+  if ((load<u32>(port, P_FLAGS) & PORT_VIF) === 0) return
+  const pairs = load<u32>(port, P_STARTED_PAIRS)
+  for (let pair: u32 = 0; pair < pairs; pair++) {
+    const v = vringAt(port, pair * 2)
+    if (!isLive(v)) continue
+    const left = remind(v)
+    if (left < load<f64>(GLOBALS_AT, G_REMIND_US)) store<f64>(GLOBALS_AT, left, G_REMIND_US)
+  }
 }
 
 /** A guest that posts buffers one by one must not keep the engine awake: half a ring of them is progress. */

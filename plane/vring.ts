@@ -134,13 +134,14 @@ function list(v: usize, counter: u32): void {
   count(load<u32>(v, V_PORT), counter)
 }
 
-/** Has the frontend called. */
+/** Has the frontend called, because it asked for it: it is awake, so the next reminder comes early again. */
 export function requestCall(v: usize): void {
+  store<f64>(v, PATIENCE_US, V_PATIENCE)
   list(v, load<u32>(v, V_CALL_COUNTER))
 }
 
 /** A frontend that has done nothing about a call for so long is called again, and given twice as long each time. */
-const PATIENCE_US: f64 = 1000
+const PATIENCE_US: f64 = 400
 const LONGEST_PATIENCE_US: f64 = 64000
 const NEVER: f64 = 1e18
 

@@ -91,6 +91,11 @@ function steady(wanted: number, inForce: number): number {
   return inForce > 0 && Math.abs(wanted - inForce) <= HYSTERESIS * inForce ? inForce : wanted
 }
 
+/** Figures that are numbers: what has no end is left out, so that decisions can be sent as JSON. */
+function finite(figures: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(figures).filter(([, value]) => Number.isFinite(value)))
+}
+
 class AdaptivePolicy implements Policy {
   readonly name = 'adaptive'
   readonly #vifs = new Map<number, VifEstimate>()
@@ -145,19 +150,22 @@ class AdaptivePolicy implements Policy {
       vifs: vifs.map((vif, i) =>
         this.#decideVif(vif, estimates[i]!, loads[i]!, costs, needs[i]!, shares[i]!),
       ),
-      figures: {
+      figures: finite({
         theta: this.#theta,
         budget,
         useShare: this.#useShare!,
         waitShare: this.#waitShare!,
         availableShare: available,
-        trim,
         needShare: sumShares(needs),
+        trim,
         restUs: this.#restUs,
         workUs,
         longestRestUs: look.longestRestUs,
         wakeCostUs: costs.wakeUs,
-      },
+        flushCostUs: costs.flushUs,
+        frameCostUs: costs.frameUs,
+        byteCostUs: costs.byteUs,
+      }),
     }
   }
 

@@ -273,6 +273,34 @@ describe('adaptive', () => {
     expect(decide(600)).toBeGreaterThan(0)
   })
 
+  it('decide paces a thread that cannot keep its budget while others wait for its core and senders are crowded', () => {
+    const policy = adaptivePolicy()
+    const crowded = { looks: 100, crowdedLooks: 50, sendRoom: 256 }
+    const decide = (waitUs: number, change: Partial<VifSample> = crowded) =>
+      policy.decide(host([steady(0, 3, 150, change)], 0.4, { waitUs, busyUs: 1400 }))
+    for (let period = 0; period < 100; period++) expect(decide(0).workUs).toBe(Number.POSITIVE_INFINITY)
+    for (let period = 0; period < 50; period++) decide(500)
+    const { restUs, workUs } = decide(500)
+    expect(restUs).toBe(50)
+    // Work for a time that makes 0.4 of work and rest together.
+    expect(workUs / (workUs + restUs)).toBeCloseTo(0.4, 9)
+    // It goes on while they are crowded, although the others do not wait any more, and ends with it.
+    for (let period = 0; period < 50; period++) expect(decide(0).workUs).toBe(workUs)
+    for (let period = 0; period < 20; period++) decide(0, { looks: 100, sendRoom: 256 })
+    expect(decide(0, { looks: 100, sendRoom: 256 }).workUs).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('decide looks every few seconds whether a paced thread still is in the way', () => {
+    const policy = adaptivePolicy()
+    const change = { looks: 100, crowdedLooks: 50, sendRoom: 256 }
+    const isPaced = () =>
+      policy.decide(host([steady(0, 3, 150, change)], 0.4, { waitUs: 500, busyUs: 1400 })).workUs < 1000
+    const states = Array.from({ length: 4000 }, isPaced)
+    const ended = states.filter((paced, at) => at > 0 && states[at - 1] && !paced).length
+    expect(ended).toBeGreaterThanOrEqual(2)
+    expect(states.filter((paced) => paced).length / states.length).toBeGreaterThan(0.9)
+  })
+
   it('decide gives finite limits within the target when samples are arbitrary', () => {
     const count = fc.integer({ min: 0, max: 100_000 })
     const time = fc.oneof(fc.double({ min: 0, max: 1e6, noNaN: true }), fc.constant(Number.NaN))

@@ -16,25 +16,28 @@ function controlled(policy: 'adaptive' | 'natural') {
     spun += spin * us
     waited += wait * us
     controller.run(now, [], { workedUs: worked, spunUs: spun, waitedUs: waited, wakes: 0 })
-    return controller.maySpin
+    return controller.maySpin(spun)
   }
   period(0, 0)
-  return { controller, period }
+  return { controller, period, mayStillSpin: (moreUs: number) => controller.maySpin(spun + moreUs) }
 }
 
 describe('Controller', () => {
-  it('maySpin is false for a second when spinning took the engine over its budget', () => {
-    const { period } = controlled('adaptive')
+  it('maySpin rations spinning to what the budget leaves beside the work', () => {
+    const { period, mayStillSpin } = controlled('adaptive')
+    period(0.3, 0)
+    // A budget of 0.5 less 0.3 of work: 0.2 of a period.
+    expect(mayStillSpin(0.19 * CALM_PERIOD_US)).toBe(true)
+    expect(mayStillSpin(0.21 * CALM_PERIOD_US)).toBe(false)
     expect(period(0.3, 0.1)).toBe(true)
-    expect(period(0.3, 0.3)).toBe(false)
-    expect(period(0.3, 0)).toBe(false)
-    expect(period(0.3, 0, 900_000)).toBe(false)
-    expect(period(0.3, 0, 200_000)).toBe(true)
+    expect(mayStillSpin(0.21 * CALM_PERIOD_US)).toBe(false)
   })
 
-  it('maySpin is false when others wait for the processor that spinning would take', () => {
+  it('maySpin is false when work, or waiting for the processor beside it, takes all of the budget', () => {
     const { period } = controlled('adaptive')
-    expect(period(0.2, 0.2, CALM_PERIOD_US, 0.2)).toBe(false)
+    expect(period(0.6, 0)).toBe(false)
+    expect(period(0.2, 0)).toBe(true)
+    expect(period(0.2, 0.2, CALM_PERIOD_US, 0.4)).toBe(false)
   })
 
   it('run tells the share of time that the engine waited for its processor', () => {
@@ -43,11 +46,6 @@ describe('Controller', () => {
     const figures = controller.decisions.at(-1)?.figures
     expect(figures?.useShare).toBeCloseTo(0.3, 2)
     expect(figures?.waitShare).toBeCloseTo(0.4, 2)
-  })
-
-  it('maySpin stays true when work alone is over the budget', () => {
-    const { period } = controlled('adaptive')
-    expect(period(0.9, 0)).toBe(true)
   })
 
   it('maySpin stays true under a policy that has no budget', () => {

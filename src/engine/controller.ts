@@ -31,8 +31,6 @@ const CHANGED_FRAMES = 64
 const CHANGED_USE = 0.1
 /** After a change the estimates of the policy follow for so long, in microseconds: every tick decides. */
 const FOLLOWING_US = 30_000
-/** Spinning that took the engine over its budget is not tried again for so long. */
-const SPIN_PAUSE_US = 1_000_000
 /** Decisions kept. */
 const KEPT = 64
 const DEFAULT_TARGET_US = 500
@@ -123,8 +121,8 @@ export class Controller {
   #decidedUse = 0
   #decidedRate = 0
   #delays = false
-  #spinFromUs = NEVER
-  #maySpin = true
+  /** How much the engine may have spun until the next tick, in microseconds since its start. */
+  #spinUntilUs = Number.POSITIVE_INFINITY
   #restUs = 0
   #workUs = Number.POSITIVE_INFINITY
 
@@ -213,9 +211,12 @@ export class Controller {
     return this.#workUs
   }
 
-  /** Whether the engine may look for work for a while before it sleeps: nothing is delayed, and its budget allows it. */
-  get maySpin(): boolean {
-    return this.#maySpin && this.#restUs === 0
+  /**
+   * Whether an engine that has spun for `spunUs` microseconds since its start may look for work for a while before it sleeps:
+   * nothing is delayed, and its budget has not been used up by work and by spinning.
+   */
+  maySpin(spunUs: number): boolean {
+    return this.#restUs === 0 && spunUs < this.#spinUntilUs
   }
 
   /** Whether the policy measures, and a tick is due. */
@@ -227,7 +228,7 @@ export class Controller {
   /** Runs a tick, if one is due or the policy measures nothing. `use` is what the engine has done until now. */
   run(nowUs: number, vifs: readonly ControlledVif[], use: EngineUse): void {
     if (!this.active) {
-      this.#maySpin = true
+      this.#spinUntilUs = Number.POSITIVE_INFINITY
       this.#decide({ atUs: nowUs, use, frames: 0 }, vifs, { atUs: nowUs - PERIOD_US, use, frames: 0 })
       return
     }
@@ -238,16 +239,17 @@ export class Controller {
     const last = this.#tick
     this.#tick = now
     if (!last || !this.#begin) {
+      this.#spinUntilUs = use.spunUs + this.#budget * CALM_PERIOD_US
       // Nothing is known yet; decide on that, so that what an earlier policy left ends.
       this.#restart(now, vifs)
       this.#decide(now, vifs, { ...now, atUs: nowUs - PERIOD_US })
       return
     }
     const tickUs = nowUs - last.atUs
-    const { workedUs, waitedUs, spunUs } = between(last.use, use)
+    const { workedUs, waitedUs } = between(last.use, use)
     const wantedUs = workedUs + waitedUs
-    if (spunUs > 0 && wantedUs + spunUs > this.#budget * tickUs) this.#spinFromUs = nowUs + SPIN_PAUSE_US
-    this.#maySpin = nowUs >= this.#spinFromUs
+    // What the budget leaves beside the work goes to spinning in the tick to come.
+    this.#spinUntilUs = use.spunUs + Math.max(0, this.#budget * tickUs - wantedUs)
     if (!this.#isWanted(nowUs, wantedUs / tickUs, (frames - last.frames) / tickUs)) return
     const isFirst = this.#decidedUs === NEVER
     if (!isFirst && this.#isChanged && nowUs - this.#begin.atUs > 2 * tickUs) {

@@ -65,6 +65,8 @@ const TICK_US = 100_000
 /** A turn that found nothing and took longer was interrupted: others used the processor meanwhile. */
 const MAX_SPIN_TURN_US = 3
 const SWEEP_US = 5_000_000
+/** A resting engine looks so often for guests that have not answered a call. */
+const REMIND_EVERY_US = 1_000
 /** An engine that waits for its processor for more of the time looks after every sleep how long it waited. */
 const CONTENDED_SHARE = 0.005
 /** Engine time that a vif of weight 1 may use before the next one's turn: some bursts of small frames. */
@@ -119,6 +121,8 @@ export class Engine implements PortHost {
   #spunUs = 0
   #workedUs = 0
   #wakes = 0
+  /** When guests were last reminded by an engine that rests. */
+  #remindedUs = 0
   /** When the last sleep ended. */
   #awakeUs = 0
   #isContended = false
@@ -433,11 +437,18 @@ export class Engine implements PortHost {
   /** Asks every guest for kicks. Returns whether work has come meanwhile. */
   #arm(): boolean {
     let work = false
-    this.memory.f64[REMIND] = Number.POSITIVE_INFINITY
     for (let index = 0; index < this.#active.length; index++)
       if (this.plane.armPort((this.#active[index] as Port).index) !== 0) work = true
-    this.#sendCalls()
     return work
+  }
+
+  /** Calls guests again that have not answered a call for long. Returns in how many microseconds to look again. */
+  #remind(): number {
+    this.memory.f64[REMIND] = Number.POSITIVE_INFINITY
+    for (let index = 0; index < this.#active.length; index++)
+      this.plane.remindPort((this.#active[index] as Port).index)
+    this.#sendCalls()
+    return this.memory.f64[REMIND] as number
   }
 
   #disarm(): void {
@@ -458,9 +469,8 @@ export class Engine implements PortHost {
       const before = nowUs()
       this.#workedUs += before - start
       const untilTick = Math.max(0, this.#lastTickUs + TICK_US - before)
-      this.#poll(
-        Math.min(untilTick, maxUs, this.memory.f64[HELD] as number, this.memory.f64[REMIND] as number),
-      )
+      const remindUs = this.#remind()
+      this.#poll(Math.min(untilTick, maxUs, this.memory.f64[HELD] as number, remindUs))
       const woke = nowUs()
       this.#wakes++
       this.#awakeUs = woke
@@ -490,6 +500,10 @@ export class Engine implements PortHost {
    * they nor we pay for a kick and a switch for each. What that costs in delay is measured as queue.
    */
   #rest(restUs: number, start: number): void {
+    if (start - this.#remindedUs >= REMIND_EVERY_US) {
+      this.#remindedUs = start
+      this.#remind()
+    }
     const before = nowUs()
     this.#poll(Math.min(restUs, this.memory.f64[HELD] as number))
     this.#wakes++
@@ -539,7 +553,7 @@ export class Engine implements PortHost {
           this.#poll(0)
         }
         if (now - this.#awakeUs >= this.controller.workUs) this.#rest(this.controller.restUs, now)
-      } else if (now - idleSince < this.#spinUs && this.controller.maySpin) {
+      } else if (now - idleSince < this.#spinUs && this.controller.maySpin(this.#spunUs)) {
         this.#poll(0)
         this.#readClock()
         this.#spunUs += Math.min(this.#now - now, MAX_SPIN_TURN_US)

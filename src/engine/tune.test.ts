@@ -33,7 +33,12 @@ describe('Engine.tune', () => {
     const b = engine.tune({}).vifs.find((vif) => vif.name === 'b')
     expect(Object.keys(b?.published ?? {})).toContain('no-hold')
     expect(b?.why).toContain('no-hold')
-    expect(engine.tune({}).decisions.at(-1)?.figures).toHaveProperty('theta')
+    expect(b?.delayUs).toBe(0)
+    expect(b?.rateFps).toBeGreaterThanOrEqual(0)
+    const figures = engine.tune({}).decisions.at(-1)?.figures
+    expect(figures).toHaveProperty('theta')
+    // Decisions travel as JSON, which knows no infinity.
+    expect(JSON.parse(JSON.stringify(figures))).toEqual(figures)
   })
 
   it('a dry run decides and leaves the limits as they are', () => {

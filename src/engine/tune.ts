@@ -36,6 +36,9 @@ export interface VifTuning {
   readonly targetUs: number
   readonly weight: number
   readonly limits: HoldLimits
+  /** Frames per second toward the vif and its delay by decision, rest and hold together, at the last decision; null before. */
+  readonly rateFps: number | null
+  readonly delayUs: number | null
   /** Over about the last 50 ms; null without frames. */
   readonly p99: {
     readonly holdUs: number | null
@@ -83,7 +86,8 @@ function limitsOf(memory: LinearMemory, row: number): HoldLimits {
   }
 }
 
-const known = (value: number): number | null => (Number.isNaN(value) ? null : value)
+const known = (value: number | undefined): number | null =>
+  value === undefined || Number.isNaN(value) ? null : value
 
 function tuningOf(
   memory: LinearMemory,
@@ -102,6 +106,8 @@ function tuningOf(
     name: vif.name,
     ...controller.target(vif.index),
     limits: limitsOf(memory, row),
+    rateFps: known(last?.figures.rateFps),
+    delayUs: known(last?.figures.delayUs),
     p99: { holdUs: known(holdUs), queueUs: known(queueUs), totalUs: known(totalUs) },
     published,
     servedUs: memory.f64[(row + P_SERVICE_US) >>> 3] as number,

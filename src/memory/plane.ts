@@ -14,6 +14,7 @@ export interface Plane {
   /** Publishes held batches that are due (all of them: 1). G_HELD_US tells when the next is. */
   serveHeld(all: number): void
   armPort(port: number): number
+  remindPort(port: number): void
   disarmPort(port: number): void
   countKick(port: number): void
   takeControl(port: number): number

@@ -21,7 +21,7 @@ function called() {
   const idle = (us: number): number => {
     engine.memory.f64[CLOCK]! += us
     engine.memory.f64[REMIND] = Number.POSITIVE_INFINITY
-    engine.plane.armPort(1)
+    engine.plane.remindPort(1)
     return engine.memory.f64[REMIND]!
   }
   return { engine, b, calls, idle, reminders: () => counter(engine, 1, C_REMINDERS) }
@@ -55,7 +55,7 @@ it('a guest that nobody has called is left alone', () => {
   const engine = newEngine()
   attach(engine, 'a')
   engine.memory.f64[CLOCK]! += 1e6
-  engine.plane.armPort(0)
+  engine.plane.remindPort(0)
   expect(counter(engine, 0, C_REMINDERS)).toBe(0)
 })
 
