@@ -51,6 +51,7 @@ const options = readOptions('aggregate', 'aggregation policies against each othe
     default: '{"schedule":false}',
     help: 'flood: further engine options as JSON, run as a second variant; "" for none',
   },
+  workloads: { default: undefined, help: 'uml: only these, for instance "TCP_RR,bulk TCP"' },
   pictures: { default: undefined, help: 'step: folder for its charts (SVG)' },
 })
 const { quick } = options
@@ -70,6 +71,7 @@ const settings = {
   spinUs: Number(options.spin),
   receivers: options.receivers,
   always: options.calls === 'always',
+  workloads: options.workloads?.split(','),
   engine: options.engine ? JSON.parse(options.engine) : undefined,
 }
 const PARTS = {

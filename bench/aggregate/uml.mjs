@@ -39,7 +39,7 @@ async function requestBesideBulk(ends, seconds) {
   return { ...answers, ...(await bulk) }
 }
 
-export async function runUml({ policies, rounds, ms, targetUs, spinUs }) {
+export async function runUml({ policies, rounds, ms, targetUs, spinUs, workloads: wanted }) {
   const seconds = Math.max(1, Math.round((ms * 2) / 1000))
   const running = await startRingferry({ vifs: [{ targetUs }, { targetUs }], options: { spinUs } })
   progress('booting two guests')
@@ -63,7 +63,9 @@ export async function runUml({ policies, rounds, ms, targetUs, spinUs }) {
   }
   const runs = []
   for (let round = 0; round < rounds; round++)
-    for (const [workload, action] of Object.entries(workloads))
+    for (const [workload, action] of Object.entries(workloads).filter(
+      ([name]) => !wanted || wanted.includes(name),
+    ))
       for (let turn = 0; turn < policies.length && !isEnding(); turn++) {
         const chosen = policies[(turn + round) % policies.length]
         progress(`UML, round ${round + 1} of ${rounds}, ${workload}, ${chosen.label}`)
