@@ -91,9 +91,17 @@ function steady(wanted: number, inForce: number): number {
   return inForce > 0 && Math.abs(wanted - inForce) <= HYSTERESIS * inForce ? inForce : wanted
 }
 
-/** Figures that are numbers: what has no end is left out, so that decisions can be sent as JSON. */
-function finite(figures: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(figures).filter(([, value]) => Number.isFinite(value)))
+/** Longer than any time that matters, and smaller than any share: an idle VM's ring fills in 10^21 us. */
+const ENDLESS = 1e9
+const NOTHING = 1e-9
+
+/** Figures to show: what has as good as no end is left out (JSON knows no infinity), what is as good as nothing is 0. */
+function shown(figures: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(figures)
+      .filter(([, value]) => value < ENDLESS)
+      .map(([name, value]) => [name, value < NOTHING ? 0 : value]),
+  )
 }
 
 class AdaptivePolicy implements Policy {
@@ -150,7 +158,7 @@ class AdaptivePolicy implements Policy {
       vifs: vifs.map((vif, i) =>
         this.#decideVif(vif, estimates[i]!, loads[i]!, costs, needs[i]!, shares[i]!),
       ),
-      figures: finite({
+      figures: shown({
         theta: this.#theta,
         budget,
         useShare: this.#useShare!,
