@@ -60,9 +60,8 @@ import {
   VRING_HELD,
 } from './layout'
 import { closeAggregates } from './merge'
-import { markDirty, publish, remind, wantsCall } from './vring'
+import { markDirty, NEVER, publish, remind, wantsCall } from './vring'
 
-const NEVER: f64 = 1e18
 const TICKS_PER_US: f64 = 16
 const MAX_TICKS: f64 = 4294967040
 

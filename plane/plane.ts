@@ -216,8 +216,7 @@ export function armPort(index: u32): u32 {
   for (let queue: u32 = 0; queue < pairs * 2; queue++) {
     const v = vringAt(port, queue)
     const isTransmit = (queue & 1) === 1
-    if ((load<u32>(v, V_FLAGS) & VRING_READY) === 0) continue
-    if (isTransmit || (backlog && isLive(v))) {
+    if (load<u32>(v, V_FLAGS) & VRING_READY && (isTransmit || (backlog && isLive(v)))) {
       if (arm(v) && (isTransmit || backlogFits(v))) work = 1
     }
   }

@@ -143,18 +143,16 @@ export function requestCall(v: usize): void {
 /** A frontend that has done nothing about a call for so long is called again, and given twice as long each time. */
 const PATIENCE_US: f64 = 400
 const LONGEST_PATIENCE_US: f64 = 64000
-const NEVER: f64 = 1e18
+export const NEVER: f64 = 1e18
 
 /**
  * Whether the frontend was called for entries that it has not looked at. With the event index that is seen: its last wish lies
  * among them. A frontend that has switched calls off wants none.
  */
 function owesAnswer(v: usize): boolean {
+  if (load<f64>(v, V_CALLED) === 0 || (load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) === 0) return false
   const published = load<u32>(v, V_USED_PUBLISHED)
-  return (
-    (load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) !== 0 &&
-    asksForCall(v, published, published - load<u32>(v, V_SIZE))
-  )
+  return asksForCall(v, published, published - load<u32>(v, V_SIZE))
 }
 
 /**
@@ -164,11 +162,8 @@ function owesAnswer(v: usize): boolean {
  * @returns microseconds until it may be called again; NEVER (1e18) when it owes no answer
  */
 export function remind(v: usize): f64 {
-  if (!owesAnswer(v)) {
-    store<f64>(v, PATIENCE_US, V_PATIENCE)
-    return NEVER
-  }
-  const patience = max(load<f64>(v, V_PATIENCE), PATIENCE_US)
+  if (!owesAnswer(v)) return NEVER
+  const patience = load<f64>(v, V_PATIENCE)
   const left = load<f64>(v, V_CALLED) + patience - load<f64>(GLOBALS_AT, G_NOW_US)
   if (left > 0) return left
   list(v, C_REMINDERS)

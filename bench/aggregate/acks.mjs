@@ -1,7 +1,7 @@
 // What thinning pure acknowledgements changes: bulk TCP between two User-Mode Linux guests, one pair on a switch that
 // delivers all of them, one pair on a switch that delivers the last of those that come together.
 import { isEnding, sleep } from '../lib/cleanup.mjs'
-import { apply } from '../lib/policies.mjs'
+import { apply, oneOfEach } from '../lib/policies.mjs'
 import { progress, ratio, short, shown, summarise, table } from '../lib/report.mjs'
 import { startRingferry } from '../lib/switches.mjs'
 import { bootGuests, startServer, tcp } from '../lib/uml-guests.mjs'
@@ -29,13 +29,9 @@ export async function runAcks(settings) {
   progress('booting four guests')
   const places = [await place(false, settings), await place(true, settings)]
   const seconds = Math.max(1, Math.round((ms * 2) / 1000))
-  // One setting of each policy is enough here.
-  const chosenPolicies = policies.filter(
-    (each, index) => policies.findIndex(({ name }) => name === each.name) === index,
-  )
   const runs = []
   for (let round = 0; round < rounds; round++)
-    for (const chosen of chosenPolicies)
+    for (const chosen of oneOfEach(policies))
       for (let turn = 0; turn < places.length && !isEnding(); turn++) {
         const { name, running, ends } = places[(turn + round) % places.length]
         progress(`acks, round ${round + 1} of ${rounds}, ${chosen.label}, ${name}`)

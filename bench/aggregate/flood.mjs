@@ -4,7 +4,7 @@
 // of it, the rest must not notice. With and without the scheduler.
 import { isEnding, sleep } from '../lib/cleanup.mjs'
 import { startLoad } from '../lib/load.mjs'
-import { apply } from '../lib/policies.mjs'
+import { apply, oneOfEach } from '../lib/policies.mjs'
 import { progress, ratio, short, shown, summarise, table } from '../lib/report.mjs'
 import { startRingferry } from '../lib/switches.mjs'
 import { measureWindow } from '../lib/window.mjs'
@@ -45,10 +45,7 @@ async function place({ targetUs, spinUs }, engine) {
 /** Raw runs: {variant, label, phase: 'alone' | 'flood' | 'dear' | 'equal', round, ...figures}. */
 export async function runFlood(settings) {
   const { policies, rounds, ms } = settings
-  // One fixed setting is enough here.
-  const chosenPolicies = policies.filter(
-    (each, index) => policies.findIndex(({ name }) => name === each.name) === index,
-  )
+  const chosenPolicies = oneOfEach(policies)
   const variants = [{ variant: 'as configured', engine: {} }]
   if (settings.engine) variants.push({ variant: JSON.stringify(settings.engine), engine: settings.engine })
   const runs = []

@@ -2,6 +2,7 @@
 // load that stands still. Keeps every decision and the delay histogram of every 50 ms.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { standalone } from '../../dist/lab/report/write.js'
 import { seriesChart } from '../../dist/plot/series-chart.js'
 import { histogramQuantile, since, total } from '../../dist/stats/histogram.js'
 import { sleep } from '../lib/cleanup.mjs'
@@ -195,8 +196,7 @@ export function drawStep(runs, folder) {
       steps: CASES[run.case].marks.map((ms) => ({ x: seconds(ms), label: 'load changes' })),
     })
     const file = join(folder, `${run.case}-${run.budget}.svg`)
-    // On a page of another colour text would not be readable.
-    writeFileSync(file, `${svg.replace('>', '><style>svg{background:#fff}</style>')}\n`)
+    writeFileSync(file, standalone(svg))
     return file
   })
 }

@@ -25,6 +25,11 @@ export function choosePolicies({ names, holds, frames, budgets }) {
   return chosen
 }
 
+/** The first setting of each policy: enough where the settings are not the question. */
+export function oneOfEach(policies) {
+  return policies.filter((each, index) => policies.findIndex(({ name }) => name === each.name) === index)
+}
+
 /** Puts a policy into force in a running switch. */
 export function apply(running, { policy, budget }) {
   return running.configure({ policy, budget })

@@ -110,7 +110,6 @@ class AdaptivePolicy implements Policy {
   readonly #costs = new CostEstimator()
   #useShare: number | undefined
   #waitShare: number | undefined
-  #trimUse: number | undefined
   #trimModel: number | undefined
   #theta = 0
   #restUs = 0
@@ -130,10 +129,12 @@ class AdaptivePolicy implements Policy {
       leastBursts: this.#restUs > 0 ? KEPT_REST_BURSTS : LEAST_REST_BURSTS,
     }
     const carried = vifs.map((vif, i) => estimates[i]!.carriedLoad(vif.targetUs, costs))
-    const trim = this.#trim(sample, carried, estimates, look)
+    const trim = this.#trim(sample.periodUs, carried, estimates, look)
     const available = budget / trim
     if (!this.#isOnBudget(loads, available, look)) this.#theta = slackScaling(loads, available, look)
-    this.#pace(sample, this.#theta === 1 && totalShare(loads, 1, look) > available)
+    const needs = scaledShares(loads, 1, look)
+    const needShare = sumShares(needs)
+    this.#pace(sample, this.#theta === 1 && needShare > available)
     if (this.#isPaced) this.#theta = 1
     for (const [i, { slackUs }] of loads.entries()) {
       const estimate = estimates[i]!
@@ -148,7 +149,6 @@ class AdaptivePolicy implements Policy {
     })
     this.#restUs = Math.min(steady(longestUs, this.#restUs), longestUs)
     const workUs = this.#isPaced && this.#restUs > 0 ? (this.#restUs * budget) / (1 - budget) : NO_END
-    const needs = scaledShares(loads, 1, look)
     const weights = vifs.map(({ weight }) => weight)
     const shares = fairShares(needs, weights, available)
     return {
@@ -164,7 +164,7 @@ class AdaptivePolicy implements Policy {
         useShare: this.#useShare!,
         waitShare: this.#waitShare!,
         availableShare: available,
-        needShare: sumShares(needs),
+        needShare,
         trim,
         restUs: this.#restUs,
         workUs,
@@ -223,19 +223,19 @@ class AdaptivePolicy implements Policy {
 
   /** What was used over what the model says for the delays in force. */
   #trim(
-    { periodUs, busyUs, waitUs }: HostSample,
+    periodUs: number,
     loads: readonly SlackLoad[],
     estimates: readonly VifEstimate[],
     look: Look,
   ): number {
     const delaysUs = estimates.map(({ delayUs }) => delayUs)
     const model = sumShares(sharesAt(loads, delaysUs, this.#restUs, look))
-    const average = (before: number | undefined, now: number) =>
-      fastUpSlowDown(before, now, periodUs, TRIM_US, TRIM_US)
-    this.#trimUse = average(this.#trimUse, (busyUs + waitUs) / periodUs)
-    this.#trimModel = average(this.#trimModel, model)
+    this.#trimModel = fastUpSlowDown(this.#trimModel, model, periodUs, TRIM_US, TRIM_US)
     if (this.#trimModel <= 0) return 1
-    return Math.min(TRIM_BOUND, Math.max(1 / TRIM_BOUND, this.#trimUse / this.#trimModel))
+    return Math.min(
+      TRIM_BOUND,
+      Math.max(1 / TRIM_BOUND, (this.#useShare! + this.#waitShare!) / this.#trimModel),
+    )
   }
 
   #decideVif(

@@ -81,7 +81,7 @@ export interface EngineUse {
   readonly wakes: number
 }
 
-/** What was done between two readings; never below 0, because the clocks of a thread that was replaced begin anew. */
+/** What was done between two readings; never below 0, because an engine that begins to run by itself changes its clock. */
 function between(before: EngineUse, now: EngineUse): EngineUse {
   const since = (name: keyof EngineUse): number => Math.max(0, now[name] - before[name])
   return {

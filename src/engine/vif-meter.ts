@@ -27,7 +27,7 @@ import {
   VRING_BYTES,
 } from '../memory/layout.js'
 import type { LinearMemory } from '../memory/linear-memory.js'
-import { quantileSince } from '../stats/histogram.js'
+import { histogramQuantile, since } from '../stats/histogram.js'
 
 /** Microseconds between two looks at the histograms: a p99 needs some hundred frames. */
 const LOOK_US = 50_000
@@ -38,7 +38,8 @@ const BUFFER_BYTES = 4096
 /** Assumed of a guest whose rings are not there yet. */
 const DEFAULT_RING = 256
 
-const HISTOGRAMS = [P_HISTOGRAM_HOLD, P_HISTOGRAM_QUEUE, P_HISTOGRAM_TOTAL]
+/** Offsets of the delay histograms in a port row: hold, queue, total. */
+export const HISTOGRAMS = [P_HISTOGRAM_HOLD, P_HISTOGRAM_QUEUE, P_HISTOGRAM_TOTAL]
 /** Offsets in a port row. */
 const COUNTED = [
   ...[C_FLUSHED_FRAMES, C_FLUSHED_BYTES, C_TO_BURSTS, C_URGENT_BURSTS, C_PUBLISHES].map(
@@ -106,7 +107,7 @@ export class VifMeter {
     this.#lookedUs = isFirst ? nowUs - ((this.#index % LOOK_TURNS) * LOOK_US) / LOOK_TURNS : nowUs
     for (let at = 0; at < HISTOGRAMS.length; at++) {
       const { now, before } = this.#histograms[at]!
-      this.p99[at] = quantileSince(now, before, 0.99)
+      this.p99[at] = histogramQuantile(since(now, before), 0.99)
       before.set(now)
     }
   }

@@ -1,23 +1,14 @@
-import {
-  COUNTERS,
-  HISTOGRAM_BUCKETS,
-  P_COUNTERS,
-  P_HISTOGRAM_HOLD,
-  P_HISTOGRAM_QUEUE,
-  P_HISTOGRAM_TOTAL,
-  PORT_BYTES,
-  PORTS_AT,
-} from '../memory/layout.js'
+import { COUNTERS, HISTOGRAM_BUCKETS, P_COUNTERS, PORT_BYTES, PORTS_AT } from '../memory/layout.js'
 import { LinearMemory, MIN_MEMORY_BYTES } from '../memory/linear-memory.js'
 import { Controller, PERIOD_US } from './controller.js'
+import { HISTOGRAMS } from './vif-meter.js'
 
 const VIFS = 4
 const DECISIONS = 600
-const HISTOGRAMS = [P_HISTOGRAM_HOLD, P_HISTOGRAM_QUEUE, P_HISTOGRAM_TOTAL]
 
 /**
- * Makes the controller's code ready before the first frame: decisions are taken a hundred times a second between two
- * bursts, and until V8 has compiled them to machine code, each would stop the engine for some hundred microseconds, for
+ * Makes the controller's code ready before the first frame: decisions are taken ten to a hundred times a second between
+ * two bursts, and until V8 has compiled them to machine code, each would stop the engine for some hundred microseconds, for
  * minutes. A controller of its own decides about invented counters in a memory of its own; some ten milliseconds.
  */
 export function warmUpController(): void {

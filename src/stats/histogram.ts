@@ -95,19 +95,3 @@ export function since(now: Counts, before: Counts): Uint32Array {
   for (let i = 0; i < delta.length; i++) delta[i] = (now[i]! - before[i]!) >>> 0
   return delta
 }
-
-/**
- * The q-quantile of what was counted since an earlier copy, in microseconds, as `histogramQuantile(since(now, before), q)`
- * without a copy of its own.
- */
-export function quantileSince(now: Counts, before: Counts, q: number): number {
-  let all = 0
-  for (let i = 0; i < BUCKETS; i++) all += (now[i]! - before[i]!) >>> 0
-  const rank = Math.max(1, Math.ceil(all * q))
-  let seen = 0
-  for (let i = 0; i < BUCKETS; i++) {
-    seen += (now[i]! - before[i]!) >>> 0
-    if (seen >= rank) return bucketMiddleUs(i)
-  }
-  return Number.NaN
-}

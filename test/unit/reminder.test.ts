@@ -59,6 +59,21 @@ it('a guest that nobody has called is left alone', () => {
   expect(counter(engine, 0, C_REMINDERS)).toBe(0)
 })
 
+it('a guest that asked for no call and got none is left alone, although it has not looked', () => {
+  const engine = newEngine()
+  const a = attach(engine, 'a')
+  const b = attach(engine, 'b')
+  b.driver.send(frame(1, 2, 60))
+  engine.step()
+  b.driver.rx().disarmCalls()
+  a.driver.send(frame(2, 1, 64))
+  engine.step()
+  expect(counter(engine, 1, C_CALLS)).toBe(0)
+  engine.memory.f64[CLOCK]! += 1e6
+  engine.plane.remindPort(1)
+  expect(counter(engine, 1, C_REMINDERS)).toBe(0)
+})
+
 it('a guest whose ring stays full is called again by the frames that are dropped', () => {
   const engine = newEngine()
   const a = attach(engine, 'a')

@@ -23,7 +23,8 @@ export interface WrittenReport {
 }
 
 /** A picture that stands alone has light colours: on a dark page it brings its own white. */
-const standalone = (svg: string): string => `${svg.replace('>', '><style>svg{background:#fff}</style>')}\n`
+export const standalone = (svg: string): string =>
+  `${svg.replace('>', '><style>svg{background:#fff}</style>')}\n`
 
 /** A file is there whole or not at all. */
 function writeWhole(file: string, text: string): void {
