@@ -137,6 +137,11 @@ export function restFor(
     restUs = Math.min(restUs, delaysUs[i]! * (1 - load.urgentShare))
     bursts += load.burstRate
   }
+  return worthwhile(restUs, bursts, leastBursts)
+}
+
+/** A rest, or 0 when it costs more than it saves. */
+function worthwhile(restUs: number, bursts: number, leastBursts: number): number {
   return restUs < MIN_REST_US || restUs * bursts < leastBursts ? 0 : restUs
 }
 
@@ -174,7 +179,7 @@ export function totalShare(loads: readonly SlackLoad[], theta: number, look: Loo
     bursts += load.burstRate
     share += cpuShare(load, delayUs)
   }
-  if (restUs < MIN_REST_US || restUs * bursts < look.leastBursts) restUs = 0
+  restUs = worthwhile(restUs, bursts, look.leastBursts)
   return share + (look.wakeUs * bursts) / (1 + bursts * restUs)
 }
 

@@ -95,7 +95,7 @@ function between(before: EngineUse, now: EngineUse): EngineUse {
 /** A time with what the engine had done and published until then. */
 interface Mark {
   readonly atUs: number
-  readonly use: EngineUse
+  readonly done: EngineUse
   readonly frames: number
 }
 
@@ -113,9 +113,8 @@ export class Controller {
   #tick: Mark | undefined
   #begin: Mark | undefined
   #decidedUs = NEVER
-  /** Whether the last tick saw another load, whether one before it did, too, and when the last such change was seen. */
+  /** Whether the last tick saw another load, and when the last two ticks in a row did. */
   #wasOther = false
-  #isChanged = false
   #changedUs = NEVER
   /** Share of the core wanted and frames per microsecond at the last decision. */
   #decidedUse = 0
@@ -225,34 +224,38 @@ export class Controller {
     return !this.#tick || nowUs - this.#tick.atUs >= (this.#delays ? PERIOD_US : CALM_PERIOD_US)
   }
 
-  /** Runs a tick, if one is due or the policy measures nothing. `use` is what the engine has done until now. */
-  run(nowUs: number, vifs: readonly ControlledVif[], use: EngineUse): void {
+  /** Runs a tick, if one is due or the policy measures nothing. `done` is what the engine has done until now. */
+  run(nowUs: number, vifs: readonly ControlledVif[], done: EngineUse): void {
     if (!this.active) {
       this.#spinUntilUs = Number.POSITIVE_INFINITY
-      this.#decide({ atUs: nowUs, use, frames: 0 }, vifs, { atUs: nowUs - PERIOD_US, use, frames: 0 })
+      const now = { atUs: nowUs, done, frames: 0 }
+      this.#decide(now, vifs, { ...now, atUs: nowUs - PERIOD_US })
       return
     }
     if (!this.isDue(nowUs)) return
     let frames = 0
     for (const { index } of vifs) frames += this.#knownOf(index).meter.frames
-    const now = { atUs: nowUs, use, frames }
+    const now = { atUs: nowUs, done, frames }
     const last = this.#tick
     this.#tick = now
     if (!last || !this.#begin) {
-      this.#spinUntilUs = use.spunUs + this.#budget * CALM_PERIOD_US
+      this.#spinUntilUs = done.spunUs + this.#budget * CALM_PERIOD_US
       // Nothing is known yet; decide on that, so that what an earlier policy left ends.
       this.#restart(now, vifs)
       this.#decide(now, vifs, { ...now, atUs: nowUs - PERIOD_US })
       return
     }
     const tickUs = nowUs - last.atUs
-    const { workedUs, waitedUs } = between(last.use, use)
+    const { workedUs, waitedUs } = between(last.done, done)
     const wantedUs = workedUs + waitedUs
     // What the budget leaves beside the work goes to spinning in the tick to come.
-    this.#spinUntilUs = use.spunUs + Math.max(0, this.#budget * tickUs - wantedUs)
-    if (!this.#isWanted(nowUs, wantedUs / tickUs, (frames - last.frames) / tickUs)) return
-    const isFirst = this.#decidedUs === NEVER
-    if (!isFirst && this.#isChanged && nowUs - this.#begin.atUs > 2 * tickUs) {
+    this.#spinUntilUs = done.spunUs + Math.max(0, this.#budget * tickUs - wantedUs)
+    const use = wantedUs / tickUs
+    const isScarce = this.#delays || use >= CALM_USE * this.#budget
+    const isChanged = isScarce && this.#hasChanged(nowUs, use, (frames - last.frames) / tickUs)
+    if (!isScarce) this.#wasOther = false
+    if (!this.#isWanted(nowUs, isScarce)) return
+    if (isChanged && this.#decidedUs !== NEVER && nowUs - this.#begin.atUs > 2 * tickUs) {
       // A sample that is mostly of the time before the change says little: begin one, and decide at the next tick.
       this.#restart(now, vifs)
       return
@@ -270,28 +273,26 @@ export class Controller {
    * Whether a decision is due. Nothing is to decide while nothing is delayed and the engine is far from its budget, and
    * little while load and use are what they were at the last decision.
    */
-  #isWanted(nowUs: number, use: number, rate: number): boolean {
-    const isScarce = this.#delays || use >= CALM_USE * this.#budget
-    // Once may be chance: a sender that did not run for a moment.
-    const isOther = isScarce && this.#hasChanged(use, rate)
-    this.#isChanged = isOther && this.#wasOther
-    this.#wasOther = isOther
-    if (this.#isChanged) this.#changedUs = nowUs
+  #isWanted(nowUs: number, isScarce: boolean): boolean {
     if (isScarce && nowUs - this.#changedUs < FOLLOWING_US) return true
     return nowUs - this.#decidedUs >= (isScarce ? LONGEST_STEADY_US : LONGEST_CALM_US)
   }
 
-  #hasChanged(use: number, rate: number): boolean {
+  /** Whether use and load are others than at the last decision, twice in a row: once may be a sender that did not run. */
+  #hasChanged(nowUs: number, use: number, rate: number): boolean {
     const least = CHANGED_FRAMES / PERIOD_US
-    return (
+    const isOther =
       Math.abs(use - this.#decidedUse) > CHANGED_USE ||
       Math.abs(rate - this.#decidedRate) > Math.max(least, CHANGED_LOAD * this.#decidedRate)
-    )
+    const isChanged = isOther && this.#wasOther
+    this.#wasOther = isOther
+    if (isChanged) this.#changedUs = nowUs
+    return isChanged
   }
 
   #decide(now: Mark, vifs: readonly ControlledVif[], begin: Mark): void {
     const periodUs = now.atUs - begin.atUs
-    const { workedUs, waitedUs, wakes } = between(begin.use, now.use)
+    const { workedUs, waitedUs, wakes } = between(begin.done, now.done)
     const decision = this.#policy.decide({
       periodUs,
       busyUs: Math.min(workedUs, periodUs),
