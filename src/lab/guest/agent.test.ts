@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Agent } from './agent.js'
 import { AGENT_SCRIPT } from './agent-script.js'
@@ -97,5 +98,22 @@ describe('Agent', () => {
     await reason
     await expect(agent.run('true')).rejects.toThrow('the guest has ended')
     child.stdin!.end()
+  })
+
+  it('Agent sends an empty line when a command runs and nothing is heard, and none when no command runs', async () => {
+    const sent: string[] = []
+    const writable = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        sent.push(chunk.toString())
+        child.stdin!.write(chunk, done)
+      },
+    })
+    agent = new Agent('g', { readable: child.stdout!, writable }, undefined, 50)
+    const empty = () => sent.filter((text) => text === '\n').length
+    expect((await agent.run('sleep 0.3; echo slow')).stdout).toBe('slow\n')
+    const nudges = empty()
+    expect(nudges).toBeGreaterThan(0)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(empty()).toBe(nudges)
   })
 })

@@ -67,6 +67,8 @@ export class Agent {
   readonly #onOther: (text: string) => void
   readonly #ready: Promise<void>
   #setReady: () => void = () => {}
+  readonly #nudgeMs: number
+  #nudge: NodeJS.Timeout | undefined
   #nextId = 1
   #closed = false
 
@@ -74,13 +76,17 @@ export class Agent {
    * @param name the guest's name, for errors
    * @param channel one duplex stream, or what to read from and what to write to
    * @param onOther takes what comes on the channel and is not of the agent
+   * @param nudgeMs for a channel that may stall: while commands run, an empty line is sent to the agent whenever nothing
+   *   has been heard for so long. Default 0: never.
    */
   constructor(
     name: string,
     channel: Duplex | { readonly readable: Readable; readonly writable: Writable },
     onOther: (text: string) => void = () => {},
+    nudgeMs = 0,
   ) {
     this.#name = name
+    this.#nudgeMs = nudgeMs
     this.#onOther = onOther
     const split = 'pipe' in channel ? { readable: channel, writable: channel } : channel
     this.#writer = split.writable
@@ -98,6 +104,7 @@ export class Agent {
   }
 
   #take(chunk: Buffer): void {
+    this.#nudge?.refresh()
     for (const line of this.#splitter.push(chunk)) {
       const parsed = parseAgentLine(line)
       if (!parsed) this.#onOther(`${line}\n`)
@@ -108,20 +115,29 @@ export class Agent {
     }
   }
 
-  #finish(id: number, code: number): void {
+  /** Takes a job off the list, if it is on it. */
+  #remove(id: number): Job | undefined {
     const job = this.#jobs.get(id)
-    if (!job) return
     this.#jobs.delete(id)
-    clearTimeout(job.timer)
-    job.resolve({ code, stdout: job.stdout.text(), stderr: job.stderr.text() })
+    clearTimeout(job?.timer)
+    if (this.#jobs.size > 0) return job
+    clearInterval(this.#nudge)
+    this.#nudge = undefined
+    return job
+  }
+
+  #startNudging(): void {
+    if (this.#nudgeMs > 0) this.#nudge ??= setInterval(() => this.#write('\n'), this.#nudgeMs).unref()
+  }
+
+  #finish(id: number, code: number): void {
+    const job = this.#remove(id)
+    job?.resolve({ code, stdout: job.stdout.text(), stderr: job.stderr.text() })
   }
 
   #fail(id: number, reason: string): void {
-    const job = this.#jobs.get(id)
-    if (!job) return
-    this.#jobs.delete(id)
-    clearTimeout(job.timer)
-    job.reject(new RingferryError('GUEST', `guest ${this.#name}: "${brief(job.command)}" ${reason}`))
+    const job = this.#remove(id)
+    job?.reject(new RingferryError('GUEST', `guest ${this.#name}: "${brief(job.command)}" ${reason}`))
   }
 
   #write(text: string): void {
@@ -137,6 +153,7 @@ export class Agent {
       this.#jobs.set(id, { command, stdout, stderr, resolve, reject, timer: undefined })
     })
     done.catch(() => {})
+    this.#startNudging()
     if (this.#closed) this.#fail(id, 'was not started: the guest has ended')
     else this.#write(runRequest(id, command))
     const timeoutMs = options.timeoutMs ?? 0

@@ -21,6 +21,11 @@ export const QEMU_PROGRAM = 'qemu-system-x86_64'
 const BOOT_TIMEOUT_MS = 180_000
 /** Programs of the host put into the guest when there are any; busybox has the rest. */
 const PROGRAMS = ['iperf3', 'ethtool', 'sed']
+/**
+ * With more than one emulated processor the guest's virtio-serial port now and then sleeps although its ring has room
+ * (QEMU 7.2 with kernel 6.1: one of about 200 commands with 400 lines of output). What comes in wakes it.
+ */
+const NUDGE_MS = 500
 /** Lets sed write line by line; see agent-script.ts. */
 const STDBUF_LIBRARIES = ['/usr/libexec/coreutils/libstdbuf.so', '/usr/lib/coreutils/libstdbuf.so']
 
@@ -119,7 +124,7 @@ export async function bootQemu(spec: GuestSpec): Promise<Guest> {
   const log = new ConsoleLog(consoleLog)
   child.stderr?.on('data', (chunk: Buffer) => log.append(chunk.toString()))
   const channel = { readable: child.stdout as Duplex, writable: child.stdin as Duplex }
-  const agent = new Agent(spec.name, channel, (text) => log.append(text))
+  const agent = new Agent(spec.name, channel, (text) => log.append(text), NUDGE_MS)
   const session = child.pid ?? -1
   const processes = () => sessionProcesses(session)
   const guest = new ProcessGuest({
