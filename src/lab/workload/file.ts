@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { FileClientSettings, FileReport } from './app-programs/file-client.js'
 import type { FileServerSettings } from './app-programs/file-server.js'
 import { firstAddress, preparePair } from './app-server.js'
-import { delayMetrics, percentileCurve } from './delays.js'
+import { delayMetrics, lostIn, percentileCurve } from './delays.js'
 import { needNode, peerOf } from './program.js'
 import { portOf } from './server.js'
 import type { PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
@@ -24,6 +24,7 @@ export type FileSettings = z.infer<typeof settingsSchema>
 
 /** What the client counted, as a result. */
 export function fileResult(report: FileReport, settings: FileSettings): WorkloadResult {
+  const lost = lostIn({ warmUpS: 0, measureS: report.seconds }, report.errors)
   const mbpsOf = (requests: number): number => (requests * settings.blockKb * KB * 8) / report.seconds / 1e6
   return {
     metrics: {
@@ -31,10 +32,10 @@ export function fileResult(report: FileReport, settings: FileSettings): Workload
       readMbps: mbpsOf(report.reads),
       writeMbps: mbpsOf(report.writes),
       mbps: mbpsOf(report.reads + report.writes),
-      ...delayMetrics(report),
+      ...delayMetrics(report, lost),
       errors: report.errors,
     },
-    series: { percentiles: percentileCurve(report) },
+    series: { percentiles: percentileCurve(report, lost) },
     ran: {
       program: `own HTTP file server and client, Node ${process.version}`,
       reads: report.reads,

@@ -51,6 +51,16 @@ describe('percentileSeries', () => {
     for (const [percent, us] of series) expect(Math.abs(us - percent * 10)).toBeLessThan(percent * 0.4 + 1)
     expect(percentileSeries(newCounts())).toEqual([])
   })
+
+  it('percentileSeries ends with what was lost when frames were lost', () => {
+    const counts = newCounts()
+    for (let us = 1; us <= 1000; us++) record(counts, us)
+    const series = new Map(percentileSeries(counts, 0.1, 5e6))
+    expect(series.get(90)).toBeGreaterThan(960)
+    expect(series.get(90)).toBeLessThan(1040)
+    expect([series.get(95), series.get(100)]).toEqual([5e6, 5e6])
+    expect(percentileSeries(newCounts(), 1, 5e6).every(([, us]) => us === 5e6)).toBe(true)
+  })
 })
 
 describe('medianRecoveryMs', () => {

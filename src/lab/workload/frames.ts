@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { histogramQuantile } from '../../stats/histogram.js'
 import type { Metrics } from '../record/metrics.js'
+import { lostIn, quantileWithLoss } from './delays.js'
 import { countBetween, FramePair, lateRatio, type PairCount } from './frame-pair.js'
 import { peerOf } from './program.js'
 import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
@@ -22,9 +23,19 @@ const settingsSchema = z.strictObject({
 })
 export type FramesSettings = z.infer<typeof settingsSchema>
 
-/** The curve of delays: percentile over microseconds; empty when there is no delay. */
-export function percentileSeries(counts: Uint32Array): (readonly [number, number])[] {
-  const points = PERCENTILES.map((percent) => [percent, histogramQuantile(counts, percent / 100)] as const)
+/**
+ * The curve of delays: percentile of all frames offered over microseconds, the lost ones late for ever (`lostUs`); empty
+ * when there is no delay.
+ */
+export function percentileSeries(
+  counts: Uint32Array,
+  lossRatio = 0,
+  lostUs = Number.POSITIVE_INFINITY,
+): (readonly [number, number])[] {
+  const arrived = (q: number): number => histogramQuantile(counts, q)
+  const points = PERCENTILES.map(
+    (percent) => [percent, quantileWithLoss(arrived, percent / 100, lossRatio, lostUs)] as const,
+  )
   return points.filter(([, us]) => Number.isFinite(us))
 }
 
@@ -43,19 +54,25 @@ function result(
   count: PairCount,
   seconds: number,
   settings: FramesSettings,
+  window: LoadWindow,
 ): WorkloadResult {
   const delays = pair.meter.delays()
-  const { meanUs, p50Us, p90Us, p99Us, p999Us, maxUs } = delays
+  const { meanUs, maxUs } = delays
+  const lossRatio = windowLoss(count)
+  const lost = lostIn(window, count.sent)
+  const at = (q: number): number =>
+    quantileWithLoss((share) => histogramQuantile(delays.counts, share), q, lossRatio, lost.us)
   const metrics: Metrics = {
     fps: count.received / seconds,
     offeredFps: (count.sent + count.refused + count.late) / seconds,
-    lossRatio: windowLoss(count),
+    lossRatio,
     mbps: (count.receivedBytes * 8) / 1e6 / seconds,
-    ...(delays.count === 0 ? {} : { meanUs, p50Us, p90Us, p99Us, p999Us, maxUs }),
+    ...(delays.count === 0 ? {} : { meanUs, maxUs }),
+    ...{ p50Us: at(0.5), p90Us: at(0.9), p99Us: at(0.99), p999Us: at(0.999) },
   }
   return {
     metrics,
-    series: { percentiles: percentileSeries(delays.counts) },
+    series: { percentiles: percentileSeries(delays.counts, lossRatio, lost.us) },
     ran: {
       seconds,
       ...count,
@@ -75,7 +92,8 @@ async function prepare(site: WorkloadSite, settings: FramesSettings): Promise<Pr
     seed: site.seed,
   })
   return {
-    run: async ({ warmUpS, measureS, signal }: LoadWindow) => {
+    run: async (window: LoadWindow) => {
+      const { warmUpS, measureS, signal } = window
       try {
         pair.generator.setRate(settings.rateFps > 0 ? settings.rateFps : Number.POSITIVE_INFINITY)
         await sleep(warmUpS * 1000, undefined, { signal })
@@ -87,7 +105,7 @@ async function prepare(site: WorkloadSite, settings: FramesSettings): Promise<Pr
         const count = countBetween(before, pair.count())
         const seconds = (performance.now() - startMs) / 1000
         pair.check()
-        return result(pair, count, seconds, settings)
+        return result(pair, count, seconds, settings, window)
       } finally {
         pair.generator.setRate(0)
       }

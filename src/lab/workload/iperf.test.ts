@@ -39,6 +39,12 @@ describe('parseIperf', () => {
     expect(intervals).toEqual([{ startS: 0, endS: 1, bytes: 64, packets: 3, lost: 2, jitterUs: 500 }])
   })
 
+  it('reads what the sender sent when the report has it', () => {
+    const sum = { start: 0, end: 0.25, bytes: 640, packets: 10, sender: true }
+    const { sent } = parseIperf(report({ server_output_json: { intervals: [{ sum }] } }), 'VM a')
+    expect(sent).toEqual([{ startS: 0, endS: 0.25, bytes: 640, packets: 10, lost: 0 }])
+  })
+
   it.each([
     [report({ error: 'unable to connect to server' }), 'VM a: iperf3: unable to connect to server'],
     ['{"start":{},"intervals":[],"end":{},"error":"interrupted"}', 'VM a: iperf3: interrupted'],
@@ -93,13 +99,44 @@ describe('udpResult', () => {
     const flows = flowsOf(site, b, 'both', 1)
     const one = tenths(25, 6400, { packets: 100, lost: 50, jitterUs: 10 })
     const other = tenths(25, 6400, { packets: 300, lost: 0, jitterUs: 30 })
-    const reports = [one, other].map((intervals) => ({ version: '', intervals }))
+    const reports = [
+      { version: '', intervals: one, sent: tenths(25, 6400, { packets: 100 }) },
+      { version: '', intervals: other, sent: tenths(25, 6400, { packets: 300 }) },
+    ]
     const { metrics } = udpResult(flows, reports, window)
     expect(metrics.offeredFps).toBeCloseTo(4000, 6)
     expect(metrics.fps).toBeCloseTo(3500, 6)
     expect(metrics.lossRatio).toBeCloseTo(0.125, 6)
     expect(metrics.mbps).toBeCloseTo(1.024, 6)
     expect(metrics.jitterUs).toBeCloseTo(30, 6)
+  })
+})
+
+describe('the loss of udpResult', () => {
+  const flows = flowsOf(site, b, 'to_vm', 1)
+  const sent = tenths(25, 6400, { packets: 100 })
+  const metricsOf = (received: Interval[]) =>
+    udpResult(flows, [{ version: '', intervals: received, sent }], window).metrics
+
+  it('is 1 when nothing came, of which a receiver knows nothing', () => {
+    const nothing = tenths(25, 0, { packets: 0, lost: 0 })
+    expect(metricsOf(nothing)).toMatchObject({ fps: 0, lossRatio: 1 })
+    expect(metricsOf(nothing).offeredFps).toBeCloseTo(1000, 6)
+  })
+
+  it('is that of the sender when the last ones of an interval do not come', () => {
+    // The receiver saw numbers up to 60 of 100 and misses 10 of them.
+    expect(metricsOf(tenths(25, 6400, { packets: 60, lost: 10 })).lossRatio).toBeCloseTo(0.5, 6)
+  })
+
+  it('is not below 0 when frames of before the window come in it', () => {
+    expect(metricsOf(tenths(25, 6400, { packets: 101, lost: 0 })).lossRatio).toBe(0)
+  })
+
+  it('throws GUEST when the sender did not say what it sent', () => {
+    expect(() => udpResult(flows, [{ version: '', intervals: sent }], window)).toThrow(
+      "VM b: iperf3's sender did not report what it sent",
+    )
   })
 })
 

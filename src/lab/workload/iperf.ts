@@ -1,7 +1,9 @@
 /**
  * iperf3. The client is always the receiver (-R): its report then has the goodput of every interval as it arrived,
- * and, from the end of the test, what the sender knows (retransmits). iperf3 takes whole seconds only, so a test is
- * as long as needed and the window is cut out of its intervals.
+ * and, from the end of the test, what the sender knows: retransmits, and of datagrams how many it sent in every
+ * interval. A receiver numbers what is lost by what comes after it, so where nothing comes it knows of no loss: what
+ * was offered is asked of the sender. iperf3 takes whole seconds only, so a test is as long as needed and the window
+ * is cut out of its intervals.
  */
 import { z } from 'zod'
 import { RingferryError } from '../../errors/errors.js'
@@ -11,6 +13,8 @@ import type { LoadWindow, WorkloadSite } from './workload.js'
 
 /** Of a VM, see bed.ts: two directions of as many fill the ports of a slot. */
 const MAX_NICS = 8
+/** Of the intervals in which a sender reports. */
+const SENT_STEP_S = 0.25
 
 /** What arrived between two times, in seconds since the test began. */
 export interface Interval {
@@ -26,6 +30,8 @@ export interface Interval {
 export interface IperfReport {
   readonly version: string
   readonly intervals: readonly Interval[]
+  /** UDP: what the sender sent, by its own intervals. */
+  readonly sent?: readonly Interval[]
   /** TCP: of the whole test. */
   readonly retransmits?: number
 }
@@ -38,12 +44,24 @@ const sumSchema = z.object({
   lost_packets: z.number().optional(),
   jitter_ms: z.number().optional(),
 })
+const intervalsSchema = z.array(z.object({ sum: sumSchema })).default([])
 const reportSchema = z.object({
   start: z.object({ version: z.string().default('unknown') }).prefault({}),
-  intervals: z.array(z.object({ sum: sumSchema })).default([]),
+  intervals: intervalsSchema,
+  server_output_json: z.object({ intervals: intervalsSchema }).optional(),
   end: z.object({ sum_sent: z.object({ retransmits: z.number().optional() }).optional() }).prefault({}),
   error: z.string().optional(),
 })
+
+function readIntervals(intervals: z.infer<typeof intervalsSchema>): Interval[] {
+  return intervals.map(({ sum }) => ({
+    startS: sum.start,
+    endS: sum.end,
+    bytes: sum.bytes,
+    ...(sum.packets === undefined ? {} : { packets: sum.packets, lost: sum.lost_packets ?? 0 }),
+    ...(sum.jitter_ms === undefined ? {} : { jitterUs: sum.jitter_ms * 1000 }),
+  }))
+}
 
 /** Reads what `iperf3 -J` printed, as its receiving client. Throws GUEST with iperf3's own words. */
 export function parseIperf(text: string, where: string): IperfReport {
@@ -58,19 +76,14 @@ export function parseIperf(text: string, where: string): IperfReport {
   const parsed = reportSchema.safeParse(data)
   if (!parsed.success)
     throw new RingferryError('GUEST', `${where}: iperf3's report is not as expected: ${parsed.error.message}`)
-  const { start, intervals, end, error } = parsed.data
+  const { start, intervals, server_output_json: server, end, error } = parsed.data
   if (error !== undefined) throw new RingferryError('GUEST', `${where}: iperf3: ${error}`)
   if (intervals.length === 0) throw new RingferryError('GUEST', `${where}: iperf3 reported no interval`)
   const retransmits = end.sum_sent?.retransmits
   return {
     version: start.version,
-    intervals: intervals.map(({ sum }) => ({
-      startS: sum.start,
-      endS: sum.end,
-      bytes: sum.bytes,
-      ...(sum.packets === undefined ? {} : { packets: sum.packets, lost: sum.lost_packets ?? 0 }),
-      ...(sum.jitter_ms === undefined ? {} : { jitterUs: sum.jitter_ms * 1000 }),
-    })),
+    intervals: readIntervals(intervals),
+    ...(server === undefined ? {} : { sent: readIntervals(server.intervals) }),
     ...(retransmits === undefined ? {} : { retransmits }),
   }
 }
@@ -169,7 +182,8 @@ export function flowAddresses({ sender, receiver, nic }: Flow): {
 /** Starts the sending end: it serves one test after the other. */
 export function startIperfServer(flow: Flow): Promise<Server> {
   const { from } = flowAddresses(flow)
-  return startServer(flow.sender, `exec iperf3 -s -B ${from} -p ${flow.port}`, flow)
+  // In JSON and in short intervals, for a client that asks what was sent in its window.
+  return startServer(flow.sender, `exec iperf3 -s -J -i ${SENT_STEP_S} -B ${from} -p ${flow.port}`, flow)
 }
 
 /** The client's command line. @param options e.g. "-P 4" or "-u -b 1000 -l 64" */

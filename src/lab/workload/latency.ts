@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { delayMetrics, percentileCurve } from './delays.js'
+import { delayMetrics, lostIn, percentileCurve } from './delays.js'
 import type { EchoSettings } from './guest-programs/echo-server.js'
 import type { ProberReport, ProberSettings } from './guest-programs/prober.js'
 import { flowAddresses } from './iperf.js'
@@ -46,9 +46,10 @@ async function prepareOwn(site: WorkloadSite, settings: LatencySettings): Promis
     run: async (window) => {
       const report = await prober.measure<ProberReport>(window)
       const { due, lost, meanLateUs, maxLateUs, sendErrors } = report
+      const late = lostIn(window, lost)
       return {
-        metrics: { ...delayMetrics(report), lossRatio: due > 0 ? lost / due : 0 },
-        series: { percentiles: percentileCurve(report) },
+        metrics: { ...delayMetrics(report, late), lossRatio: due > 0 ? lost / due : 0 },
+        series: { percentiles: percentileCurve(report, late) },
         // What the sender itself was late is part of each delay; these say how much.
         ran: { program: `own, Node ${process.version}`, due, lost, meanLateUs, maxLateUs, sendErrors },
       }
@@ -74,7 +75,7 @@ async function prepareSockperf(site: WorkloadSite, settings: LatencySettings): P
       const command = sockperfCommand(target, window)
       const timeoutMs = (window.warmUpS + window.measureS + 60) * 1000
       const text = await runCommand(peer, command, window.signal, timeoutMs)
-      const { metrics, percentiles } = parseSockperf(text, `VM ${peer.name}`)
+      const { metrics, percentiles } = parseSockperf(text, `VM ${peer.name}`, window)
       return { metrics, series: { percentiles }, ran: { program: 'sockperf', command } }
     },
     close: () => server.stop(),

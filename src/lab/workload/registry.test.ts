@@ -134,33 +134,39 @@ describe('sockperf', () => {
   const text = `sockperf: [Valid Duration] RunTime=0.301 sec; SentMessages=300; ReceivedMessages=297
 sockperf: \u001b[2;35m====> avg-rtt=93.312 (std-dev=37.350)\u001b[0m
 sockperf: # dropped messages = 3; # duplicated messages = 0; # out-of-order messages = 0
-sockperf: ---> <MAX> observation =  147.785
-sockperf: ---> percentile 99.900 =  140.5
 sockperf: ---> percentile 99.000 =  130.0
-sockperf: ---> percentile 90.000 =  120.25
-sockperf: ---> percentile 50.000 =   71.436
-sockperf: ---> <MIN> observation =   66.814
+rtt 100.0 97
+rtt 50.5 200
 `
+  const window = { warmUpS: 0.5, measureS: 2 }
 
-  it('parseSockperf reads its summary', () => {
-    const { metrics, percentiles } = parseSockperf(text, 'VM b')
+  it('parseSockperf counts what was dropped as late for ever', () => {
+    const { metrics, percentiles } = parseSockperf(text, 'VM b', window)
     expect(metrics).toEqual({
-      ...{ meanUs: 93.312, p50Us: 71.436, p90Us: 120.25, p99Us: 130, p999Us: 140.5, maxUs: 147.785 },
+      meanUs: (200 * 50.5 + 97 * 100) / 297,
+      ...{ p50Us: 50.5, p90Us: 100, p99Us: 100, p999Us: 3.5e6, maxUs: 100 },
       lossRatio: 0.01,
     })
-    expect(percentiles[0]).toEqual([50, 71.436])
+    expect(percentiles.at(-1)).toEqual([100, 3.5e6])
+  })
+
+  it('parseSockperf has a loss of 1 when no answer came', () => {
+    const none = text.replace(/^rtt.*$/gm, '').replace('messages = 3', 'messages = 300')
+    expect(parseSockperf(none, 'VM b', window).metrics).toMatchObject({ lossRatio: 1, p50Us: 3.5e6 })
   })
 
   it('parseSockperf throws GUEST with the last line when there is no summary', () => {
-    expect(() => parseSockperf('sockperf: ERROR: no route\n', 'VM b')).toThrow(
+    expect(() => parseSockperf('sockperf: ERROR: no route\n', 'VM b', window)).toThrow(
       'VM b: sockperf printed no summary but: sockperf: ERROR: no route',
     )
   })
 
-  it('sockperfCommand covers warm-up and window in whole seconds', () => {
+  it('sockperfCommand runs a silent warm-up, then covers the window in whole seconds', () => {
     const target = { from: '10.0.0.2', address: '10.0.0.1', port: 20_000, bytes: 64, rateFps: 500 }
-    expect(sockperfCommand(target, { warmUpS: 0.5, measureS: 2 })).toMatch(
-      /-t 4 --mps 500 -m 64 --reply-every 1/,
-    )
+    const command = sockperfCommand(target, { warmUpS: 0.5, measureS: 2 })
+    execFileSync('sh', ['-n', '-c', command])
+    expect(command).toMatch(/^timeout -s INT 0.5 sockperf .* >\/dev\/null 2>&1; /)
+    expect(command).toMatch(/-t 3 --mps 500 -m 64 --reply-every 1 --full-rtt --full-log/)
+    expect(sockperfCommand(target, { warmUpS: 0, measureS: 2 })).not.toContain('timeout')
   })
 })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { delayMetrics, percentileCurve } from './delays.js'
+import { delayMetrics, lostIn, percentileCurve } from './delays.js'
 import type { AskerReport, AskerSettings } from './guest-programs/asker.js'
 import type { EchoSettings } from './guest-programs/echo-server.js'
 import { flowAddresses } from './iperf.js'
@@ -45,15 +45,16 @@ async function prepare(site: WorkloadSite, settings: RequestResponseSettings): P
     run: async (window) => {
       const report = await asker.measure<AskerReport>(window)
       const perS = report.count / window.measureS
+      const lost = lostIn(window, report.errors)
       return {
         metrics: {
           ...(settings.mode === 'rr'
             ? { transactionsPerS: perS }
             : { connectionsPerS: perS, transactionsPerS: perS }),
-          ...delayMetrics(report),
+          ...delayMetrics(report, lost),
           errors: report.errors,
         },
-        series: { percentiles: percentileCurve(report) },
+        series: { percentiles: percentileCurve(report, lost) },
         ran: {
           program: `own, Node ${process.version}`,
           server: site.vm.kind === 'qemu' ? 'busybox nc -e cat' : 'own',

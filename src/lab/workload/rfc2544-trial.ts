@@ -1,6 +1,8 @@
 /** Trials on a device under test: a rate or a burst for a while, and what became of its frames. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hostNowUs } from '../../frontend/embedded-worker-clock.js'
+import { histogramQuantile } from '../../stats/histogram.js'
+import { lostIn, quantileWithLoss } from './delays.js'
 import { countBetween, type FramePair, lateRatio, type PairCount } from './frame-pair.js'
 import type { BurstResult, BurstSearch, RateSearch, SearchResult, Trial } from './rfc2544-search.js'
 
@@ -17,7 +19,7 @@ export interface RateTrial extends Trial {
   readonly seconds: number
   /** Frames sent a second. */
   readonly sentFps: number
-  /** NaN when no frame came. */
+  /** Of all frames offered, the lost ones late for ever; NaN when none was. */
   readonly p50Us: number
   readonly p99Us: number
 }
@@ -58,11 +60,15 @@ export class TrialBench {
     await sleep(seconds * 1000, undefined, { signal: this.#signal })
     const pausedUs = await pair.settle(this.#signal)
     const count = countBetween(before, pair.count())
-    const { p50Us, p99Us } = pair.meter.delays()
+    const { counts } = pair.meter.delays()
     const took = (pausedUs - sinceUs) / 1e6
+    const lossRatio = trialLoss(count)
+    const lost = lostIn({ warmUpS: 0, measureS: seconds }, count.sent)
+    const at = (q: number): number =>
+      quantileWithLoss((share) => histogramQuantile(counts, share), q, lossRatio, lost.us)
     return {
-      ...{ count, seconds: took, sentFps: count.sent / took, p50Us, p99Us },
-      lossRatio: trialLoss(count),
+      ...{ count, seconds: took, sentFps: count.sent / took, p50Us: at(0.5), p99Us: at(0.99) },
+      lossRatio,
       generatorLimited: lateRatio(count) > LATE_LIMIT,
     }
   }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { StreamingClientSettings, StreamingReport } from './app-programs/streaming-client.js'
 import type { StreamingServerSettings } from './app-programs/streaming-server.js'
 import { firstAddress, preparePair } from './app-server.js'
-import { delayMetrics, percentileCurve } from './delays.js'
+import { delayMetrics, lostIn, percentileCurve } from './delays.js'
 import { needNode, peerOf } from './program.js'
 import { portOf } from './server.js'
 import type { PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
@@ -26,16 +26,17 @@ export function segmentBytes({ mbpsPerFlow, segmentS }: StreamingSettings): numb
 
 /** What the players saw, as a result. */
 export function streamingResult(report: StreamingReport, settings: StreamingSettings): WorkloadResult {
+  const lost = lostIn({ warmUpS: 0, measureS: report.seconds }, report.errors)
   return {
     metrics: {
       mbps: (report.bytes * 8) / report.seconds / 1e6,
       rebuffers: report.rebuffers,
       stalledRatio: Math.min(1, report.stalledS / (report.seconds * settings.flows)),
       ...(report.jitterUs === null ? {} : { jitterUs: report.jitterUs }),
-      ...delayMetrics(report),
+      ...delayMetrics(report, lost),
       errors: report.errors,
     },
-    series: { percentiles: percentileCurve(report) },
+    series: { percentiles: percentileCurve(report, lost) },
     ran: {
       program: `own HTTP server and players, Node ${process.version}`,
       segmentBytes: segmentBytes(settings),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { RingferryError } from '../../errors/errors.js'
 import {
   checkCut,
   cutWindow,
@@ -48,6 +49,13 @@ export function payloadOf(settings: Pick<UdpStreamSettings, 'payloadBytes' | 'fr
   return settings.payloadBytes ?? DEFAULT_PAYLOAD_BYTES
 }
 
+/** What a stream's sender sent in the window. Throws GUEST when it did not say. */
+function sentIn({ sent }: IperfReport, window: LoadWindow, vm: string | undefined): number {
+  const cut = cutWindow(sent ?? [], window.warmUpS, window.warmUpS + window.measureS)
+  if (cut.seconds > 0) return cut.packets / cut.seconds
+  throw new RingferryError('GUEST', `VM ${vm}: iperf3's sender did not report what it sent`)
+}
+
 /** Frames of several streams in the window, all together; the jitter is the worst stream's. Throws GUEST. */
 export function udpResult(
   flows: readonly Flow[],
@@ -58,12 +66,13 @@ export function udpResult(
   for (const [index, { intervals }] of reports.entries()) {
     const cut = cutWindow(intervals, window.warmUpS, window.warmUpS + window.measureS)
     checkCut(cut, window, `VM ${flows[index]?.receiver.name}`)
-    sum.offeredFps += cut.packets / cut.seconds
+    sum.offeredFps += sentIn(reports[index] as IperfReport, window, flows[index]?.sender.name)
     sum.fps += (cut.packets - cut.lost) / cut.seconds
     sum.mbps += (cut.bytes * 8) / 1e6 / cut.seconds
     sum.jitterUs = Math.max(sum.jitterUs, cut.jitterUs)
   }
-  const lossRatio = sum.offeredFps > 0 ? 1 - sum.fps / sum.offeredFps : 0
+  // At the edges of the window frames are under way.
+  const lossRatio = sum.offeredFps > 0 ? Math.max(0, 1 - sum.fps / sum.offeredFps) : 0
   return {
     metrics: { ...sum, lossRatio },
     series: {
@@ -81,7 +90,7 @@ async function prepare(site: WorkloadSite, settings: UdpStreamSettings): Promise
   const flows = flowsOf(site, peer, settings.direction, 1)
   const servers = await startAll(flows.map(startIperfServer))
   const payloadBytes = payloadOf(settings)
-  const options = `-u -l ${payloadBytes} -b ${Math.round(settings.rateFps * payloadBytes * 8)}`
+  const options = `--get-server-output -u -l ${payloadBytes} -b ${Math.round(settings.rateFps * payloadBytes * 8)}`
   return {
     run: async (window) => {
       const reports = await Promise.all(flows.map((flow) => runIperf(flow, window, options)))

@@ -31,6 +31,11 @@ describe('parseWrk', () => {
     expect(metrics).toMatchObject({ meanUs: 373.114, p50Us: 292, p99Us: 2610, p999Us: 7186, maxUs: 8928 })
   })
 
+  it('takes a percentile among requests without an answer as late for ever', () => {
+    const report = parseWrk(OUTPUT.replace('[99.9,7186]', '[99.9,-1]'))
+    expect(wrkMetrics(report)).toMatchObject({ p99Us: 2610, p999Us: 1_500_776 + 1e6 })
+  })
+
   it('wrkMetrics counts answers that are errors as errors, not as requests', () => {
     const metrics = wrkMetrics(parseWrk(OUTPUT))
     expect(metrics.errors).toBe(7)

@@ -1,7 +1,8 @@
 /**
  * wrk as a load: the command, and its result. wrk's own text rounds ("1.02k", "2.61ms") and stops at p99, so a
  * script of one function has it print the exact figures as JSON; the load itself stays the C program's. Its percentiles
- * are corrected for requests that a held-up connection did not send (wrk's stats_correct).
+ * are corrected for requests that a held-up connection did not send (wrk's stats_correct); those that failed or had no
+ * answer in time are late for ever.
  *
  * wrk takes whole seconds only and cannot leave out a warm-up: it is started twice, each time for longer than
  * needed, and interrupted in time, upon which it prints what it measured.
@@ -10,20 +11,25 @@ import { z } from 'zod'
 import { RingferryError } from '../../errors/errors.js'
 import { quote } from '../guest/process-guest.js'
 import type { Metrics } from '../record/metrics.js'
+import { lostIn } from './delays.js'
 
 /** Shares of the requests whose delays are printed. */
 const PERCENTILES = [10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99] as const
 const MARK = 'ringferry-wrk '
+/** In place of a percentile that lies among the requests without an answer. */
+const LOST = -1
 
 /** Printed by wrk when it ends. Delays in microseconds. */
 export const WRK_SCRIPT = `done = function(summary, latency)
   local e = summary.errors
+  local failed = e.connect + e.read + e.write + e.timeout
   local p = {}
   for i, q in ipairs({${PERCENTILES.join(', ')}}) do
-    p[i] = string.format('[%g,%.0f]', q, latency:percentile(q))
+    local among = q * (summary.requests + failed) / math.max(1, summary.requests)
+    p[i] = string.format('[%g,%.0f]', q, among > 100 and ${LOST} or latency:percentile(among))
   end
   io.write(string.format('${MARK}{"durationUs":%.0f,"requests":%.0f,"bytes":%.0f,"failed":%.0f,"refused":%.0f,',
-    summary.duration, summary.requests, summary.bytes, e.connect + e.read + e.write + e.timeout, e.status))
+    summary.duration, summary.requests, summary.bytes, failed, e.status))
   io.write(string.format('"meanUs":%.3f,"maxUs":%.0f,"percentiles":[%s]}\\n',
     latency.mean, latency.max, table.concat(p, ',')))
 end
@@ -53,7 +59,10 @@ export function parseWrk(output: string): WrkReport {
       `wrk printed no result; last: ${output.trim().split('\n').at(-1) || 'nothing'}`,
     )
   try {
-    return reportSchema.parse(JSON.parse(line.slice(MARK.length)))
+    const report = reportSchema.parse(JSON.parse(line.slice(MARK.length)))
+    const { us } = lostIn({ warmUpS: 0, measureS: report.durationUs / 1e6 }, report.failed)
+    const percentiles = report.percentiles.map(([q, at]): [number, number] => [q, at === LOST ? us : at])
+    return { ...report, percentiles }
   } catch (error) {
     throw new RingferryError('GUEST', `wrk printed a result that cannot be read: ${line}`, { cause: error })
   }

@@ -30,7 +30,7 @@ export interface ProberReport extends OpenLoopReport, SenderReport {}
 
 /** From the order to the first probe. */
 const LEAD_MS = 20
-/** Answers are waited for this long after the last probe. */
+/** Answers are waited for this long after the last probe: GRACE_S of delays.ts, which a guest program cannot import. */
 const GRACE_MS = 1000
 /** The kernel wakes a sleeper about this late: the rest is spun. */
 const SPIN_MS = 0.06
