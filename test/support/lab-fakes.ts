@@ -96,6 +96,8 @@ export class FakeLab {
     const load: Workload = {
       ...{ name: 'load', description: '', settings: z.strictObject({}), runsOn: ['netns'], needsPeer: false },
       primary: 'mbps',
+      gives: ['mbps'],
+      draws: [],
       prepare: async ({ bed }) => ({
         run: async ({ signal }) => {
           const value = await this.act({ bed: bed as FakeBed, n: this.#n++ })

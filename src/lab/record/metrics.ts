@@ -12,7 +12,8 @@ const metric = (label: string, unit: string, better: MetricDescription['better']
   ...{ label, unit, better },
 })
 
-export const METRICS = {
+/** Given by workloads. */
+const WORKLOAD_METRICS = {
   mbps: metric('throughput', 'Mb/s', 'higher'),
   fps: metric('frames delivered', 'frames/s', 'higher'),
   offeredFps: metric('frames offered', 'frames/s', 'none'),
@@ -39,7 +40,10 @@ export const METRICS = {
   pdrFps: metric('partial-drop rate', 'frames/s', 'higher'),
   backToBackFrames: metric('back-to-back burst', 'frames', 'higher'),
   recoveryMs: metric('recovery from overload', 'ms', 'lower'),
-  // Made by the runner from processor times and port counters, for every cell.
+} as const satisfies Readonly<Record<string, MetricDescription>>
+
+/** Made by the runner from processor times and port counters, for every cell. */
+const MADE_METRICS = {
   guestCpu: metric('guest processor use', 'cores', 'lower'),
   driverCpu: metric('driver domain processor use', 'cores', 'lower'),
   hostCpu: metric('processor use of the whole host', 'cores', 'lower'),
@@ -60,10 +64,14 @@ export const METRICS = {
   burstFrames: metric('frames a burst', 'frames', 'none'),
 } as const satisfies Readonly<Record<string, MetricDescription>>
 
+export const METRICS = { ...WORKLOAD_METRICS, ...MADE_METRICS } as const
+
 export type MetricName = keyof typeof METRICS
 export type Metrics = { readonly [name in MetricName]?: number }
 
 export const METRIC_NAMES = Object.keys(METRICS) as readonly MetricName[]
+/** Metrics that every cell can have, whatever runs in it. */
+export const CELL_METRICS = Object.keys(MADE_METRICS) as readonly MetricName[]
 
 export function describeMetric(name: MetricName): MetricDescription {
   return METRICS[name]

@@ -18,6 +18,8 @@ function fake(name: string, more: Partial<Workload> = {}): Workload {
       runsOn: ['uml', 'netns', 'host', 'qemu'],
       needsPeer: true,
       primary: 'mbps',
+      gives: ['mbps', 'p99Us'],
+      draws: ['mbps'],
     },
     settings: z.strictObject({
       direction: z.enum(['to_vm', 'from_vm']).default('to_vm'),

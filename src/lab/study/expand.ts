@@ -1,12 +1,13 @@
 /**
  * From a study to its cells. Everything that a file can have wrong is found here, before anything boots:
- * placeholders, unknown workloads, settings, names of VMs, cells that are there twice.
+ * placeholders, unknown workloads, settings, names of VMs, cells that are there twice, figures of nothing.
  */
 import { RingferryError } from '../../errors/errors.js'
 import { type BedSpec, bedSchema, type VmKind, vmSchema } from '../bed/bed.js'
 import { cellName, type Factors, type FactorValue } from '../record/record.js'
 import type { Workload } from '../workload/workload.js'
 import { type Cell, hasFactors, type StudyPlan, type WorkloadPlan } from './cell.js'
+import { checkFigures } from './check-figures.js'
 import { type CellTemplate, colocateCells } from './colocate.js'
 import type { LoadedStudy } from './load.js'
 import { firstMistake } from './mistake.js'
@@ -254,6 +255,8 @@ export function expandStudy(loaded: LoadedStudy, options: ExpandOptions): StudyP
       fail(['cells'], `the cell ${cell.id} is there twice; give the groups a factor that differs`)
     seen.add(cell.id)
   }
+  // The figures of a study were made for its own loads.
+  if (!loads) checkFigures(study, { cells: all.map(({ cell }) => cell), workloads: options.workloads, fail })
   const kept = new Set(wanted(quick ? quickly(templates, study.quick.only) : templates, options.only ?? {}))
   const cells = all.filter(({ template }) => kept.has(template)).map(({ cell }) => cell)
   if (cells.length === 0)

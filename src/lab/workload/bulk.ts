@@ -127,5 +127,7 @@ export const bulk: Workload<BulkSettings> = {
   runsOn: ['uml', 'qemu', 'netns', 'host'],
   needsPeer: true,
   primary: 'mbps',
+  gives: ['mbps'],
+  draws: ['mbps'],
   prepare,
 }

@@ -83,5 +83,7 @@ export const cpuHog: Workload<CpuHogSettings> = {
   runsOn: ['uml', 'qemu', 'netns', 'host'],
   needsPeer: false,
   primary: 'iterationsPerS',
+  gives: ['iterationsPerS'],
+  draws: [],
   prepare,
 }

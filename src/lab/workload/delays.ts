@@ -15,6 +15,9 @@ const CURVE = [0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0
 /** Answers are waited for no longer than this after the window. */
 export const GRACE_S = 1
 
+/** The metrics of delayMetrics. */
+export const DELAY_METRICS = ['meanUs', 'p50Us', 'p90Us', 'p99Us', 'p999Us', 'maxUs'] as const
+
 /** What was sent and never came, and the delay in microseconds that stands for it. */
 export interface Lost {
   readonly count: number

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { FileClientSettings, FileReport } from './app-programs/file-client.js'
 import type { FileServerSettings } from './app-programs/file-server.js'
 import { firstAddress, preparePair } from './app-server.js'
-import { delayMetrics, lostIn, percentileCurve } from './delays.js'
+import { DELAY_METRICS, delayMetrics, lostIn, percentileCurve } from './delays.js'
 import { needNode, peerOf } from './program.js'
 import { portOf } from './server.js'
 import type { PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
@@ -75,5 +75,7 @@ export const fileWorkload: Workload<FileSettings> = {
   runsOn: ['uml', 'netns', 'host'],
   needsPeer: true,
   primary: 'requestsPerS',
+  gives: ['requestsPerS', 'readMbps', 'writeMbps', 'mbps', 'errors', ...DELAY_METRICS],
+  draws: ['percentiles'],
   prepare,
 }

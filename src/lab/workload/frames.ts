@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { histogramQuantile } from '../../stats/histogram.js'
 import type { Metrics } from '../record/metrics.js'
-import { lostIn, quantileWithLoss } from './delays.js'
+import { DELAY_METRICS, lostIn, quantileWithLoss } from './delays.js'
 import { countBetween, FramePair, lateRatio, type PairCount } from './frame-pair.js'
 import { peerOf } from './program.js'
 import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
@@ -123,5 +123,7 @@ export const frames: Workload<FramesSettings> = {
   runsOn: ['embedded'],
   needsPeer: true,
   primary: 'fps',
+  gives: ['fps', 'offeredFps', 'lossRatio', 'mbps', ...DELAY_METRICS],
+  draws: ['percentiles'],
   prepare,
 }

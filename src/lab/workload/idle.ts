@@ -37,5 +37,7 @@ export const idle: Workload<IdleSettings> = {
   runsOn: ['uml', 'qemu', 'netns', 'host', 'embedded'],
   needsPeer: false,
   primary: 'hostCpu',
+  gives: [],
+  draws: [],
   prepare,
 }

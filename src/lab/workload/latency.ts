@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { delayMetrics, lostIn, percentileCurve } from './delays.js'
+import { DELAY_METRICS, delayMetrics, lostIn, percentileCurve } from './delays.js'
 import type { EchoSettings } from './guest-programs/echo-server.js'
 import type { ProberReport, ProberSettings } from './guest-programs/prober.js'
 import { flowAddresses } from './iperf.js'
@@ -91,6 +91,8 @@ export const latency: Workload<LatencySettings> = {
   runsOn: ['uml', 'netns', 'host'],
   needsPeer: true,
   primary: 'p99Us',
+  gives: ['lossRatio', ...DELAY_METRICS],
+  draws: ['percentiles'],
   prepare: (site, settings) =>
     settings.tool === 'own' ? prepareOwn(site, settings) : prepareSockperf(site, settings),
 }

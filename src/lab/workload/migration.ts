@@ -104,5 +104,7 @@ export const migrationWorkload: Workload<MigrationSettings> = {
   runsOn: ['uml', 'netns', 'host'],
   needsPeer: true,
   primary: 'migrationS',
+  gives: ['migrationS', 'downtimeMs', 'mbps'],
+  draws: ['migrationS', 'downtimeMs'],
   prepare,
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { delayMetrics, lostIn, percentileCurve } from './delays.js'
+import { DELAY_METRICS, delayMetrics, lostIn, percentileCurve } from './delays.js'
 import type { AskerReport, AskerSettings } from './guest-programs/asker.js'
 import type { EchoSettings } from './guest-programs/echo-server.js'
 import { flowAddresses } from './iperf.js'
@@ -77,5 +77,7 @@ export const requestResponse: Workload<RequestResponseSettings> = {
   runsOn: ['uml', 'qemu', 'netns', 'host'],
   needsPeer: true,
   primary: 'transactionsPerS',
+  gives: ['transactionsPerS', 'connectionsPerS', 'errors', ...DELAY_METRICS],
+  draws: ['percentiles'],
   prepare,
 }

@@ -181,5 +181,7 @@ export const rfc2544: Workload<Rfc2544Settings> = {
   runsOn: ['embedded'],
   needsPeer: true,
   primary: 'pdrFps',
+  gives: ['ndrFps', 'pdrFps', 'p50Us', 'p99Us', 'recoveryMs', 'backToBackFrames'],
+  draws: ['p50ByLoad', 'p99ByLoad', 'lossByLoad'],
   prepare,
 }

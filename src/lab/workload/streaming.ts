@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { StreamingClientSettings, StreamingReport } from './app-programs/streaming-client.js'
 import type { StreamingServerSettings } from './app-programs/streaming-server.js'
 import { firstAddress, preparePair } from './app-server.js'
-import { delayMetrics, lostIn, percentileCurve } from './delays.js'
+import { DELAY_METRICS, delayMetrics, lostIn, percentileCurve } from './delays.js'
 import { needNode, peerOf } from './program.js'
 import { portOf } from './server.js'
 import type { PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
@@ -77,5 +77,7 @@ export const streamingWorkload: Workload<StreamingSettings> = {
   runsOn: ['uml', 'netns', 'host'],
   needsPeer: true,
   primary: 'mbps',
+  gives: ['mbps', 'rebuffers', 'stalledRatio', 'jitterUs', 'errors', ...DELAY_METRICS],
+  draws: ['percentiles'],
   prepare,
 }

@@ -116,5 +116,7 @@ export const udpStream: Workload<UdpStreamSettings> = {
   runsOn: ['uml', 'qemu', 'netns', 'host'],
   needsPeer: true,
   primary: 'fps',
+  gives: ['fps', 'offeredFps', 'mbps', 'jitterUs', 'lossRatio'],
+  draws: ['mbps'],
   prepare,
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { RingferryError } from '../../errors/errors.js'
 import type { BedVm } from '../bed/bed.js'
 import { firstAddress } from './app-server.js'
+import { DELAY_METRICS } from './delays.js'
 import { peerOf } from './program.js'
 import { commandFailed, needProgram, portOf, runCommand, type Server, startServer } from './server.js'
 import { parseWrk, WRK_SCRIPT, type WrkLoad, wrkCommand, wrkMetrics } from './web-wrk.js'
@@ -96,7 +97,12 @@ async function load(web: Web, window: LoadWindow): Promise<WorkloadResult> {
     throw new RingferryError('GUEST', `VM ${peer.name}: wrk got no answer from ${url} (${site.vm.name})`)
   return {
     metrics: wrkMetrics(report),
-    series: { percentiles: [...report.percentiles, [100, report.maxUs]] },
+    series: {
+      percentiles: [
+        ...report.percentiles,
+        [100, Math.max(report.maxUs, ...report.percentiles.map(([, us]) => us))],
+      ],
+    },
     ran: {
       server: (await must(site.vm, 'nginx -e stderr -v')).trim(),
       client: (await peer.guest.run('wrk -v')).stdout.split('\n')[0]?.split(' [')[0] ?? 'wrk',
@@ -140,5 +146,7 @@ export const webWorkload: Workload<WebSettings> = {
   runsOn: ['uml', 'netns', 'host'],
   needsPeer: true,
   primary: 'requestsPerS',
+  gives: ['requestsPerS', 'mbps', 'errors', ...DELAY_METRICS],
+  draws: ['percentiles'],
   prepare,
 }

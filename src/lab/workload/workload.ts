@@ -50,6 +50,9 @@ export interface Workload<Settings = unknown> {
   readonly needsPeer: boolean
   /** The metric that a rule or a chart takes when none is named. */
   readonly primary: keyof Metrics
+  /** All metrics that a result can have, and all series. */
+  readonly gives: readonly (keyof Metrics)[]
+  readonly draws: readonly string[]
   /** Throws NOT_FOUND (a program is missing: says what to install), GUEST, CONFIG. */
   prepare(site: WorkloadSite, settings: Settings): Promise<PreparedWorkload>
 }

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest'
+import { RingferryError } from '../../errors/errors.js'
+import { WORKLOADS } from '../workload/registry.js'
+import { expandStudy } from './expand.js'
+import { parseStudy } from './load.js'
+
+const workloads = new Map(WORKLOADS.map((workload) => [workload.name, workload]))
+
+/** A study of two loads under two policies, with one thing changed. */
+function mistakeOf(change: {
+  readonly report?: string
+  readonly primary?: string
+  readonly aa?: string
+}): string {
+  const { report = '{ figure: table, title: T, columns: [{ metric: mbps }] }', primary = 'mbps' } = change
+  const text = `name: s
+title: t
+question: q
+method: m
+notConclude: [n]
+primary: { metric: ${primary} }
+${change.aa === undefined ? '' : `aa: ${change.aa}`}
+cells:
+  - factors: { load: [bulk], policy: [natural, dim] }
+    bed: { switch: { policy: $policy }, vms: [{ name: a, kind: netns }, { name: b, kind: netns }] }
+    workloads: [{ run: bulk, vm: a, peer: b }]
+  - factors: { load: [probes], policy: [natural, dim] }
+    bed: { switch: { policy: $policy }, vms: [{ name: a, kind: netns }, { name: b, kind: netns }] }
+    workloads: [{ run: latency, label: probes, vm: each, peer: b, each: a }]
+report:
+  - ${report}
+`
+  try {
+    expandStudy(parseStudy(text, 's.yaml'), { workloads, guests: 'netns' })
+    return ''
+  } catch (error) {
+    expect(error).toBeInstanceOf(RingferryError)
+    expect((error as RingferryError).code).toBe('CONFIG')
+    return (error as Error).message
+  }
+}
+
+const bars = (more: string): string =>
+  `{ figure: bars, title: T, value: { metric: mbps }, x: policy, ${more} }`
+const points = 'x: { metric: mbps }, y: { metric: p99Us }'
+
+describe('checkFigures', () => {
+  it.each([
+    [{ report: bars('series: load, where: { load: bulk }') }],
+    [{ report: bars('series: load, relativeTo: { policy: natural }') }],
+    [{ report: `{ figure: frontier, title: T, ${points}, label: policy, mark: { policy: dim } }` }],
+    [
+      {
+        report:
+          '{ figure: series, title: T, of: probes, name: percentiles, series: policy, xLabel: x, yLabel: y }',
+      },
+    ],
+    [
+      {
+        report: '{ figure: table, title: T, columns: [{ metric: hostCpu }, { metric: p99Us, of: probes }] }',
+      },
+    ],
+    [{ report: '{ figure: clusters, title: T, features: [meanFrameBytes, mbps] }' }],
+    [{ primary: 'callsPerFrame', aa: '{ load: bulk, policy: dim }' }],
+  ])('finds nothing wrong in %j', (change) => {
+    expect(mistakeOf(change)).toBe('')
+  })
+
+  it.each([
+    [
+      { report: bars('series: speed') },
+      /^s\.yaml:\d+:\d+: no cell has a factor "speed"; there are load, policy$/,
+    ],
+    [{ report: bars('series: load').replace('x: policy', 'x: polcy') }, /no cell has a factor "polcy"/],
+    [{ report: bars('where: { load: web }') }, /no cell has load=web; there are bulk, probes/],
+    [{ report: bars('where: { size: 3 }') }, /no cell has a factor "size"/],
+    [{ report: bars('relativeTo: { policy: none }') }, /no cell has policy=none; there are natural, dim/],
+    [
+      { report: bars('where: { load: probes }') },
+      /no workload of these cells gives mbps; there are lossRatio, /,
+    ],
+    [
+      { report: bars('series: load').replace('mbps', 'readMbps') },
+      /no workload of these cells gives readMbps/,
+    ],
+    [{ report: bars('series: load').replace('mbps', 'mbps, of: blk') }, /"blk"; there are bulk, probes/],
+    [
+      { report: bars('series: load').replace('mbps', 'hostCpu, of: bulk') },
+      /no workload "bulk" gives hostCpu; there are mbps/,
+    ],
+    [{ report: `{ figure: frontier, title: T, ${points}, label: plicy }` }, /no cell has a factor "plicy"/],
+    [
+      { report: `{ figure: frontier, title: T, ${points}, label: policy, mark: { policy: x } }` },
+      /no cell has policy=x/,
+    ],
+    [
+      {
+        report:
+          '{ figure: series, title: T, of: bulk, name: percentiles, series: policy, xLabel: x, yLabel: y }',
+      },
+      /"bulk" has no series percentiles; there are mbps/,
+    ],
+    [
+      { report: '{ figure: table, title: T, columns: [{ metric: mbps }, { metric: downtimeMs }] }' },
+      /no workload of these cells gives downtimeMs/,
+    ],
+    [
+      { report: '{ figure: matrix, title: T, values: { bulk: mbps } }' },
+      /no victim is a load or workload "bulk"/,
+    ],
+    [{ report: '{ figure: clusters, title: T, features: [mbps, migrationS] }' }, /gives migrationS/],
+    [{ primary: 'ndrFps' }, /^s\.yaml:6:\d+: no workload of these cells gives ndrFps/],
+    [{ aa: '{ load: bulk, policy: adaptive }' }, /no cell has policy=adaptive; there are natural, dim/],
+  ])('says where, and what there is, when %j shows nothing', (change, message) => {
+    expect(mistakeOf(change)).toMatch(message)
+  })
+})
