@@ -68,7 +68,7 @@ function compare(a: string, b: string, { json, metric, minEffect }: CompareComma
   else if (!comparison.usable)
     throw new RingferryError(
       'CONFIG',
-      `${a} and ${b}: no cell has values for ${comparison.metric} in both with at least 4 rounds of each; run more rounds, or name another --metric`,
+      `${a} and ${b}: no cell could be decided by ${comparison.metric}: that takes values in both runs and, where they differ, 4 rounds of each; run more rounds, or name another --metric`,
     )
 }
 

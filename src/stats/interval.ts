@@ -81,3 +81,9 @@ export function meanInterval(values: ArrayLike<number>, confidence = 0.95): Inte
   const reach = studentQuantile((1 + confidence) / 2, values.length - 1) * error
   return { estimate, low: estimate - reach, high: estimate + reach }
 }
+
+/** The same for what cannot be negative: where no value is, the low end is not below 0. */
+export function nonNegativeMeanInterval(values: readonly number[], confidence = 0.95): Interval {
+  const { estimate, low, high } = meanInterval(values, confidence)
+  return { estimate, low: values.some((value) => value < 0) ? low : Math.max(0, low), high }
+}

@@ -1,10 +1,31 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { meanInterval, medianInterval, ratioOfMedians } from './interval.js'
+import { meanInterval, medianInterval, nonNegativeMeanInterval, ratioOfMedians } from './interval.js'
 import { permutationTest } from './permutation.js'
 import { seededRandom } from './random.js'
 import { studentCdf, studentQuantile } from './student.js'
 import { jainIndex, mean, median, quantile, standardDeviation } from './summary.js'
+
+describe('nonNegativeMeanInterval', () => {
+  it.each([
+    [[0, 0, 3]],
+    [[0.01, 0.5]],
+    [[1, 1, 1, 9]],
+    [[5]],
+  ])('nonNegativeMeanInterval ends at 0 when %j are not negative', (values) => {
+    const { low, high } = meanInterval(values)
+    expect(low).toBeLessThan(0)
+    expect(nonNegativeMeanInterval(values)).toMatchObject({ low: 0, high })
+  })
+
+  it('nonNegativeMeanInterval is meanInterval when a value is negative or the interval is above 0', () => {
+    for (const values of [
+      [-1, 2, 3],
+      [100, 101, 102],
+    ])
+      expect(nonNegativeMeanInterval(values)).toEqual(meanInterval(values))
+  })
+})
 
 describe('summary', () => {
   it('quantile interpolates when the rank lies between two values', () => {

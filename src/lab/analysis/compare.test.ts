@@ -78,6 +78,24 @@ describe('benjaminiHochberg', () => {
 })
 
 describe('compareRuns', () => {
+  it.each([
+    1, 3, 5,
+  ])('compareRuns calls equal runs the same, and usable, when they have %d rounds', (rounds) => {
+    const one = run({ x: STEADY.slice(0, rounds) })
+    expect(compareRuns(one, one)).toMatchObject({
+      regression: false,
+      usable: true,
+      cells: [{ verdict: 'same' }],
+    })
+  })
+
+  it('compareRuns is not usable when nothing could be decided', () => {
+    const few = STEADY.slice(0, 3)
+    const slow = SLOW.slice(0, 3)
+    expect(compareRuns(run({ x: few }), run({ x: slow }))).toMatchObject({ usable: false, regression: false })
+    expect(compareRuns(run({ x: few }), run({ y: few }))).toMatchObject({ usable: false })
+  })
+
   it('compareRuns judges by the direction that is good for the metric', () => {
     const [a, b] = [
       { x: STEADY, y: STEADY },

@@ -50,7 +50,7 @@ export interface Comparison {
   readonly cells: readonly CellComparison[]
   /** A cell is worse or lost. */
   readonly regression: boolean
-  /** At least one cell could be decided. */
+  /** At least one cell could be decided; the same figures in both runs need no test. */
   readonly usable: boolean
 }
 
@@ -126,6 +126,6 @@ export function compareRuns(runA: StoredRun, runB: StoredRun, options: CompareOp
   return {
     ...{ metric: value.metric, unit, better, minEffect, alpha, cells },
     regression: cells.some(({ verdict }) => verdict === 'worse' || verdict === 'lost'),
-    usable: testable.length > 0,
+    usable: cells.some(({ verdict }) => verdict !== 'undecided' && verdict !== 'missing'),
   }
 }

@@ -1,5 +1,5 @@
 /** Several runs of one cell as a figure with its interval. */
-import { meanInterval } from '../../stats/interval.js'
+import { nonNegativeMeanInterval } from '../../stats/interval.js'
 import { pairedRatioInterval, ratioInterval } from '../../stats/ratio.js'
 import { mean, median } from '../../stats/summary.js'
 
@@ -36,9 +36,8 @@ export function summarise(rounds: readonly RoundValue[]): Summary | undefined {
   const marked = rounds.filter((run) => run.marked).length
   const shared = { n: values.length, median: median(values), marked, rounds }
   if (values.length === 1) return { ...shared, value: mean(values) }
-  const { estimate, low, high } = meanInterval(values)
-  const floor = Math.min(...values) >= 0 ? Math.max(0, low) : low
-  return { ...shared, value: estimate, low: floor, high }
+  const { estimate, low, high } = nonNegativeMeanInterval(values)
+  return { ...shared, value: estimate, low, high }
 }
 
 /**

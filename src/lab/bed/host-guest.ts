@@ -14,7 +14,7 @@ import { configureCommands } from '../guest/nic.js'
 import { GuestLog, ProcessGuest } from '../guest/process-guest.js'
 import { allProcesses, type ProcessStat, sessionProcesses } from '../guest/processes.js'
 import type { NicSpec } from '../guest/spec.js'
-import { findInstalled } from '../guest/tools.js'
+import { findInstalled, programEnvironment } from '../guest/tools.js'
 
 const BOOT_TIMEOUT_MS = 10_000
 const run = promisify(execFile)
@@ -55,7 +55,7 @@ export async function startHostGuest(name: string, nics: readonly NicSpec[]): Pr
     unshare,
     ['--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', AGENT_SCRIPT, 'agent', workFolder],
     {
-      environment: { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` },
+      environment: programEnvironment(),
       stdio: ['pipe', 'pipe', 'pipe'],
     },
   )

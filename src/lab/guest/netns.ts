@@ -8,7 +8,7 @@ import { makeWorkFolder, settles, spawnChild } from './child.js'
 import { GuestLog, ProcessGuest } from './process-guest.js'
 import { namespaceProcesses, networkNamespace, sessionProcesses } from './processes.js'
 import type { Guest, GuestSpec } from './spec.js'
-import { fetchedRoot, findInstalled, findTool, libraryFolders, PROGRAM_FOLDERS } from './tools.js'
+import { findInstalled, programEnvironment } from './tools.js'
 import { configure } from './uml.js'
 
 const BOOT_TIMEOUT_MS = 10_000
@@ -29,18 +29,6 @@ async function ip(...args: string[]): Promise<void> {
         ? 'NOT_FOUND'
         : 'SYSCALL'
     throw new RingferryError(code, `ip ${args.join(' ')}: ${words.replaceAll('\n', ' | ')}`, { cause: error })
-  }
-}
-
-/** Environment in which the agent's commands find fetched programs after the host's own. */
-function environment(): NodeJS.ProcessEnv {
-  const root = fetchedRoot()
-  const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
-  if (!root) return { ...process.env, PATH: path }
-  return {
-    ...process.env,
-    PATH: [path, ...PROGRAM_FOLDERS.map((folder) => `${root}/${folder}`)].join(':'),
-    ...(findTool('iperf3')?.fetched ? { LD_LIBRARY_PATH: libraryFolders(root).join(':') } : {}),
   }
 }
 
@@ -67,7 +55,7 @@ export async function bootNetns(spec: GuestSpec): Promise<Guest> {
   const child = spawnChild(
     unshare,
     ['--net', '--mount', '--uts', 'sh', '-c', start, 'start', AGENT_SCRIPT, workFolder],
-    { environment: environment(), stdio: ['pipe', 'pipe', 'pipe'] },
+    { environment: programEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] },
   )
   const log = new GuestLog()
   child.stderr?.on('data', (chunk: Buffer) => log.append(chunk.toString()))

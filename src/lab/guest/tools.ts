@@ -73,6 +73,18 @@ export function toolEnvironment(tool: Tool): NodeJS.ProcessEnv {
   return { ...process.env, LD_LIBRARY_PATH: libraryFolders(root).join(':') }
 }
 
+/** Environment in which the commands of an agent on this host find fetched programs after the host's own. */
+export function programEnvironment(): NodeJS.ProcessEnv {
+  const root = fetchedRoot()
+  const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
+  if (!root) return { ...process.env, PATH: path }
+  return {
+    ...process.env,
+    PATH: [path, ...PROGRAM_FOLDERS.map((folder) => `${root}/${folder}`)].join(':'),
+    ...(findTool('iperf3')?.fetched ? { LD_LIBRARY_PATH: libraryFolders(root).join(':') } : {}),
+  }
+}
+
 /** The folder of User-Mode Linux's modules (it holds one folder per kernel version), installed or fetched. */
 export function umlModulesFolder(): string | undefined {
   const root = fetchedRoot()

@@ -1,6 +1,7 @@
 /** A report as data: everything that its HTML, Markdown and JSON forms say. Pure: no clock, no files. */
 
 import { type MarkedCell, markedCells, type TwinResult, twinResult } from '../analysis/noise.js'
+import { mixedPrograms, mixedProgramsText } from '../analysis/programs.js'
 import type { ChosenLoad } from '../analysis/representatives.js'
 import { cellsWhere, type RunCell, type RunData, runData } from '../analysis/run-cells.js'
 import type { MetricName } from '../record/metrics.js'
@@ -50,6 +51,8 @@ export interface Report {
   /** All planned cells have the rounds that were asked for, and the run came to its end. */
   readonly complete: boolean
   readonly status: string
+  /** What makes cells incomparable. */
+  readonly cautions: readonly string[]
   readonly headline: readonly Entry[]
   readonly headlineOf: string | undefined
   readonly figures: readonly ReportFigure[]
@@ -169,6 +172,7 @@ export function buildReport(
     version: options.version,
     complete: finished && missing.length === 0,
     status: statusOf(data, missing),
+    cautions: mixedPrograms(cells).map(mixedProgramsText),
     headline: first?.headline ?? [],
     headlineOf: first?.title,
     figures,

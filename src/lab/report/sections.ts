@@ -27,8 +27,8 @@ const text = (words: string, strong = false): Block => ({ kind: 'text', text: wo
 const list = (items: readonly string[]): Block[] => (items.length === 0 ? [] : [{ kind: 'list', items }])
 
 function answer(report: Report): Section {
-  const { headline, headlineOf, status, complete } = report
-  const blocks: Block[] = [text(status, !complete)]
+  const { headline, headlineOf, status, complete, cautions } = report
+  const blocks: Block[] = [text(status, !complete), ...cautions.map((words) => text(words, true))]
   if (headline.length === 0) blocks.push(text('No figure could be made from what was measured.', true))
   else {
     const first = report.figures.find(({ title }) => title === headlineOf)

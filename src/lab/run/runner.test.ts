@@ -128,7 +128,7 @@ describe('runStudy', () => {
     expect(failures(lab)).toHaveLength(2)
   })
 
-  it('runStudy boots a bed that does not come up twice a round, not once a cell', async () => {
+  it('runStudy tries a bed that does not come up once more at the end of the round, not once a cell', async () => {
     const lab = new FakeLab('{ min: 1, max: 1 }', 'aa: { policy: dim, isolation: true }')
     let builds = 0
     lab.build = ({ switch: { isolation } }) => {
@@ -137,14 +137,40 @@ describe('runStudy', () => {
       throw new RingferryError('GUEST', 'guest a did not come up')
     }
     await lab.run()
-    // Two specs, one of them with a twin.
-    expect(builds).toBe(4)
+    // Two specs of one bed, one of them with a twin: after the third time the other one is not tried again.
+    expect(builds).toBe(3)
     expect(
       failures(lab)
         .map(({ cell }) => cell)
         .sort(),
-    ).toEqual([CELLS[2], CELLS[2], CELLS[0]])
+    ).toEqual([CELLS[2], CELLS[0]])
     expect(lab.measurements).toHaveLength(2)
+  })
+
+  it('runStudy gives a bed up that failed three times for one reason, whatever its numbers say', async () => {
+    const lab = new FakeLab('{ min: 5, max: 6 }')
+    let builds = 0
+    lab.build = () => {
+      builds++
+      throw new RingferryError('GUEST', `guest a (process ${4000 + builds}) did not come up within 60 s`)
+    }
+    await lab.run()
+    expect(builds).toBe(3)
+    const reasons = failures(lab).map(({ reason }) => reason)
+    expect(reasons).toHaveLength(CELLS.length)
+    expect(reasons.at(-1)).toMatch(/^not tried again, its bed failed 3 times: guest a \(process 4003\)/)
+  })
+
+  it('runStudy goes on trying a bed that fails for other reasons, or that came up in between', async () => {
+    const lab = new FakeLab('{ min: 4, max: 4 }')
+    let builds = 0
+    lab.build = () => {
+      builds++
+      if (builds % 3 !== 0) throw new RingferryError('GUEST', builds % 3 === 1 ? 'no memory' : 'no kernel')
+    }
+    await lab.run()
+    expect(failures(lab).some(({ reason }) => reason.startsWith('not tried'))).toBe(false)
+    expect(builds).toBeGreaterThan(8)
   })
 
   it('runStudy stops the bed, notes the interruption and rejects when the signal comes', async () => {

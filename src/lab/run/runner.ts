@@ -13,7 +13,7 @@ import type { LabClock } from './clock.js'
 import { pickPrimary, type RunHistory } from './history.js'
 import type { HostSample } from './host.js'
 import { NoiseCheck } from './noise.js'
-import { roundOrder, roundSeed, specKey, type Turn } from './order.js'
+import { bootKey, roundOrder, roundSeed, specKey, type Turn } from './order.js'
 
 export interface RunnerDependencies {
   readonly buildBed: (spec: BedSpec, options: BedOptions) => Promise<Bed>
@@ -44,6 +44,9 @@ export interface RunOptions {
   readonly signal: AbortSignal
 }
 
+/** A bed that did not come up so often, for the same reason each time, is not tried again in this run. */
+const SAME_FAILURES = 3
+
 /** Errors that trying again cannot mend on this machine. */
 const IMPOSSIBLE: ReadonlySet<string> = new Set(['NOT_FOUND', 'UNSUPPORTED', 'PERMISSION'])
 
@@ -56,11 +59,38 @@ function reasonOf(error: unknown): string {
   return text.replaceAll('\n', ' ')
 }
 
+/** Beds that do not come up: the same reason again and again is not waited for again. */
+class BrokenBeds {
+  readonly #failures = new Map<string, { reason: string; times: number }>()
+
+  /** A bed did not come up. Numbers (processes, folders) may differ between equal reasons. */
+  failed(spec: BedSpec, error: unknown): void {
+    const key = bootKey(spec)
+    const reason = reasonOf(error)
+    const same = (text: string): string => text.replace(/\d+/g, '#')
+    const before = this.#failures.get(key)
+    const again = before !== undefined && same(before.reason) === same(reason)
+    this.#failures.set(key, { reason, times: again ? before.times + 1 : 1 })
+  }
+
+  cameUp(spec: BedSpec): void {
+    this.#failures.delete(bootKey(spec))
+  }
+
+  /** Why a bed is not tried any more. */
+  givenUp(spec: BedSpec): string | undefined {
+    const { reason, times } = this.#failures.get(bootKey(spec)) ?? { reason: '', times: 0 }
+    return times >= SAME_FAILURES ? `not tried again, its bed failed ${times} times: ${reason}` : undefined
+  }
+}
+
 class Runner {
   readonly #dependencies: RunnerDependencies
   readonly #options: RunOptions
   readonly #tools: CellTools
   #bed: Bed | undefined
+  readonly #brokenBeds = new BrokenBeds()
+  readonly #givenUp = new Set<string>()
 
   constructor(dependencies: RunnerDependencies, options: RunOptions) {
     const { clock, host, workloads } = dependencies
@@ -121,7 +151,7 @@ class Runner {
     for (const turn of turns) {
       const { cell } = turn
       // Of two equal turns that failed, the first may have shown that the cell is impossible.
-      if (signal.aborted || history.impossible(cell.id)) continue
+      if (signal.aborted || history.impossible(cell.id) || this.#giveUp(cell, round)) continue
       const error = broken.get(specKey(cell.bed)) ?? (await this.#attempt(turn, round))
       if (error !== undefined && !this.#bed) broken.set(specKey(cell.bed), error)
       await this.#dropBed()
@@ -137,7 +167,7 @@ class Runner {
     for (const turn of turns) {
       const { cell } = turn
       if (signal.aborted) break
-      if (history.impossible(cell.id)) continue
+      if (history.impossible(cell.id) || this.#giveUp(cell, round)) continue
       if (broken === specKey(cell.bed)) {
         again.push(turn)
         continue
@@ -154,6 +184,16 @@ class Runner {
       }
     }
     return again
+  }
+
+  /** Whether a cell's bed is not tried any more; said and recorded once a cell. */
+  #giveUp(cell: Cell, round: number): boolean {
+    const reason = this.#brokenBeds.givenUp(cell.bed)
+    if (reason === undefined) return false
+    if (this.#givenUp.has(cell.id)) return true
+    this.#givenUp.add(cell.id)
+    this.#fail(cell, round, new Error(reason))
+    return true
   }
 
   /** Measures a turn and writes it. Returns what went wrong. */
@@ -176,7 +216,14 @@ class Runner {
     if (this.#bed && specKey(this.#bed.spec) === specKey(spec)) return this.#bed
     if (this.#bed && (await this.#bed.reshape(spec))) return this.#bed
     await this.#dropBed()
-    const bed = await this.#dependencies.buildBed(spec, { signal, progress: (text) => observer.note(text) })
+    let bed: Bed
+    try {
+      bed = await this.#dependencies.buildBed(spec, { signal, progress: (text) => observer.note(text) })
+    } catch (error) {
+      this.#brokenBeds.failed(spec, error)
+      throw error
+    }
+    this.#brokenBeds.cameUp(spec)
     bed.failed.catch(() => {})
     this.#bed = bed
     return bed

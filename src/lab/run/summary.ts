@@ -1,6 +1,6 @@
 /** A run in short: what every cell gave, and what is missing. Written by `ringferry lab run --json`. */
 import { z } from 'zod'
-import { meanInterval } from '../../stats/interval.js'
+import { nonNegativeMeanInterval } from '../../stats/interval.js'
 import { METRICS } from '../record/metrics.js'
 import { factorsSchema } from '../record/record.js'
 import type { StudyPlan } from '../study/cell.js'
@@ -47,11 +47,13 @@ export function summarize(
     ...{ metric, unit: METRICS[metric].unit },
     cells: plan.cells.map(({ id, factors }) => {
       const rounds = history.before(id, plan.rounds.max)
-      const { estimate, low, high } = meanInterval(rounds.flatMap((one) => pick(one) ?? []))
+      const values = rounds.flatMap((one) => pick(one) ?? [])
+      const { estimate, low, high } = nonNegativeMeanInterval(values)
+      const hasBounds = values.length > 1
       return {
         ...{ cell: id, factors, rounds: rounds.length },
         marked: rounds.filter(({ noise }) => noise.verdict === 'marked').length,
-        ...{ mean: finite(estimate), low: finite(low), high: finite(high) },
+        ...{ mean: finite(estimate), low: hasBounds ? low : null, high: hasBounds ? high : null },
       }
     }),
     missing: missingCells(plan, history),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { BedVm } from '../bed/bed.js'
+import { findTool } from '../guest/tools.js'
 import type { BulkReceiverReport, BulkReceiverSettings } from './guest-programs/bulk-receiver.js'
 import type { BulkSenderSettings } from './guest-programs/bulk-sender.js'
 import {
@@ -15,7 +15,7 @@ import {
   throughputCurve,
 } from './iperf.js'
 import { GuestProgram, peerOf } from './program.js'
-import { hasProgram, needProgram, startAll } from './server.js'
+import { needProgram, startAll } from './server.js'
 import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 
 const settingsSchema = z.strictObject({
@@ -25,7 +25,7 @@ const settingsSchema = z.strictObject({
   tool: z
     .enum(['auto', 'iperf3', 'own'])
     .default('auto')
-    .meta({ description: 'auto: iperf3 where both VMs have it' }),
+    .meta({ description: 'auto: iperf3 where this machine has it, installed or fetched, for all VMs alike' }),
 })
 export type BulkSettings = z.infer<typeof settingsSchema>
 
@@ -94,16 +94,16 @@ export function bulkResult(
   }
 }
 
-async function usesIperf(tool: BulkSettings['tool'], vm: BedVm, peer: BedVm): Promise<boolean> {
-  if (tool !== 'auto') return tool === 'iperf3'
-  return (await hasProgram(vm, 'iperf3')) && hasProgram(peer, 'iperf3')
+/** One choice for all cells of a study, so that they can be compared: VMs of every kind get the host's program. */
+function usesIperf(tool: BulkSettings['tool']): boolean {
+  return tool === 'auto' ? findTool('iperf3') !== undefined : tool === 'iperf3'
 }
 
 async function prepare(site: WorkloadSite, settings: BulkSettings): Promise<PreparedWorkload> {
   const peer = peerOf('bulk', site)
   const nics = settings.nics ?? Math.min(site.vm.addresses.length, peer.addresses.length)
   const flows = flowsOf(site, peer, settings.direction, nics)
-  const iperf = await usesIperf(settings.tool, site.vm, peer)
+  const iperf = usesIperf(settings.tool)
   if (iperf) await needProgram('iperf3', 'iperf3', site.vm, peer)
   const transfers = await startAll(
     flows.map((flow) =>
