@@ -17,6 +17,7 @@ export const HOST_TEST_PACKAGES = [
   'nginx-light',
   'wrk',
   'sockperf',
+  'nftables',
   'vde2',
   'dpdk-dev',
   'linux-image-amd64',
