@@ -64,7 +64,7 @@ describe('ringferry lab', () => {
     expect(csv.stdout.split('\r\n').filter((line) => line.includes(',mbps,'))).toHaveLength(4)
     const compared = await cli(['lab', 'compare', out, out])
     expect(compared).toMatchObject({ code: 0, stderr: '' })
-    expect(compared.stdout).toMatch(/no regression: 1 same/)
+    expect(compared.stdout).toMatch(/no regression: 2 same/)
   })
 
   it('ringferry lab compare ends with 1 when a cell became slower and 0 when none did', async () => {
