@@ -3,9 +3,13 @@
 //   ingress: source address sane, guard -> VLAN of the frame -> learn -> group: flood | known: one port | flood
 //   egress : link, isolation, VLAN, receive filter of the guest, rate -> tag in or out -> offloads -> emit
 //
-// A port is an access port (untagged frames of one VLAN) or a trunk (tagged frames of the VLANs in its bitmap
-// and untagged ones of its native VLAN). A port that nothing was said about is a trunk for every VLAN with
-// native VLAN 0: frames cross the bridge as they are.
+// A port is an access port (untagged frames of one VLAN) or a trunk (tagged frames of the VLANs in its bitmap,
+// and untagged ones if it has a native VLAN). A port that nothing was said about is transparent: it carries every
+// VLAN, and shares VLAN 0 with its like, in which frames cross as they are, other kinds of tags included.
+//
+// A frame leaves a port that is held to VLANs with one tag or none, never with a tag that its receiver could take
+// for another VLAN's: what looks tagged behind the tag that is taken off is dropped. A priority tag (VID 0) makes
+// no VLAN: a tag that leaves carries its priority, an untagged frame loses it.
 import { copy } from './copy'
 import { count, drop } from './counters'
 import { emit } from './egress'
@@ -15,14 +19,12 @@ import {
   csumOffset,
   ETH_IPV4,
   ETH_IPV6,
-  ETH_VLAN,
   etherType,
   frameBytes,
   frameNetHeader,
   gsoType,
   headBytes,
   needs,
-  networkOffset,
 } from './frame'
 import { admitEgress, admitIngress, admitStorm } from './guard'
 import {
@@ -42,6 +44,7 @@ import {
   G_ACTIVE,
   GLOBALS_AT,
   HEAD_AT,
+  NO_VLAN,
   P_FILTER_MACS,
   P_FILTER_TABLE,
   P_FILTER_VLANS,
@@ -65,19 +68,31 @@ import {
   PORT_METERED,
   PORT_MTU,
   PORT_NO_LEARN,
+  PORT_TRANSPARENT,
   PORT_TRUNK,
   PORTS_AT,
   TAKE_CSUM,
   VLAN_HEAD_AT,
 } from './layout'
 import { emitChecksummed, emitSegments, passedHeader } from './segment'
+import {
+  ETH_VLAN,
+  innerType,
+  isTag,
+  networkOffset,
+  readTags,
+  TAG_BYTES,
+  tagBytes,
+  tagPriority,
+  tagVid,
+} from './tags'
 
 const MAC_MASK: u64 = 0xffffffffffff
 const BROADCAST: u64 = 0xffffffffffff
 /** 01-80-C2-00-00-00 to -0F are for the link alone. Source: IEEE 802.1D, table 7-10. */
 const RESERVED: u64 = 0x0000c28001
 const RESERVED_MASK: u64 = 0xf0ffffffffff
-const TAG_BYTES: i32 = 4
+const MACS_BYTES: u32 = 12
 
 function hasBit(bitmap: usize, bit: u32): boolean {
   return (load<u8>(bitmap + (bit >> 3)) & (1 << (bit & 7))) !== 0
@@ -141,8 +156,8 @@ function passesFilter(port: usize, flags: u32, destination: u64, vlan: u32): boo
   return false
 }
 
-/** Delivers the open frame to one port. `vlan` is the frame's VLAN, `tagged` whether its tag is in it. */
-function egress(from: usize, port: usize, destination: u64, vlan: u32, tagged: boolean): void {
+/** Delivers the open frame, which is in a VLAN, to one port. */
+function egress(from: usize, port: usize, destination: u64, vlan: u32): void {
   const flags = load<u32>(port, P_FLAGS)
   if ((flags & PORT_LINK) === 0) {
     drop(port, DROP_NO_LINK)
@@ -152,14 +167,13 @@ function egress(from: usize, port: usize, destination: u64, vlan: u32, tagged: b
     drop(port, DROP_ISOLATED)
     return
   }
-  const native = load<u32>(port, P_NATIVE_VLAN)
-  let wantTag = false
-  if (vlan !== native) {
-    if ((flags & PORT_TRUNK) === 0 || !hasBit(port + P_VLANS, vlan)) {
-      drop(port, DROP_VLAN)
-      return
-    }
-    wantTag = true
+  const wantTag = vlan !== load<u32>(port, P_NATIVE_VLAN)
+  const carried = wantTag
+    ? (flags & PORT_TRUNK) !== 0 && hasBit(port + P_VLANS, vlan)
+    : (flags & PORT_TRANSPARENT) !== 0 || !isTag(innerType)
+  if (!carried) {
+    drop(port, DROP_VLAN)
+    return
   }
   if (
     flags & (PORT_FILTER | PORT_FILTER_VLAN) &&
@@ -176,18 +190,16 @@ function egress(from: usize, port: usize, destination: u64, vlan: u32, tagged: b
   let head: usize = HEAD_AT
   let bytes = headBytes()
   let shift: i32 = 0
-  if (wantTag !== tagged) {
+  const want = wantTag ? TAG_BYTES : 0
+  if (wantTag ? tagVid === 0 || tagBytes !== want : tagBytes !== 0 && (flags & PORT_TRANSPARENT) === 0) {
     head = VLAN_HEAD_AT
-    copy(head, HEAD_AT, 12)
+    copy(head, HEAD_AT, MACS_BYTES)
     if (wantTag) {
-      shift = TAG_BYTES
-      store<u16>(head, <u16>ETH_VLAN, 12)
-      store<u16>(head, bswap<u16>(<u16>vlan), 14)
-      copy(head + 16, HEAD_AT + 12, bytes - 12)
-    } else {
-      shift = -TAG_BYTES
-      copy(head + 12, HEAD_AT + 16, bytes - 16)
+      store<u16>(head, <u16>ETH_VLAN, MACS_BYTES)
+      store<u16>(head, bswap<u16>(<u16>(tagPriority | vlan)), MACS_BYTES + 2)
     }
+    copy(head + MACS_BYTES + want, HEAD_AT + MACS_BYTES + tagBytes, bytes - MACS_BYTES - tagBytes)
+    shift = <i32>want - <i32>tagBytes
     bytes += shift
   }
   const takes = load<u32>(port, P_TAKES)
@@ -202,6 +214,13 @@ function egress(from: usize, port: usize, destination: u64, vlan: u32, tagged: b
   const header: u64 = <u32>frameNetHeader() & 0xff03 && takes & TAKE_CSUM ? passedHeader(shift) : 0
   const offset: u32 = header !== 0 ? csumOffset() : 0
   emit(port, head, bytes, position, frameBytes() - position, header, offset, hash)
+}
+
+/** The VLAN of the open frame, which came in on a port; NO_VLAN: of none that the port may send in. */
+function vlanOf(from: usize, flags: u32): u32 {
+  if (!readTags(frameBytes())) return NO_VLAN
+  if (tagVid !== 0) return flags & PORT_TRUNK && hasBit(from + P_VLANS, tagVid) ? tagVid : NO_VLAN
+  return flags & PORT_TRANSPARENT || !isTag(innerType) ? load<u32>(from, P_NATIVE_VLAN) : NO_VLAN
 }
 
 /** Forwards the open frame, which came in on a port. */
@@ -223,18 +242,10 @@ export function forward(index: u32, from: usize): void {
   }
   const flags = load<u32>(from, P_FLAGS)
   if (flags & PORT_GUARDED && !admitIngress(from, source)) return
-  let vlan = load<u32>(from, P_NATIVE_VLAN)
-  let tagged = false
-  if (load<u16>(HEAD_AT, 12) === ETH_VLAN && bytes >= 18) {
-    const id = <u32>bswap<u16>(load<u16>(HEAD_AT, 14)) & 0xfff
-    if (id !== 0) {
-      if ((flags & PORT_TRUNK) === 0 || !hasBit(from + P_VLANS, id)) {
-        drop(from, DROP_VLAN)
-        return
-      }
-      vlan = id
-      tagged = true
-    }
+  const vlan = vlanOf(from, flags)
+  if (vlan === NO_VLAN) {
+    drop(from, DROP_VLAN)
+    return
   }
   if ((flags & PORT_NO_LEARN) === 0) fdbLearn(fdbKey(source, vlan), index)
   if ((destination & 1) === 0) {
@@ -243,8 +254,8 @@ export function forward(index: u32, from: usize): void {
       if (<u32>found === index) drop(from, DROP_SAME_PORT)
       else {
         const port = <usize>PORTS_AT + <usize>found * PORT_BYTES
-        egress(from, port, destination, vlan, tagged)
-        if (!tagged) remember(from, port, load<u64>(HEAD_AT), load<u32>(HEAD_AT, 8), vlan)
+        egress(from, port, destination, vlan)
+        if (tagBytes === 0) remember(from, port, load<u64>(HEAD_AT), load<u32>(HEAD_AT, 8), vlan)
       }
       return
     }
@@ -258,6 +269,6 @@ export function forward(index: u32, from: usize): void {
     const port = <usize>PORTS_AT + <usize>other * PORT_BYTES
     const state = load<u32>(port, P_FLAGS)
     if ((state & PORT_LINK) === 0 || (state & flags & PORT_ISOLATED) !== 0) continue
-    egress(from, port, destination, vlan, tagged)
+    egress(from, port, destination, vlan)
   }
 }

@@ -63,10 +63,10 @@ import {
   V_USED,
   V_USED_NEXT,
 } from './layout'
+import { isTag } from './tags'
 import { isTcp, isUrgent } from './urgent'
 import { isLive, markDirty, waiting } from './vring'
 
-const ETH_VLAN: u32 = 0x0081
 const CHAIN_FLAGS: u32 = 7
 const WRITE_ONLY: u32 = 2
 /** NEEDS_CSUM, and any gso_type. */
@@ -167,7 +167,7 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
     const low = <u64>i64x2.extract_lane(ethernet, 0)
     const tail = <u64>i64x2.extract_lane(ethernet, 1)
     const high = <u32>tail
-    if ((<u32>(tail >> 32) & 0xffff) === ETH_VLAN) break
+    if (isTag(<u32>(tail >> 32) & 0xffff)) break
     const slot = slotOf(port, low, high)
     if (
       load<u64>(slot) !== low ||

@@ -7,16 +7,7 @@
 // What is compared follows Linux 6.1: inet_gro_receive (net/ipv4/af_inet.c), ipv6_gro_receive
 // (net/ipv6/ip6_offload.c), tcp_gro_receive (net/ipv4/tcp_offload.c), udp_gro_receive (net/ipv4/udp_offload.c).
 import { addSum, fold, sumBytes } from './checksum'
-import {
-  DATA_VALID,
-  ETH_IPV4,
-  ETH_IPV6,
-  GSO_TCPV4,
-  GSO_TCPV6,
-  GSO_UDP_L4,
-  NEEDS_CSUM,
-  networkOffset,
-} from './frame'
+import { DATA_VALID, ETH_IPV4, ETH_IPV6, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, NEEDS_CSUM } from './frame'
 import {
   IS_ACK,
   IS_UDP,
@@ -33,6 +24,7 @@ import {
   TAKE_USO4,
   TAKE_USO6,
 } from './layout'
+import { networkOffset } from './tags'
 
 export const OTHER: u32 = 0
 export const BARRIER: u32 = 1

@@ -25,6 +25,7 @@ import {
   TAKE_USO4,
   TAKE_USO6,
 } from './layout'
+import { networkOffset } from './tags'
 
 // virtio-net header. Source: virtio 1.3, 5.1.6.
 export const NEEDS_CSUM: u32 = 1
@@ -39,8 +40,6 @@ export const GSO_ECN: u32 = 0x80
 
 export const ETH_IPV4: u32 = 0x0008
 export const ETH_IPV6: u32 = 0xdd86
-export const ETH_VLAN: u32 = 0x0081
-export const ETH_QINQ: u32 = 0xa888
 
 /** Head bytes copied of a plain frame (a tag, IPv6 and TCP with timestamps), and a least size below which a GSO size is an attack. */
 const PLAIN_HEAD_BYTES: u32 = 96
@@ -205,18 +204,6 @@ function checkOffloads(port: usize): i32 {
   if (!isGso && length > load<u32>(port, P_MAX_FRAME)) return DROP_TOO_LONG
   need = asked
   return -1
-}
-
-/** Offset of the network header: behind Ethernet and up to two VLAN tags. */
-export function networkOffset(at: usize, bytes: u32): u32 {
-  let offset: u32 = 14
-  let type: u32 = load<u16>(at, 12)
-  for (let tags = 0; tags < 2; tags++) {
-    if ((type !== ETH_VLAN && type !== ETH_QINQ) || offset + 4 > bytes) break
-    type = load<u16>(at + offset, 2)
-    offset += 4
-  }
-  return offset
 }
 
 /** EtherType behind the VLAN tags, in memory order. */

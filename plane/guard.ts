@@ -27,7 +27,6 @@ import {
   gsoSize,
   gsoType,
   headBytes,
-  networkOffset,
 } from './frame'
 import {
   BUCKET_FROM,
@@ -50,6 +49,7 @@ import {
   P_GUARD_MACS,
 } from './layout'
 import { admitFlood, admitRate } from './policer'
+import { networkOffset } from './tags'
 
 const MAC_MASK: u64 = 0xffffffffffff
 const ETH_ARP: u32 = 0x0608

@@ -94,6 +94,8 @@ export const STAGE_BYTES = 0x80000
 /** Frame without virtio-net header: 64 KB of IP packet, Ethernet header, two VLAN tags. */
 export const MAX_FRAME_BYTES = 65560
 export const MIN_FRAME_BYTES = 14
+/** A VLAN that no frame is in. */
+export const NO_VLAN = 4095
 export const MAX_RING_SIZE = 32768
 export const NET_HEADER_BYTES = 12
 
@@ -115,7 +117,7 @@ export const P_SENDS = 8
 export const P_GRANULES = 12
 export const P_GRANULE_COUNT = 16
 export const P_TOUCHED = 20
-/** u32: VLAN of untagged frames. */
+/** u32: VLAN of untagged frames; NO_VLAN: there are none. */
 export const P_NATIVE_VLAN = 24
 /** u32: active queue pairs: those that frames for the guest are spread over. */
 export const P_QUEUE_PAIRS = 28
@@ -175,6 +177,8 @@ export const PORT_METERED = 32768
 
 /** The receiver negotiated its MTU: P_MAX_FRAME bounds what it gets, too. */
 export const PORT_MTU = 65536
+/** The port is held to no VLAN: frames without a VLAN cross between such ports with all their tags. */
+export const PORT_TRANSPARENT = 131072
 
 export const TAKE_CSUM = 1
 export const TAKE_TSO4 = 2

@@ -20,7 +20,6 @@ import {
   gsoType,
   headBytes,
   NEEDS_CSUM,
-  networkOffset,
   sumFrom,
 } from './frame'
 import {
@@ -32,6 +31,7 @@ import {
   P_TAKES,
   TAKE_CSUM,
 } from './layout'
+import { networkOffset } from './tags'
 
 const FIN: u32 = 0x01
 const PSH: u32 = 0x08

@@ -43,7 +43,10 @@ const every = {
   }),
   vlan: vlan.optional().meta({ description: 'Access port: untagged frames of this VLAN' }),
   trunk: z.array(vlan).optional().meta({ description: 'Trunk: the VLANs that cross tagged' }),
-  nativeVlan: z.int().min(0).max(4094).optional().meta({ description: 'Trunk: VLAN of untagged frames' }),
+  nativeVlan: z.int().min(0).max(4094).optional().meta({
+    description:
+      'Trunk: VLAN of untagged frames; 0: that of ports without vlan and trunk. Default: they are dropped',
+  }),
   isolated: flag.optional().meta({ description: 'Isolated ports do not reach each other' }),
   maxAddresses: z.int().min(1).max(16384).optional().meta({ description: 'Most addresses learned here' }),
   mtu: z.int().min(68).max(65535).optional().meta({ description: 'Largest IP packet in bytes' }),

@@ -10,11 +10,13 @@ export interface PortSettings extends GuardSettings, LimitSettings {
   readonly name: string
   /** When the receiver hears of frames written into its ring. Default: as the policy of the engine decides. */
   readonly publish?: PublishMode
-  /** Access port: untagged frames of this VLAN (1 to 4094). */
+  /** Access port: untagged frames of this VLAN (1 to 4094). Its receiver sees no tag, its sender may use none. */
   readonly vlan?: number
-  /** Trunk: the VLANs that cross tagged. Without vlan and trunk, frames cross as they are. */
+  /** Trunk: the VLANs that cross tagged. Without vlan and trunk, frames of every VLAN cross as they are. */
   readonly trunk?: readonly number[]
-  /** Trunk: VLAN of untagged frames. Default 0: none of its own. */
+  /**
+   * Trunk: VLAN of untagged frames. Default: they are dropped. 0: the one that ports without vlan and trunk are in.
+   */
   readonly nativeVlan?: number
   /** Isolated ports do not reach each other. */
   readonly isolated?: boolean

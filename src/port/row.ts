@@ -7,6 +7,7 @@ import {
   MAX_FRAME_BYTES,
   MERGE_ACKS,
   MERGE_SEGMENTS,
+  NO_VLAN,
   P_FDB_LIMIT,
   P_FLAGS,
   P_GAP_US,
@@ -29,6 +30,7 @@ import {
   PORT_GUARDED,
   PORT_ISOLATED,
   PORT_METERED,
+  PORT_TRANSPARENT,
   PORT_TRUNK,
   PORT_VIF,
   PORTS_AT,
@@ -132,9 +134,11 @@ export class PortRow {
     const trunk = settings.vlan === undefined
     this.flag(PORT_TRUNK, trunk)
     this.flag(PORT_ISOLATED, settings.isolated === true)
-    this.set(P_NATIVE_VLAN, settings.vlan ?? settings.nativeVlan ?? 0)
+    const transparent = trunk && settings.trunk === undefined
+    this.flag(PORT_TRANSPARENT, transparent)
+    this.set(P_NATIVE_VLAN, settings.vlan ?? (transparent ? 0 : (settings.nativeVlan ?? NO_VLAN)))
     const vlans = this.memory.u8.subarray(this.at + P_VLANS, this.at + P_VLANS + 512)
-    vlans.fill(trunk && settings.trunk === undefined ? 0xff : 0)
+    vlans.fill(transparent ? 0xff : 0)
     for (const vlan of settings.trunk ?? [])
       vlans[vlan >> 3] = (vlans[vlan >> 3] as number) | (1 << (vlan & 7))
     this.set(

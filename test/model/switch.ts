@@ -15,7 +15,7 @@ import {
   MAX_FRAME_BYTES,
   MIN_FRAME_BYTES,
 } from '../../src/memory/layout.js'
-import { type BridgePort, decide } from './bridge.js'
+import { type BridgePort, decide, TAG_TYPES } from './bridge.js'
 import { type Buffer0, type ChainFault, readChain, type Snapshot, walkChain } from './chain.js'
 import type { FdbModel } from './fdb.js'
 import type { DeviceRing } from './vring.js'
@@ -48,7 +48,7 @@ export interface ModelPort extends BridgePort {
 function isTcp(frame: Uint8Array): boolean {
   let at = 12
   const type = (): number => ((frame[at] ?? 0) << 8) | (frame[at + 1] ?? 0)
-  for (let tags = 0; tags < 2 && (type() === 0x8100 || type() === 0x88a8); tags++) at += 4
+  for (let tags = 0; tags < 2 && TAG_TYPES.includes(type()); tags++) at += 4
   if (at + 22 > frame.length) return false
   return (type() === 0x0800 && frame[at + 11] === 6) || (type() === 0x86dd && frame[at + 8] === 6)
 }

@@ -28,7 +28,7 @@ import { LinearMemory } from '../../src/memory/linear-memory.js'
 import { instantiatePlane } from '../../src/memory/plane.js'
 import type { PortSettings } from '../../src/port/config.js'
 import { PortRow } from '../../src/port/row.js'
-import { type BridgePort, decide } from '../model/bridge.js'
+import { type BridgePort, decide, TAG_TYPES } from '../model/bridge.js'
 import { FdbModel } from '../model/fdb.js'
 
 const HEADER = 12
@@ -85,6 +85,7 @@ function macOf(address: number): number[] {
 const portSettings = fc.oneof(
   fc.constant({}),
   fc.record({ vlan: fc.constantFrom(1, 2) }),
+  fc.record({ trunk: fc.subarray([1, 2, 3, 4095]) }),
   fc.record({ trunk: fc.subarray([1, 2, 3, 4095]), nativeVlan: fc.constantFrom(0, 1, 2) }),
 )
 const settings = fc.record({
@@ -92,6 +93,14 @@ const settings = fc.record({
   isolated: fc.boolean(),
   maxAddresses: fc.constantFrom(1, 3, 4096),
 })
+/** Mostly what is on the wire, and all that a receiver may take for a tag. */
+const tagType = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(0x8100) },
+  { weight: 1, arbitrary: fc.constantFrom(...TAG_TYPES) },
+)
+const control = fc
+  .tuple(fc.constantFrom(0, 0, 0x2000, 0xf000), fc.constantFrom(0, 0, 1, 2, 3, 4095))
+  .map(([priority, vid]) => priority | vid)
 const action = fc.oneof(
   {
     weight: 10,
@@ -99,8 +108,12 @@ const action = fc.oneof(
       from: fc.nat(3),
       to: fc.constantFrom(1, 2, 3, 4, 5, -1, -2, -3),
       source: fc.constantFrom(1, 2, 3, 4, 5, -1, -4),
-      tag: fc.constantFrom(undefined, undefined, 0x2001, 2, 0xe003, 4095, 0),
-      bytes: fc.integer({ min: 14, max: 120 }),
+      tags: fc.array(fc.tuple(tagType, control), { maxLength: 4, size: 'max' }),
+      type: fc.oneof(
+        { weight: 6, arbitrary: fc.constantFrom(0x88b5, 0x0806, 0x9000, 0x8200) },
+        { weight: 1, arbitrary: tagType },
+      ),
+      bytes: fc.oneof(fc.integer({ min: 14, max: 32 }), fc.integer({ min: 14, max: 120 })),
     }),
   },
   { weight: 2, arbitrary: fc.record({ wait: fc.constantFrom(1, 5, 10, 11, 30) }) },
@@ -120,7 +133,8 @@ function toModel(port: { kind: Partial<PortSettings>; isolated: boolean }, link:
   const { vlan, trunk, nativeVlan } = port.kind
   return {
     trunk: vlan === undefined,
-    native: vlan ?? nativeVlan ?? 0,
+    transparent: vlan === undefined && trunk === undefined,
+    native: vlan ?? nativeVlan ?? (trunk === undefined ? 0 : undefined),
     carries: (id) => trunk === undefined || trunk.includes(id),
     isolated: port.isolated,
     link,
@@ -162,9 +176,8 @@ describe('the bridge and its reference model', () => {
               ;(real.rows[step.link] as PortRow).flag(PORT_LINK, links[step.link] as boolean)
             } else {
               const frame = Uint8Array.from({ length: step.bytes }, (_, at) => (at + count) & 0xff)
-              const tag =
-                step.tag === undefined ? [0x88, 0xb5] : [0x81, 0, step.tag >> 8, step.tag & 255, 8, 6]
-              frame.set([...addressOf(step.to), ...addressOf(step.source), ...tag].slice(0, frame.length))
+              const words = [...step.tags.flat(), step.type].flatMap((word) => [word >> 8, word & 255])
+              frame.set([...addressOf(step.to), ...addressOf(step.source), ...words].slice(0, frame.length))
               const verdict = decide(
                 ports.map((port, index) => toModel(port, links[index] as boolean)),
                 fdb,
@@ -191,7 +204,7 @@ describe('the bridge and its reference model', () => {
           }
         },
       ),
-      { numRuns: 120 },
+      { numRuns: 200 },
     )
   })
 })

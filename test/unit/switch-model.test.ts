@@ -13,6 +13,7 @@ import {
   DROP_TOO_LONG,
 } from '../../src/memory/layout.js'
 import { VIRTIO_F, VIRTIO_NET_F } from '../../src/memory/virtio.js'
+import { TAG_TYPES } from '../model/bridge.js'
 import { type Snapshot, snapshot } from '../model/chain.js'
 import { FdbModel } from '../model/fdb.js'
 import { start, stopGuests, type TestGuest } from '../model/guest.js'
@@ -61,7 +62,7 @@ interface Send {
   guest: number
   to: number
   source: number
-  vlan: number
+  tags: readonly (readonly [number, number])[]
   bytes: number
   descriptors: number
   indirect: boolean
@@ -75,7 +76,16 @@ const send: fc.Arbitrary<Op> = fc.record({
   guest: fc.nat(2),
   to: fc.nat(6),
   source: fc.nat(3),
-  vlan: fc.constantFrom(0, 0, 0, 1, 2),
+  tags: fc.oneof(
+    { weight: 5, arbitrary: fc.constant([]) },
+    {
+      weight: 3,
+      arbitrary: fc.array(
+        fc.tuple(fc.constantFrom(0x8100, 0x8100, ...TAG_TYPES), fc.constantFrom(0, 0xa000, 0x2001, 2, 4095)),
+        { maxLength: 3 },
+      ),
+    },
+  ),
   bytes: fc.oneof(fc.integer({ min: 1, max: 80 }), fc.integer({ min: 14, max: 2000 })),
   descriptors: fc.integer({ min: 1, max: 5 }),
   indirect: fc.boolean(),
@@ -122,6 +132,7 @@ function modelPort(wish: Setup, guest: TestGuest, memory: Snapshot): ModelPort {
   }
   return {
     trunk: wish.access === 0,
+    transparent: wish.access === 0,
     native: wish.access,
     carries: () => true,
     isolated: wish.isolated,
@@ -148,8 +159,8 @@ function frameOf(wish: Send, fill: number): Uint8Array {
         ? [1, 0x80, 0xc2, 0, 0, 2]
         : [2, 0, 0, 0, 0, wish.to]
   const source = wish.source === 3 ? [wish.bytes & 1, 0, 0, 0, 0, 0] : [2, 0, 0, 0, 0, wish.guest]
-  const tag = wish.vlan === 0 ? [] : [0x81, 0, 0x20, wish.vlan]
-  frame.set([...destination, ...source, ...tag, 0x88, 0xb5].slice(0, frame.length))
+  const words = [...wish.tags.flat(), 0x88b5].flatMap((word) => [word >> 8, word & 0xff])
+  frame.set([...destination, ...source, ...words].slice(0, frame.length))
   return frame
 }
 
