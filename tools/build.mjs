@@ -1,16 +1,7 @@
 // Builds everything: the layout copy for TypeScript, the plane (.wasm) and the JavaScript in dist/.
 // `node tools/build.mjs plane` builds only what the tests load (layout and plane).
 import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -66,8 +57,5 @@ generateLayout()
 buildPlane()
 if (process.argv[2] !== 'plane') {
   execFileSync(bin('tsc'), ['-p', 'tsconfig.json'], { stdio: 'inherit' })
-  // The studies that ship: data beside the code that reads them.
-  rmSync('dist/lab/study/shipped', { recursive: true, force: true })
-  cpSync('src/lab/study/shipped', 'dist/lab/study/shipped', { recursive: true })
   if (existsSync('dist/cli/main.js')) chmodSync('dist/cli/main.js', 0o755)
 }

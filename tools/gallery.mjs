@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-// Writes docs/gallery/: the SVG of every chart in src/plot/gallery.ts and one page with all of them.
-// `node tools/gallery.mjs` (a test of src/plot fails when the folder is not what this writes).
+// Writes docs/gallery/: the SVG of every chart in test/gallery/gallery.ts and one page with all of them.
+// `node tools/gallery.mjs` (a test beside it fails when the folder is not what this writes).
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { runnerImport } from 'vite'
 
 const folder = fileURLToPath(new URL('../docs/gallery/', import.meta.url))
-const source = fileURLToPath(new URL('../src/plot/gallery.ts', import.meta.url))
+const source = fileURLToPath(new URL('../test/gallery/gallery.ts', import.meta.url))
 
 // Node does not run TypeScript; vite comes with vitest and needs no build.
 const { module } = await runnerImport(source, { configFile: false, logLevel: 'error' })

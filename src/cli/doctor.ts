@@ -3,7 +3,7 @@ import { type Check, chooseGuestKind, examine, type GuestChoice } from '../lab/m
 import { describeMachine } from '../lab/machine/machine.js'
 import { formatTable, print, printJson } from './output.js'
 
-/** The findings as a table, what to do for more, and the kind of guests that the demo would use. */
+/** The findings as a table, what to do for more, and the kind of guests that studies use. */
 export function doctorReport(checks: readonly Check[], choice: GuestChoice): string {
   const rows = checks.map((check) => [check.ok ? 'ok' : '-', check.name, check.found, check.need])
   const remedies = checks.filter((check) => check.remedy !== '')
@@ -12,7 +12,7 @@ export function doctorReport(checks: readonly Check[], choice: GuestChoice): str
     formatTable(['', 'what', 'found', 'for'], rows),
     ...(advice.length > 0 ? ['', formatTable(['What to do for more:', ''], advice)] : []),
     '',
-    `Guests of ringferry demo: ${choice.kind} (${choice.reason})`,
+    `Guests of studies: ${choice.kind} (${choice.reason})`,
   ].join('\n')
 }
 

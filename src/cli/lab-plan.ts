@@ -2,10 +2,10 @@
 import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import { RingferryError } from '../errors/errors.js'
-import { chooseKind } from '../lab/demo/choose.js'
-import type { DemoKind } from '../lab/demo/result.js'
 import { fetchGuestPackages } from '../lab/guest/fetch.js'
+import type { StudyKind } from '../lab/guest/spec.js'
 import { findTool } from '../lab/guest/tools.js'
+import { chooseKind } from '../lab/machine/choose-guests.js'
 import { bestGuestKind } from '../lab/machine/doctor.js'
 import { newestUnfinished, planOf, RUNS_FOLDER } from '../lab/run/begin.js'
 import { readRun, type StoredRun } from '../lab/run/store.js'
@@ -25,7 +25,7 @@ export type OnlyFactors = Readonly<Record<string, readonly string[]>>
 
 export interface LabRunOptions {
   readonly quick?: boolean
-  readonly guests?: DemoKind
+  readonly guests?: StudyKind
   readonly seed?: number
   readonly out?: string
   /** A run, or true: the newest that did not finish. */
@@ -66,11 +66,11 @@ function resumed(study: string, options: LabRunOptions): StoredRun | undefined {
 }
 
 async function kindOf(
-  wanted: DemoKind | undefined,
+  wanted: StudyKind | undefined,
   dry: boolean,
   progress: (text: string) => void,
   signal: AbortSignal,
-): Promise<DemoKind> {
+): Promise<StudyKind> {
   if (dry) return wanted ?? bestGuestKind() ?? 'embedded'
   const tools = {
     has: (program: string) => findTool(program) !== undefined,
@@ -98,7 +98,7 @@ export async function planRun(
   const { guests } = general.study
   const wanted =
     options.guests ??
-    (before?.header.guests as DemoKind | undefined) ??
+    (before?.header.guests as StudyKind | undefined) ??
     (guests === 'best' ? undefined : guests)
   if (wanted === undefined)
     expandStudy(general, { workloads: KNOWN_WORKLOADS, guests: 'uml', quick, ...loads })

@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { RingferryError } from '../errors/errors.js'
 import { buildBed } from '../lab/bed/build.js'
-import { DEMO_KINDS } from '../lab/demo/result.js'
+import { STUDY_KINDS } from '../lab/guest/spec.js'
 import { describeMachine } from '../lab/machine/machine.js'
 import type { LabRecord } from '../lab/record/record.js'
 import { writeReport } from '../lab/report/write.js'
@@ -196,7 +196,7 @@ export function addLabRun(lab: Command): void {
     .description('measures a study; raw data go to a folder as they come, the report beside them at the end')
     .option('--quick', 'fewer cells and rounds, as the study says: a look, not evidence')
     .addOption(
-      new Option('--guests <kind>', "default: the study's, or the best there is").choices([...DEMO_KINDS]),
+      new Option('--guests <kind>', "default: the study's, or the best there is").choices([...STUDY_KINDS]),
     )
     .addOption(
       new Option('--seed <number>', 'of the order and of all chance; default 1').argParser(wholeNumber),

@@ -1,7 +1,6 @@
 import { Command } from 'commander'
 import { ringferryVersion } from '../lab/machine/machine.js'
 import { addAttach } from './attach.js'
-import { addDemo } from './demo.js'
 import { addDoctor } from './doctor.js'
 import { addGuest } from './guest.js'
 import { addLab } from './lab.js'
@@ -22,7 +21,6 @@ export function makeProgram(): Command {
       'after',
       `
 Examples:
-  ringferry demo                                         two guests, measured, in a table
   ringferry doctor                                       what this machine can do
   ringferry up --vif g1=/tmp/g1.sock --vif g2=/tmp/g2.sock
   ringferry tune show --control /tmp/rf.ctl              hold times, delays, reasons
@@ -34,7 +32,6 @@ Examples:
   addAttach(program)
   addGuest(program)
   addDoctor(program)
-  addDemo(program)
   addLab(program)
   return program
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { cli } from './cli-process.js'
 
-const COMMANDS = ['up', 'attach', 'guest run', 'guest fetch', 'doctor', 'demo']
+const COMMANDS = ['up', 'attach', 'guest run', 'guest fetch', 'doctor']
 
 describe('ringferry', () => {
   it('ringferry ends with 2 and one line when the command line is wrong', async () => {
@@ -17,7 +17,7 @@ describe('ringferry', () => {
       ['attach', '--print', 'xen', 'g1'],
       ['guest', 'run', 'uml', '--', 'true'],
       ['guest', 'run', 'docker', '--name', 'g1', '--', 'true'],
-      ['demo', '--guests', 'docker'],
+      ['lab', 'run', 'seed', '--guests', 'docker'],
     ]
     for (const args of wrong) {
       const { code, stdout, stderr } = await cli(args)
@@ -68,7 +68,7 @@ describe('ringferry', () => {
     const { code, stdout } = await cli(['doctor'])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^ok +node +\d+/m)
-    expect(stdout).toMatch(/\nGuests of ringferry demo: (uml|qemu|netns|embedded) \(/)
+    expect(stdout).toMatch(/\nGuests of studies: (uml|qemu|netns|embedded) \(/)
   })
 
   it('ringferry doctor reports as JSON', async () => {

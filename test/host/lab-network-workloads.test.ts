@@ -299,7 +299,7 @@ it.runIf(able('tap'))('cpu-hog copies its program into a VM that does not see th
   const bed = await build([{ name: 'x', kind: 'netns' }])
   try {
     const vm = bed.vm('x')
-    const built = fileURLToPath(new URL('../../dist/lab/workload/guest-programs', import.meta.url))
+    const built = fileURLToPath(new URL('../../dist/lab/workload/programs', import.meta.url))
     // A namespace has mounts of its own: the build is hidden inside only.
     expect((await vm.guest.run(`mount -t tmpfs none '${built}'`)).code).toBe(0)
     const { metrics } = await measure('cpu-hog', { bed, vm, peer: vm })

@@ -10,12 +10,12 @@
 import { z } from 'zod'
 import { POLICY_NAMES } from '../../aggregation/create.js'
 import type { EmbeddedRole, EmbeddedWorker } from '../../frontend/embedded-worker.js'
-import type { Guest } from '../guest/spec.js'
+import { GUEST_KINDS, type Guest } from '../guest/spec.js'
 
 export const SWITCH_KINDS = ['ringferry', 'bridge', 'vde', 'ovs', 'testpmd', 'none'] as const
 export type SwitchKind = (typeof SWITCH_KINDS)[number]
 
-export const VM_KINDS = ['uml', 'qemu', 'netns', 'host', 'embedded'] as const
+export const VM_KINDS = [...GUEST_KINDS, 'host', 'embedded'] as const
 /** `host`: programs of the driver domain itself, on a TAP of the switch in the host's own namespace. */
 export type VmKind = (typeof VM_KINDS)[number]
 

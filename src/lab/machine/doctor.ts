@@ -6,7 +6,7 @@ import { libc } from '../../sys/libc.js'
 import { installedKernels } from '../guest/kernel.js'
 import { kvmOpens } from '../guest/kvm.js'
 import { QEMU_PROGRAM } from '../guest/qemu.js'
-import type { GuestKind } from '../guest/spec.js'
+import type { GuestKind, StudyKind } from '../guest/spec.js'
 import { findInstalled, findTool, umlModulesFolder } from '../guest/tools.js'
 
 export interface Check {
@@ -166,7 +166,7 @@ export function examine(): Check[] {
 }
 
 export interface GuestChoice {
-  readonly kind: GuestKind | 'embedded'
+  readonly kind: StudyKind
   /** One line for the user: why this kind, and what would give a better one. */
   readonly reason: string
 }

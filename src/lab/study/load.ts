@@ -16,7 +16,8 @@ export interface LoadedStudy {
   at(path: Path): string
 }
 
-const SHIPPED = fileURLToPath(new URL('./shipped/', import.meta.url))
+/** At the top of the project, seen alike from src/ and dist/. */
+const SHIPPED = fileURLToPath(new URL('../../../studies/', import.meta.url))
 const NAME = /^[a-z0-9-]+$/
 
 /** Reads a study from YAML text. Throws CONFIG with file, line and column. */

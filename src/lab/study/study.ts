@@ -6,10 +6,11 @@
  *   vms    a list of VMs, or {count, kind, name, ...} for vm1, vm2, ...; "$guests" is the kind of guests asked for
  *   vm     of a workload: a name, or "each": one workload for every VM of the list whose name begins with `each`
  *
- * Shipped studies: src/lab/study/shipped/NAME.yaml (copied into dist by the build).
+ * Shipped studies: studies/NAME.yaml at the top of the project.
  * Published schema: docs/schema/study.schema.json.
  */
 import { z } from 'zod'
+import { STUDY_KINDS } from '../guest/spec.js'
 import { METRIC_NAMES, type MetricName } from '../record/metrics.js'
 import { factorsSchema } from '../record/record.js'
 
@@ -160,7 +161,7 @@ export const studySchema = z
     method: z.string(),
     /** What the reader may not conclude. */
     notConclude: z.array(z.string()).min(1),
-    guests: z.enum(['best', 'uml', 'qemu', 'netns', 'embedded']).default('best'),
+    guests: z.enum(['best', ...STUDY_KINDS]).default('best'),
     window: windowSchema.prefault({}),
     rounds: roundsSchema.prefault({}),
     /** What the rule for repeating watches. */

@@ -1,7 +1,5 @@
 import { z } from 'zod'
 import { findTool } from '../guest/tools.js'
-import type { BulkReceiverReport, BulkReceiverSettings } from './guest-programs/bulk-receiver.js'
-import type { BulkSenderSettings } from './guest-programs/bulk-sender.js'
 import {
   checkCut,
   cutWindow,
@@ -15,6 +13,8 @@ import {
   throughputCurve,
 } from './iperf.js'
 import { GuestProgram, peerOf } from './program.js'
+import type { BulkReceiverReport, BulkReceiverSettings } from './programs/bulk-receiver.js'
+import type { BulkSenderSettings } from './programs/bulk-sender.js'
 import { needProgram, startAll } from './server.js'
 import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { RingferryError } from '../../errors/errors.js'
-import type { HogReport, HogSettings } from './guest-programs/hog.js'
 import { GuestProgram } from './program.js'
+import type { HogReport, HogSettings } from './programs/hog.js'
 import { runCommand } from './server.js'
 import type { PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { delayMetrics, delayQuantile, lostIn, percentileCurve, quantileWithLoss } from './delays.js'
-import { DelayCounts } from './guest-programs/delay-counts.js'
+import { DelayCounts } from './programs/delay-counts.js'
 
 const thousand = (() => {
   const counts = new DelayCounts()

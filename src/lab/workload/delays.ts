@@ -5,7 +5,7 @@
  */
 
 import type { Metrics } from '../record/metrics.js'
-import type { DelayReport } from './guest-programs/delay-counts.js'
+import type { DelayReport } from './programs/delay-counts.js'
 import type { LoadWindow } from './workload.js'
 
 type Delays = DelayReport['delays']

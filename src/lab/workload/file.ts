@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import type { FileClientSettings, FileReport } from './app-programs/file-client.js'
-import type { FileServerSettings } from './app-programs/file-server.js'
-import { firstAddress, preparePair } from './app-server.js'
 import { DELAY_METRICS, delayMetrics, lostIn, percentileCurve } from './delays.js'
 import { needNode, peerOf } from './program.js'
-import { portOf } from './server.js'
+import { preparePair } from './program-pair.js'
+import type { FileClientSettings, FileReport } from './programs/file-client.js'
+import type { FileServerSettings } from './programs/file-server.js'
+import { firstAddress, portOf } from './server.js'
 import type { PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 
 const KB = 1024

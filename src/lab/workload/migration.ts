@@ -1,6 +1,6 @@
 /**
  * Live migration of a VM as its neighbours on the network see it: pre-copy rounds of bulk transfer, then a stop phase
- * (model and source: app-programs/migration-rounds.ts; Clark et al., NSDI 2005). The measured VM is what moves
+ * (model and source: programs/migration-rounds.ts; Clark et al., NSDI 2005). The measured VM is what moves
  * away, so it sends; its peer is the other machine. No VM really moves: the memory image is a buffer, and the
  * dirty pages are arithmetic on the measured length of each round, so the line decides how many rounds it takes.
  *
@@ -11,12 +11,12 @@
 import { z } from 'zod'
 import { RingferryError } from '../../errors/errors.js'
 import { median } from '../../stats/summary.js'
-import { planMigration } from './app-programs/migration-rounds.js'
-import type { MigrationReport, MigrationSourceSettings } from './app-programs/migration-source.js'
-import type { MigrationTargetSettings } from './app-programs/migration-target.js'
-import { firstAddress, preparePair } from './app-server.js'
 import { needNode, peerOf } from './program.js'
-import { portOf } from './server.js'
+import { preparePair } from './program-pair.js'
+import { planMigration } from './programs/migration-rounds.js'
+import type { MigrationReport, MigrationSourceSettings } from './programs/migration-source.js'
+import type { MigrationTargetSettings } from './programs/migration-target.js'
+import { firstAddress, portOf } from './server.js'
 import type { PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 
 const MB = 1 << 20

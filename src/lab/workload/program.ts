@@ -1,4 +1,13 @@
-/** Programs of our own in VMs (guest-programs/): put there, started, told to begin. Protocol: guest-programs/orders.ts. */
+/**
+ * Programs of our own in VMs (programs/), servers and clients: put there, started, told to begin. Protocol:
+ * programs/orders.ts.
+ *
+ *     prepare   server starts, client starts, both say ready      Node's slow start in an emulated guest is over
+ *     run       the client gets its order and loads; a server that ends meanwhile fails the run
+ *     close     both end, their folders go
+ *
+ * A program runs where the build put it when the VM sees the host's files, else from a copy in the VM's /tmp.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,11 +15,23 @@ import { RingferryError } from '../../errors/errors.js'
 import type { BedVm } from '../bed/bed.js'
 import { quote } from '../guest/process-guest.js'
 import type { BackgroundCommand } from '../guest/spec.js'
-import type { Orders } from './guest-programs/orders.js'
+import type { Orders } from './programs/orders.js'
 import { commandFailed, finish } from './server.js'
 import type { LoadWindow, WorkloadSite } from './workload.js'
 
-export type ProgramName = 'echo-server' | 'asker' | 'prober' | 'bulk-sender' | 'bulk-receiver' | 'hog'
+export type ProgramName =
+  | 'asker'
+  | 'bulk-receiver'
+  | 'bulk-sender'
+  | 'echo-server'
+  | 'file-client'
+  | 'file-server'
+  | 'hog'
+  | 'migration-source'
+  | 'migration-target'
+  | 'prober'
+  | 'streaming-client'
+  | 'streaming-server'
 
 /** Node starts slowly in an emulated guest. */
 const READY_TIMEOUT_MS = 90_000
@@ -19,9 +40,9 @@ const RESULT_GRACE_MS = 60_000
 
 /** The built programs: beside this file, or in dist/ when the sources run. */
 function programFolder(): string {
-  const beside = fileURLToPath(new URL('./guest-programs/', import.meta.url))
+  const beside = fileURLToPath(new URL('./programs/', import.meta.url))
   if (existsSync(join(beside, 'orders.js'))) return beside
-  const built = fileURLToPath(new URL('../../../dist/lab/workload/guest-programs/', import.meta.url))
+  const built = fileURLToPath(new URL('../../../dist/lab/workload/programs/', import.meta.url))
   if (existsSync(join(built, 'orders.js'))) return built
   throw new RingferryError('NOT_FOUND', `${built} is missing; run "npm run build"`)
 }
@@ -84,71 +105,70 @@ function sees(vm: BedVm, source: string): Promise<boolean> {
 /** Copies a program and what it imports into a folder of a VM. */
 async function copyProgram(vm: BedVm, name: ProgramName, source: string, folder: string): Promise<void> {
   const read = (file: string): string => readFileSync(join(source, file), 'utf8')
-  const made = await vm.guest.run(`rm -rf ${folder} && mkdir -p ${folder}`)
-  if (made.code !== 0) throw commandFailed(vm, `mkdir ${folder}`, made)
   await vm.guest.putFile(`${folder}/package.json`, Buffer.from('{"type":"module"}'))
   for (const file of moduleFiles(`${name}.js`, read))
     await vm.guest.putFile(`${folder}/${file}`, Buffer.from(bare(read(file))))
 }
 
-/** Servers wait for no order and end by a signal. */
-const SERVERS: readonly ProgramName[] = ['echo-server', 'bulk-sender']
-
-/** A program of ours that runs in a VM and waits for its order, or serves. */
+/** A program of ours that runs in a VM and serves, or waits for its order. */
 export class GuestProgram {
   readonly #vm: BedVm
-  /** In the VM: the pipe for the order, and copied files if there are any. Undefined when nothing is to be removed. */
-  #folder: string | undefined
-  /** As errors name it. */
-  readonly #label: string
+  /** In the VM: the pipe for the order, copied files, what the program writes. */
+  readonly #folder: string
+  readonly #command: string
   readonly #running: BackgroundCommand
   readonly #ready: Promise<void>
+  /** Rejects when the program ends, with what it printed last. Never resolves. */
+  readonly failed: Promise<never>
   #result = ''
 
-  private constructor(vm: BedVm, folder: string | undefined, command: string, label: string) {
+  private constructor(vm: BedVm, folder: string, command: string) {
     this.#vm = vm
     this.#folder = folder
-    this.#label = label
+    this.#command = command
     let ready = (): void => {}
     const said = new Promise<void>((resolve) => {
       ready = resolve
     })
-    this.#running = vm.guest.start(command, {
+    this.#running = vm.guest.start(`exec ${command} 0<>${folder}/orders`, {
       onStdout: (line) => {
         if (line === '{"ready":true}') ready()
         else this.#result = line
       },
     })
-    const ended = this.#running.done.then((result) => {
-      throw commandFailed(vm, label, result)
+    this.failed = this.#running.done.then((result) => {
+      // Standard output is protocol; what went wrong is on the other.
+      throw commandFailed(vm, command, { ...result, stdout: '' })
     })
-    this.#ready = Promise.race([said, ended])
-    this.#ready.catch(() => {})
+    this.#ready = Promise.race([said, this.failed])
+    for (const promise of [this.failed, this.#ready]) promise.catch(() => {})
   }
 
   /**
-   * Starts a program in a VM, put there first if it does not see it; settles when it is ready. Throws GUEST or
-   * NOT_FOUND and leaves nothing.
+   * Starts a program in a VM, put there first if it does not see it; settles when it is ready. Throws UNSUPPORTED (no
+   * Node in this kind of VM), NOT_FOUND (not built), GUEST, and leaves nothing then.
    * @param place tells programs of one name in one VM apart: slot, or slot and port
-   * @param settings what the program takes, see its source
+   * @param settings what the program takes, see its source; `folder` is added: a private one inside the VM
    */
-  static async start(vm: BedVm, place: string, name: ProgramName, settings: object): Promise<GuestProgram> {
+  static async start(
+    vm: BedVm,
+    place: string | number,
+    name: ProgramName,
+    settings: object,
+  ): Promise<GuestProgram> {
     needNode(`the program ${name}`, vm)
     const source = programFolder()
     const folder = `/tmp/rf-lab-${process.pid}-${vm.name}-${place}-${name}`
     const inPlace = await sees(vm, source)
-    const text = JSON.stringify(settings)
     const file = `${inPlace ? source : folder}/${name}.js`
-    const node = `exec ${quote(process.execPath)} ${quote(file)} ${quote(text)}`
-    const isServer = SERVERS.includes(name)
-    const command = isServer
-      ? node
-      : `mkdir -p ${folder} && rm -f ${folder}/orders && mkfifo ${folder}/orders && ${node} 0<>${folder}/orders`
+    const argument = quote(JSON.stringify({ ...settings, folder }))
+    const prepare = `rm -rf ${folder} && mkdir -p ${folder} && mkfifo ${folder}/orders`
     let program: GuestProgram | undefined
     try {
+      const made = await vm.guest.run(prepare)
+      if (made.code !== 0) throw commandFailed(vm, prepare, made)
       if (!inPlace) await copyProgram(vm, name, source, folder)
-      const made = isServer && inPlace ? undefined : folder
-      program = new GuestProgram(vm, made, command, `${name} ${text}`)
+      program = new GuestProgram(vm, folder, `${quote(process.execPath)} ${quote(file)} ${argument}`)
       await program.#untilReady(name)
       return program
     } catch (error) {
@@ -173,24 +193,31 @@ export class GuestProgram {
 
   /**
    * Gives the order to begin and waits for the result; once in a program's life. The type is the caller's promise:
-   * what each program reports is in its source. Throws GUEST, INTERRUPTED.
+   * what each program reports is in its source. Throws GUEST (also when `server` ends meanwhile), INTERRUPTED on the
+   * window's signal.
    */
-  async measure<Report>(window: LoadWindow): Promise<Report> {
-    const orders: Orders = { warmUpS: window.warmUpS, measureS: window.measureS }
-    const limitMs = (orders.warmUpS + orders.measureS) * 1000 + RESULT_GRACE_MS
-    const late = AbortSignal.timeout(limitMs)
-    const folder = this.#folder
-    const told = await this.#vm.guest.run(
-      `echo ${quote(JSON.stringify(orders))} >${folder}/orders && rm -rf ${folder}`,
-    )
-    if (told.code !== 0) throw commandFailed(this.#vm, 'the order to begin', told)
-    this.#folder = undefined
+  async measure<Report>(window: LoadWindow, server?: GuestProgram): Promise<Report> {
+    const { warmUpS, measureS, signal } = window
+    const orders: Orders = { warmUpS, measureS }
+    const limitMs = (warmUpS + measureS) * 1000 + RESULT_GRACE_MS
+    const done = new AbortController()
+    const late = setTimeout(() => done.abort(), limitMs)
     try {
-      await finish(this.#vm, this.#label, this.#running, AbortSignal.any([window.signal, late]))
+      signal.throwIfAborted()
+      const told = await this.#vm.guest.run(`echo ${quote(JSON.stringify(orders))} >${this.#folder}/orders`)
+      if (told.code !== 0) throw commandFailed(this.#vm, 'the order to begin', told)
+      const finished = finish(this.#vm, this.#command, this.#running, AbortSignal.any([signal, done.signal]))
+      finished.catch(() => {})
+      await Promise.race(server ? [finished, server.failed] : [finished])
     } catch (error) {
-      if (window.signal.aborted || !late.aborted) throw error
-      const message = `VM ${this.#vm.name}: "${this.#label}" had no result after ${limitMs / 1000} s`
+      const vm = `VM ${this.#vm.name}`
+      if (signal.aborted)
+        throw new RingferryError('INTERRUPTED', `${vm}: "${this.#command}" was called off`, { cause: error })
+      if (!done.signal.aborted) throw error
+      const message = `${vm}: "${this.#command}" had no result after ${limitMs / 1000} s`
       throw new RingferryError('GUEST', message, { cause: error })
+    } finally {
+      clearTimeout(late)
     }
     return (JSON.parse(this.#result || '{}') as { result: Report }).result
   }
@@ -198,8 +225,7 @@ export class GuestProgram {
   /** Ends it and removes its files. Never rejects. */
   async stop(): Promise<void> {
     await this.#running.stop().catch(() => {})
-    if (this.#folder !== undefined) await this.#vm.guest.run(`rm -rf ${this.#folder}`).catch(() => {})
-    this.#folder = undefined
+    await this.#vm.guest.run(`rm -rf ${this.#folder}`).catch(() => {})
   }
 }
 

@@ -89,7 +89,7 @@ it('payloadOf takes the headers off a frame', () => {
 })
 
 describe('guest programs', () => {
-  const folder = new URL('./guest-programs/', import.meta.url)
+  const folder = new URL('./programs/', import.meta.url)
   const source = (file: string): string => readFileSync(new URL(file.replace(/\.js$/, '.ts'), folder), 'utf8')
 
   it.each([

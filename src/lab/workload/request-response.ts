@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { DELAY_METRICS, delayMetrics, lostIn, percentileCurve } from './delays.js'
-import type { AskerReport, AskerSettings } from './guest-programs/asker.js'
-import type { EchoSettings } from './guest-programs/echo-server.js'
 import { flowAddresses } from './iperf.js'
 import { GuestProgram, needNode, peerOf } from './program.js'
+import type { AskerReport, AskerSettings } from './programs/asker.js'
+import type { EchoSettings } from './programs/echo-server.js'
 import { portOf, type Server, startServer } from './server.js'
 import type { PreparedWorkload, Workload, WorkloadSite } from './workload.js'
 

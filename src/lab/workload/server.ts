@@ -13,6 +13,13 @@ export function portOf(slot: number, offset = 0): number {
   return FIRST_PORT + SLOT_PORTS * slot + offset
 }
 
+/** The address of a VM's first NIC. Throws CONFIG when it has none. */
+export function firstAddress(vm: BedVm): string {
+  const address = vm.addresses[0]
+  if (address === undefined) throw new RingferryError('CONFIG', `VM ${vm.name} has no NIC with an address`)
+  return address
+}
+
 function lastLine({ stdout, stderr }: Pick<CommandResult, 'stdout' | 'stderr'>): string {
   const text = stderr.trim() || stdout.trim()
   return text.split('\n').at(-1)?.trim() || 'it printed nothing'

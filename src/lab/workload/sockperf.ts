@@ -7,7 +7,7 @@
 import { RingferryError } from '../../errors/errors.js'
 import type { Metrics } from '../record/metrics.js'
 import { delayMetrics, lostIn, percentileCurve } from './delays.js'
-import type { DelayReport } from './guest-programs/delay-counts.js'
+import type { DelayReport } from './programs/delay-counts.js'
 import type { LoadWindow } from './workload.js'
 
 /** What sockperf leaves out of a test. */

@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import type { StreamingClientSettings, StreamingReport } from './app-programs/streaming-client.js'
-import type { StreamingServerSettings } from './app-programs/streaming-server.js'
-import { firstAddress, preparePair } from './app-server.js'
 import { DELAY_METRICS, delayMetrics, lostIn, percentileCurve } from './delays.js'
 import { needNode, peerOf } from './program.js'
-import { portOf } from './server.js'
+import { preparePair } from './program-pair.js'
+import type { StreamingClientSettings, StreamingReport } from './programs/streaming-client.js'
+import type { StreamingServerSettings } from './programs/streaming-server.js'
+import { firstAddress, portOf } from './server.js'
 import type { PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 
 const settingsSchema = z

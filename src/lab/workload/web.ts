@@ -1,10 +1,17 @@
 import { z } from 'zod'
 import { RingferryError } from '../../errors/errors.js'
 import type { BedVm } from '../bed/bed.js'
-import { firstAddress } from './app-server.js'
 import { DELAY_METRICS } from './delays.js'
 import { peerOf } from './program.js'
-import { commandFailed, needProgram, portOf, runCommand, type Server, startServer } from './server.js'
+import {
+  commandFailed,
+  firstAddress,
+  needProgram,
+  portOf,
+  runCommand,
+  type Server,
+  startServer,
+} from './server.js'
 import { parseWrk, WRK_SCRIPT, type WrkLoad, wrkCommand, wrkMetrics } from './web-wrk.js'
 import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 

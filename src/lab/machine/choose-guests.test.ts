@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { RingferryError } from '../../errors/errors.js'
-import { type ChoiceTools, chooseKind } from './choose.js'
-import type { DemoKind } from './result.js'
+import type { StudyKind } from '../guest/spec.js'
+import { type ChoiceTools, chooseKind } from './choose-guests.js'
 
 const refusal = new RingferryError('UNSUPPORTED', 'no network; install user-mode-linux')
 
-async function choose(wanted: DemoKind | undefined, machine: Partial<ChoiceTools>) {
+async function choose(wanted: StudyKind | undefined, machine: Partial<ChoiceTools>) {
   const lines: string[] = []
   let fetched = false
   const tools: ChoiceTools = {

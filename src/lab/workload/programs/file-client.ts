@@ -1,8 +1,9 @@
 /** Reads and writes blocks of a remote file at random places, each worker one request after the other. */
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DelayCounts, type DelayReport } from '../guest-programs/delay-counts.js'
-import { nowMs, type Orders, obey, settingsOf } from '../guest-programs/orders.js'
+import { DelayCounts, type DelayReport } from './delay-counts.js'
+import { nowMs, type Orders, obey, settingsOf } from './orders.js'
+import { randomNumbers } from './random.js'
 
 export interface FileClientSettings {
   readonly address: string
@@ -34,17 +35,6 @@ let reads = 0
 let writes = 0
 let errors = 0
 let lastError = ''
-
-/** Numbers in [0, 1) from a seed: mulberry32 (public domain, T. Ettinger). */
-function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** One request; settles with the body when all of it is there. */
 function ask(agent: Agent, block: number, body: Buffer | undefined): Promise<Buffer> {

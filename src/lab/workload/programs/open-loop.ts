@@ -7,17 +7,11 @@
  *     answered    | |               |||||||||    closed loop counts one of 8
  */
 import { DelayCounts, type DelayReport } from './delay-counts.js'
+import { randomNumbers } from './random.js'
 
 /** Times of a Poisson process in ms from 0 to `totalMs`, of `ratePerS` events a second. The seed fixes them. */
 export function poissonTimes(ratePerS: number, totalMs: number, seed: number): Float64Array {
-  let state = seed | 0
-  // Mulberry32, Tommy Ettinger, public domain; as src/stats/random, which a guest program cannot import.
-  const random = (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
+  const random = randomNumbers(seed)
   const times: number[] = []
   for (let at = 0; ; ) {
     at += (-Math.log(1 - random()) * 1000) / ratePerS

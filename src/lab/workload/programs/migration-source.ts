@@ -5,8 +5,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { nowMs, type Orders, obey, settingsOf } from '../guest-programs/orders.js'
 import { type DirtyModel, dirtyBytes, mustStop, type StopRule } from './migration-rounds.js'
+import { nowMs, type Orders, obey, settingsOf } from './orders.js'
 
 export interface MigrationSourceSettings extends DirtyModel, StopRule {
   readonly address: string

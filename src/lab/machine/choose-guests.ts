@@ -1,6 +1,5 @@
 import { RingferryError } from '../../errors/errors.js'
-import type { GuestKind } from '../guest/spec.js'
-import type { DemoKind } from './result.js'
+import type { GuestKind, StudyKind } from '../guest/spec.js'
 
 /** What the choice needs to know of the machine, and how it can be changed. */
 export interface ChoiceTools {
@@ -15,15 +14,15 @@ export interface ChoiceTools {
 const FETCHED = ['linux.uml', 'iperf3'] as const
 
 /**
- * The kind of guests for the demo. Without a wish the best there is: real kernels are fetched when they are
+ * The kind of guests for a study. Without a wish the best there is: real kernels are fetched when they are
  * not there, and when that cannot be done, one line says why and what to do.
  * @param wanted the user's wish; when it cannot be met that is an error
  */
 export async function chooseKind(
-  wanted: DemoKind | undefined,
+  wanted: StudyKind | undefined,
   tools: ChoiceTools,
   progress: (text: string) => void,
-): Promise<DemoKind> {
+): Promise<StudyKind> {
   if (wanted !== undefined && wanted !== 'uml') return wanted
   const missing = FETCHED.filter((program) => !tools.has(program))
   if (missing.length > 0) {

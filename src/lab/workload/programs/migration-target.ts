@@ -1,6 +1,6 @@
 /** The machine a VM moves to: takes rounds (8 bytes of length, then so many bytes) and answers each with one byte. */
 import { createServer } from 'node:net'
-import { sayReady, settingsOf } from '../guest-programs/orders.js'
+import { sayReady, settingsOf } from './orders.js'
 
 export interface MigrationTargetSettings {
   readonly address: string

@@ -4,8 +4,8 @@
  */
 import { Agent, get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DelayCounts, type DelayReport } from '../guest-programs/delay-counts.js'
-import { nowMs, type Orders, obey, settingsOf } from '../guest-programs/orders.js'
+import { DelayCounts, type DelayReport } from './delay-counts.js'
+import { nowMs, type Orders, obey, settingsOf } from './orders.js'
 import { jitter, Playout, type PlayoutCount } from './streaming-playout.js'
 
 export interface StreamingClientSettings {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { programModules } from './app-server.js'
 import { fileResult, fileWorkload } from './file.js'
 import { migrationResult, migrationWorkload } from './migration.js'
 import { segmentBytes, streamingResult, streamingWorkload } from './streaming.js'
@@ -7,21 +6,6 @@ import { nginxConfiguration, webWorkload } from './web.js'
 import type { Workload, WorkloadSite } from './workload.js'
 
 const delays = { count: 2, meanUs: 150, maxUs: 200, delays: [[100, 1] as const, [200, 1] as const] }
-
-describe('programModules', () => {
-  it('follows relative imports, each once, and leaves Node alone', () => {
-    const files: Record<string, string> = {
-      'app/a.js': `import { x } from 'node:fs'\nimport { y } from './b.js'\nimport { z } from '../guest/c.js'`,
-      'app/b.js': `export { z } from '../guest/c.js'`,
-      'guest/c.js': '',
-    }
-    expect(programModules('app/a.js', (path) => files[path] ?? '')).toEqual([
-      'app/a.js',
-      'app/b.js',
-      'guest/c.js',
-    ])
-  })
-})
 
 describe('workload settings', () => {
   it('are complete by default', () => {

@@ -1,6 +1,6 @@
 /** Serves media segments over HTTP: GET /N answers with N bytes. */
 import { createServer } from 'node:http'
-import { sayReady, settingsOf } from '../guest-programs/orders.js'
+import { sayReady, settingsOf } from './orders.js'
 
 export interface StreamingServerSettings {
   readonly address: string

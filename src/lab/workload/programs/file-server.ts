@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { type FileHandle, open } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
-import { sayReady, settingsOf } from '../guest-programs/orders.js'
+import { sayReady, settingsOf } from './orders.js'
 
 export interface FileServerSettings {
   readonly address: string

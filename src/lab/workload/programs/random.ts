@@ -1,0 +1,13 @@
+/**
+ * Numbers in [0, 1) from a seed: Mulberry32 (Tommy Ettinger, public domain), as src/stats/random, which a program inside
+ * a VM cannot import.
+ */
+export function randomNumbers(seed: number): () => number {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}
