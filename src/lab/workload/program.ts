@@ -115,17 +115,18 @@ export class GuestProgram {
   readonly #vm: BedVm
   /** In the VM: the pipe for the order, copied files, what the program writes. */
   readonly #folder: string
-  readonly #command: string
+  /** As errors name it. */
+  readonly #label: string
   readonly #running: BackgroundCommand
   readonly #ready: Promise<void>
   /** Rejects when the program ends, with what it printed last. Never resolves. */
   readonly failed: Promise<never>
   #result = ''
 
-  private constructor(vm: BedVm, folder: string, command: string) {
+  private constructor(vm: BedVm, folder: string, command: string, label: string) {
     this.#vm = vm
     this.#folder = folder
-    this.#command = command
+    this.#label = label
     let ready = (): void => {}
     const said = new Promise<void>((resolve) => {
       ready = resolve
@@ -138,7 +139,7 @@ export class GuestProgram {
     })
     this.failed = this.#running.done.then((result) => {
       // Standard output is protocol; what went wrong is on the other.
-      throw commandFailed(vm, command, { ...result, stdout: '' })
+      throw commandFailed(vm, label, { ...result, stdout: '' })
     })
     this.#ready = Promise.race([said, this.failed])
     for (const promise of [this.failed, this.#ready]) promise.catch(() => {})
@@ -160,15 +161,16 @@ export class GuestProgram {
     const source = programFolder()
     const folder = `/tmp/rf-lab-${process.pid}-${vm.name}-${place}-${name}`
     const inPlace = await sees(vm, source)
-    const file = `${inPlace ? source : folder}/${name}.js`
-    const argument = quote(JSON.stringify({ ...settings, folder }))
+    const file = join(inPlace ? source : folder, `${name}.js`)
+    const text = JSON.stringify({ ...settings, folder })
     const prepare = `rm -rf ${folder} && mkdir -p ${folder} && mkfifo ${folder}/orders`
     let program: GuestProgram | undefined
     try {
       const made = await vm.guest.run(prepare)
       if (made.code !== 0) throw commandFailed(vm, prepare, made)
       if (!inPlace) await copyProgram(vm, name, source, folder)
-      program = new GuestProgram(vm, folder, `${quote(process.execPath)} ${quote(file)} ${argument}`)
+      const command = `${quote(process.execPath)} ${quote(file)} ${quote(text)}`
+      program = new GuestProgram(vm, folder, command, `${name} ${text}`)
       await program.#untilReady(name)
       return program
     } catch (error) {
@@ -206,15 +208,15 @@ export class GuestProgram {
       signal.throwIfAborted()
       const told = await this.#vm.guest.run(`echo ${quote(JSON.stringify(orders))} >${this.#folder}/orders`)
       if (told.code !== 0) throw commandFailed(this.#vm, 'the order to begin', told)
-      const finished = finish(this.#vm, this.#command, this.#running, AbortSignal.any([signal, done.signal]))
+      const finished = finish(this.#vm, this.#label, this.#running, AbortSignal.any([signal, done.signal]))
       finished.catch(() => {})
       await Promise.race(server ? [finished, server.failed] : [finished])
     } catch (error) {
       const vm = `VM ${this.#vm.name}`
       if (signal.aborted)
-        throw new RingferryError('INTERRUPTED', `${vm}: "${this.#command}" was called off`, { cause: error })
+        throw new RingferryError('INTERRUPTED', `${vm}: "${this.#label}" was called off`, { cause: error })
       if (!done.signal.aborted) throw error
-      const message = `${vm}: "${this.#command}" had no result after ${limitMs / 1000} s`
+      const message = `${vm}: "${this.#label}" had no result after ${limitMs / 1000} s`
       throw new RingferryError('GUEST', message, { cause: error })
     } finally {
       clearTimeout(late)
