@@ -15,17 +15,7 @@ import { count, drop } from './counters'
 import { emit } from './egress'
 import { remember } from './fast'
 import { fdbKey, fdbLearn, fdbLookup } from './fdb'
-import {
-  csumOffset,
-  ETH_IPV4,
-  ETH_IPV6,
-  etherType,
-  frameBytes,
-  frameNetHeader,
-  gsoType,
-  headBytes,
-  needs,
-} from './frame'
+import { csumOffset, etherType, frameBytes, frameNetHeader, gsoType, headBytes, needs } from './frame'
 import { admitEgress, admitIngress, admitStorm } from './guard'
 import {
   ACTIVE_AT,
@@ -74,8 +64,10 @@ import {
   TAKE_CSUM,
   VLAN_HEAD_AT,
 } from './layout'
-import { emitChecksummed, emitSegments, passedHeader } from './segment'
+import { emitChecksummed, emitSegments, passedHeader, wantsWholeChecksum } from './segment'
 import {
+  ETH_IPV4,
+  ETH_IPV6,
   ETH_VLAN,
   innerType,
   isTag,
@@ -204,11 +196,18 @@ function egress(from: usize, port: usize, destination: u64, vlan: u32): void {
   }
   const takes = load<u32>(port, P_TAKES)
   const hash = load<u32>(port, P_QUEUE_PAIRS) > 1 ? flowOf() : 0
-  const missing = needs() & ~takes
-  if (missing !== 0) {
-    if (gsoType() !== 0) emitSegments(port, head, bytes, shift, hash)
-    else emitChecksummed(port, head, bytes, shift, hash)
-    return
+  const need = needs()
+  if (need !== 0) {
+    const missing = (need & ~takes) !== 0
+    if (gsoType() !== 0) {
+      if (missing) {
+        emitSegments(port, head, shift, hash)
+        return
+      }
+    } else if (missing || wantsWholeChecksum()) {
+      emitChecksummed(port, head, bytes, shift, hash)
+      return
+    }
   }
   const position = headBytes()
   const header: u64 = <u32>frameNetHeader() & 0xff03 && takes & TAKE_CSUM ? passedHeader(shift) : 0

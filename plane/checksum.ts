@@ -1,5 +1,9 @@
 // The Internet checksum (RFC 1071) over linear memory, as a 16-bit one's complement sum in memory order:
 // the result can be stored and compared without swapping bytes.
+import { IS_UDP, IS_V4 } from './layout'
+
+const TCP: u16 = 6
+const UDP: u16 = 17
 
 /** Folds a sum to 16 bits. */
 export function fold(sum: u64): u32 {
@@ -49,4 +53,14 @@ export function sumBytes(at: usize, n: usize): u32 {
 export function addSum(sum: u32, more: u32, odd: bool): u32 {
   if (odd) more = ((more & 0xff) << 8) | (more >> 8)
   return fold(<u64>sum + <u64>more)
+}
+
+/**
+ * Folded sum of the pseudo header for a transport packet of `bytes` behind the IP header at an address.
+ * @param kind IS_V4, IS_UDP. Source: RFC 9293, 3.1; RFC 8200, 8.1.
+ */
+export function pseudoSum(ip: usize, kind: u32, bytes: u32): u32 {
+  const addresses = kind & IS_V4 ? sumBytes(ip + 12, 8) : sumBytes(ip + 8, 32)
+  const protocol = bswap<u16>(kind & IS_UDP ? UDP : TCP)
+  return fold(<u64>addresses + <u64>protocol + <u64>bswap<u16>(<u16>bytes))
 }

@@ -6,8 +6,9 @@
 //
 // What is compared follows Linux 6.1: inet_gro_receive (net/ipv4/af_inet.c), ipv6_gro_receive
 // (net/ipv6/ip6_offload.c), tcp_gro_receive (net/ipv4/tcp_offload.c), udp_gro_receive (net/ipv4/udp_offload.c).
-import { addSum, fold, sumBytes } from './checksum'
-import { DATA_VALID, ETH_IPV4, ETH_IPV6, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, NEEDS_CSUM } from './frame'
+import { addSum, pseudoSum, sumBytes } from './checksum'
+import { DATA_VALID, NEEDS_CSUM } from './frame'
+import { csumOffsetOf, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, TCP, UDP } from './gso'
 import {
   IS_ACK,
   IS_UDP,
@@ -24,15 +25,13 @@ import {
   TAKE_USO4,
   TAKE_USO6,
 } from './layout'
-import { networkOffset } from './tags'
+import { ETH_IPV4, ETH_IPV6, networkOffset } from './tags'
 
 export const OTHER: u32 = 0
 export const BARRIER: u32 = 1
 export const SEGMENT: u32 = 2
 export const PURE_ACK: u32 = 3
 
-const TCP: u32 = 6
-const UDP: u32 = 17
 export const PSH: u32 = 0x08
 const ACK: u32 = 0x10
 const ECE: u32 = 0x40
@@ -40,7 +39,9 @@ export const CWR: u32 = 0x80
 /** FIN, SYN, RST, URG. */
 const NEVER_JOINED: u32 = 0x27
 const SACK_OPTION: u32 = 5
-/** The least payload that opens an aggregate: below it a guest could not send the GSO frame on (MIN_GSO_BYTES). */
+const DHCP_SERVER: u32 = 67
+const DHCP_CLIENT: u32 = 68
+/** The least payload that opens an aggregate: smaller frames are cheaper to forward one by one. */
 const MIN_PAYLOAD: u32 = 40
 /** The shortest frame that may open one: UDP over IPv4. Shorter frames need not be looked at. */
 const MIN_FRAME: u32 = 14 + 20 + 8 + MIN_PAYLOAD
@@ -148,8 +149,10 @@ function isPlain(header: u64, offset: u32): boolean {
   return <u32>(header >> 48) === transport && offset === csumOffsetOf(kind)
 }
 
-export function csumOffsetOf(kind: u32): u32 {
-  return kind & IS_UDP ? 6 : 16
+/** Whether a UDP header is toward a DHCP server or client, which may read it from a raw socket. */
+export function isDhcp(udp: usize): boolean {
+  const port = loadBe16(udp + 2)
+  return port === DHCP_SERVER || port === DHCP_CLIENT
 }
 
 function readUdp(udp: usize, bytes: u32, end: u32, header: u64): u32 {
@@ -159,6 +162,7 @@ function readUdp(udp: usize, bytes: u32, end: u32, header: u64): u32 {
   if (bytes !== end || bytes <= headers || loadBe16(udp + 4) !== bytes - transport) return BARRIER
   // Without a checksum it could not be told again after segmentation that there was none.
   if ((<u32>header & NEEDS_CSUM) === 0 && load<u16>(udp, 6) === 0) return BARRIER
+  if (isDhcp(udp)) return BARRIER
   payload = bytes - headers
   return SEGMENT
 }
@@ -205,13 +209,6 @@ export function mayOpen(port: usize): boolean {
   if (kind & IS_ACK) return true
   if (payload < MIN_PAYLOAD || tcpFlags & PSH) return false
   return (tcpFlags & CWR) === 0 || (load<u32>(port, P_TAKES) & TAKE_ECN) !== 0
-}
-
-/** Sum of the pseudo header for a transport packet of `bytes`. Source: RFC 9293, 3.1; RFC 8200, 8.1. */
-export function pseudoSum(ip: usize, kind: u32, bytes: u32): u32 {
-  const addresses = kind & IS_V4 ? sumBytes(ip + 12, 8) : sumBytes(ip + 8, 32)
-  const protocol = bswap<u16>(<u16>(kind & IS_UDP ? UDP : TCP))
-  return fold(<u64>addresses + <u64>protocol + <u64>bswap<u16>(<u16>bytes))
 }
 
 /**

@@ -3,6 +3,7 @@
 // because the head of a delivered frame is written from the private copy, only the rest from the source.
 import { addSum, sumBytes } from './checksum'
 import { copy } from './copy'
+import { GSO_ECN, GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, gsoHeaders, gsoSegments, openGso } from './gso'
 import {
   DROP_BAD_GSO,
   DROP_BAD_NET_HEADER,
@@ -25,25 +26,16 @@ import {
   TAKE_USO4,
   TAKE_USO6,
 } from './layout'
-import { networkOffset } from './tags'
+import { ETH_IPV6, isTag, networkOffset, TAG_BYTES } from './tags'
 
 // virtio-net header. Source: virtio 1.3, 5.1.6.
 export const NEEDS_CSUM: u32 = 1
 export const DATA_VALID: u32 = 2
 /** Every flag but NEEDS_CSUM. */
 const FOREIGN_FLAGS: u32 = 0xfe
-export const GSO_NONE: u32 = 0
-export const GSO_TCPV4: u32 = 1
-export const GSO_TCPV6: u32 = 4
-export const GSO_UDP_L4: u32 = 5
-export const GSO_ECN: u32 = 0x80
 
-export const ETH_IPV4: u32 = 0x0008
-export const ETH_IPV6: u32 = 0xdd86
-
-/** Head bytes copied of a plain frame (a tag, IPv6 and TCP with timestamps), and a least size below which a GSO size is an attack. */
+/** Head bytes copied of a plain frame: a tag, IPv6 and TCP with timestamps. */
 const PLAIN_HEAD_BYTES: u32 = 96
-const MIN_GSO_BYTES: u32 = 40
 
 let length: u32 = 0
 let segs: usize = SEGS_AT
@@ -51,6 +43,8 @@ let head: u32 = 0
 let netHeader: u64 = 0
 let netOffset: u32 = 0
 let need: u32 = 0
+let longest: u32 = 0
+let segments: u32 = 1
 
 export function frameBytes(): u32 {
   return length
@@ -80,6 +74,15 @@ export function csumStart(): u32 {
 /** Offloads (TAKE_*) that a receiver must accept to get the frame as it is. */
 export function needs(): u32 {
   return need
+}
+
+/** Bytes of the longest frame that the open frame is on the wire: its own, or its segments'. */
+export function wireBytes(): u32 {
+  return longest
+}
+/** Frames that the open frame is on the wire. */
+export function frameSegments(): u32 {
+  return segments
 }
 
 /** Gathers n bytes from the start of the segments. */
@@ -159,12 +162,23 @@ export function openFrame(bytes: u32, header: u32, port: usize): i32 {
     const reason = checkOffloads(port)
     if (reason >= 0) return reason
     limit = MAX_HEAD_BYTES
-  } else if (length > load<u32>(port, P_MAX_FRAME)) return DROP_TOO_LONG
+  }
   head = length < limit ? length : limit
   if (load<u32>(segs, 4) >= head) copy(HEAD_AT, load<u32>(segs), head)
   else gather(HEAD_AT, head)
-  if (need & (TAKE_USO4 | TAKE_USO6) && etherType() === ETH_IPV6) need = (need & ~TAKE_USO4) | TAKE_USO6
-  return -1
+  longest = length
+  segments = 1
+  if (need !== 0) {
+    const reason = checkPacket()
+    if (reason >= 0) return reason
+  }
+  return isTooLong(port, HEAD_AT, longest) ? DROP_TOO_LONG : -1
+}
+
+/** Whether a frame of so many bytes that begins at `head` is longer than a port's MTU allows; one tag is free. */
+export function isTooLong(port: usize, head: usize, bytes: u32): boolean {
+  const limit = load<u32>(port, P_MAX_FRAME)
+  return bytes > limit && (bytes > limit + TAG_BYTES || !isTag(load<u16>(head, 12)))
 }
 
 /**
@@ -179,30 +193,44 @@ function foreignFlags(port: usize): u32 {
 export function extendHead(): void {
   const limit = length < <u32>MAX_HEAD_BYTES ? length : <u32>MAX_HEAD_BYTES
   if (head >= limit) return
-  seek(head)
-  while (head < limit) {
-    const at = nextPiece(limit - head)
-    copy(<usize>HEAD_AT + head, at, piece)
-    head += piece
+  readFrame(<usize>HEAD_AT + head, head, limit - head)
+  head = limit
+}
+
+/** Copies n bytes of the frame from a position. */
+export function readFrame(to: usize, position: u32, n: u32): void {
+  seek(position)
+  while (n > 0) {
+    const at = nextPiece(n)
+    copy(to, at, piece)
+    to += piece
+    n -= piece
   }
 }
 
-/** Checks what the header asks for against what was negotiated and against the frame itself. */
+/** Checks what the header asks for against what was negotiated and the length of the frame. */
 function checkOffloads(port: usize): i32 {
   const asked = offloadsOf(netHeader)
   if (asked < 0) return DROP_BAD_GSO
   const sends = load<u32>(port, P_SENDS)
   const allowed = sends & TAKE_USO4 ? sends | TAKE_USO6 : sends
   if (<u32>asked & ~allowed) return DROP_NOT_NEGOTIATED
-  const isGso = gsoType() !== GSO_NONE
   if (needsCsum()) {
-    const field = csumStart() + netOffset + 2
-    if (field > length || field > <u32>MAX_HEAD_BYTES || csumStart() < <u32>MIN_FRAME_BYTES)
-      return DROP_BAD_NET_HEADER
-  } else if (isGso) return DROP_BAD_GSO
-  if (isGso && gsoSize() < MIN_GSO_BYTES) return DROP_BAD_GSO
-  if (!isGso && length > load<u32>(port, P_MAX_FRAME)) return DROP_TOO_LONG
+    if (csumStart() + netOffset + 2 > length) return DROP_BAD_NET_HEADER
+  } else if (gsoType() !== GSO_NONE) return DROP_BAD_GSO
   need = asked
+  return -1
+}
+
+/** Checks what the header asks for against the packet, whose head was copied. */
+function checkPacket(): i32 {
+  if (csumStart() < networkOffset(HEAD_AT, head)) return DROP_BAD_NET_HEADER
+  const type = gsoType()
+  if (type === GSO_NONE) return -1
+  if (!openGso(head, length, type, gsoSize(), csumStart(), netOffset)) return DROP_BAD_GSO
+  segments = gsoSegments
+  if (segments > 1) longest = gsoHeaders + gsoSize()
+  if (type === GSO_UDP_L4 && etherType() === ETH_IPV6) need = (need & ~TAKE_USO4) | TAKE_USO6
   return -1
 }
 

@@ -16,18 +16,7 @@
 // Services are not judged: who may use an address may answer DHCP or send router advertisements from it.
 // Sources: libvirt's filter clean-traffic; OVN port security (ovn-nb(5)); RFC 4861, 4.3 to 4.6; RFC 7113, 3.
 import { drop } from './counters'
-import {
-  csumStart,
-  ETH_IPV4,
-  ETH_IPV6,
-  etherType,
-  extendHead,
-  frameBytes,
-  GSO_UDP_L4,
-  gsoSize,
-  gsoType,
-  headBytes,
-} from './frame'
+import { etherType, extendHead, frameBytes, frameSegments, headBytes } from './frame'
 import {
   BUCKET_FROM,
   BUCKET_TO,
@@ -49,7 +38,7 @@ import {
   P_GUARD_MACS,
 } from './layout'
 import { admitFlood, admitRate } from './policer'
-import { networkOffset } from './tags'
+import { ETH_IPV4, ETH_IPV6, networkOffset } from './tags'
 
 const MAC_MASK: u64 = 0xffffffffffff
 const ETH_ARP: u32 = 0x0608
@@ -86,17 +75,6 @@ const NEIGHBOUR_ADVERTISEMENT: u32 = 136
 const LISTENER_REPORT_2: u32 = 143
 const OPTION_SOURCE: u32 = 1
 const OPTION_TARGET: u32 = 2
-
-/** Frames that the open frame is on the wire. */
-function segments(): u32 {
-  const type = gsoType()
-  if (type === 0) return 1
-  const transport = csumStart()
-  const header: u32 = type === GSO_UDP_L4 ? 8 : (load<u8>(HEAD_AT + transport, 12) >> 4) * 4
-  const bytes = frameBytes()
-  const payload = bytes > transport + header ? bytes - transport - header : 1
-  return (payload + gsoSize() - 1) / gsoSize()
-}
 
 function allowsMac(port: usize, source: u64): boolean {
   const entries = load<u32>(port, P_GUARD_MAC_COUNT)
@@ -236,7 +214,7 @@ export function admitIngress(port: usize, source: u64): boolean {
     drop(port, DROP_SPOOFED)
     return false
   }
-  if (checks & GUARD_RATE && !admitRate(port, BUCKET_FROM, frameBytes(), segments())) {
+  if (checks & GUARD_RATE && !admitRate(port, BUCKET_FROM, frameBytes(), frameSegments())) {
     drop(port, DROP_RATE)
     return false
   }
@@ -245,14 +223,14 @@ export function admitIngress(port: usize, source: u64): boolean {
 
 /** Whether the open frame may be flooded from its port (PORT_GUARDED); counts the drop when not. */
 export function admitStorm(port: usize): boolean {
-  if ((load<u32>(port, P_GUARD) & GUARD_STORM) === 0 || admitFlood(port, segments())) return true
+  if ((load<u32>(port, P_GUARD) & GUARD_STORM) === 0 || admitFlood(port, frameSegments())) return true
   drop(port, DROP_STORM)
   return false
 }
 
 /** Whether the open frame may leave through a port (PORT_METERED); counts the drop when not. */
 export function admitEgress(port: usize): boolean {
-  if (admitRate(port, BUCKET_TO, frameBytes(), segments())) return true
+  if (admitRate(port, BUCKET_TO, frameBytes(), frameSegments())) return true
   drop(port, DROP_RATE)
   return false
 }

@@ -11,12 +11,11 @@
 // Chains of an aggregate must be consecutive in the used ring, but flows come interleaved. So while an aggregate is
 // open the chains of the batch wait in a list, in the order of first arrival, and become used entries when the last
 // aggregate closes: at the latest when the batch is published.
-import { sumBytes } from './checksum'
+import { pseudoSum } from './checksum'
 import { copy } from './copy'
 import { count } from './counters'
 import {
   CWR,
-  csumOffsetOf,
   gsoTypeOf,
   headers,
   key,
@@ -25,12 +24,12 @@ import {
   network,
   PSH,
   payload,
-  pseudoSum,
   sequence,
   tcpFlags,
   transport,
 } from './flow'
-import { GSO_ECN, NEEDS_CSUM } from './frame'
+import { NEEDS_CSUM } from './frame'
+import { csumOffsetOf, GSO_ECN, writeLengths } from './gso'
 import {
   A_BYTES,
   A_CHAINS,
@@ -189,10 +188,6 @@ export function extend(a: usize, port: usize, head: usize): boolean {
   return payload < load<u32>(a, A_SIZE) || (tcpFlags & PSH) !== 0
 }
 
-function storeBe16(at: usize, value: u32): void {
-  store<u16>(at, bswap<u16>(<u16>value))
-}
-
 /** Writes n bytes from MERGE_HEAD_AT to where the headers of an aggregate lie. */
 function scatter(a: usize, n: u32): void {
   let from: usize = MERGE_HEAD_AT
@@ -219,17 +214,12 @@ export function writeHeaders(a: usize, net: u32): void {
   const ip = head + network
   const segment = head + transport
   let type = gsoTypeOf(kind)
-  if (kind & IS_UDP) storeBe16(segment + 4, length - transport)
-  else {
+  if ((kind & IS_UDP) === 0) {
     const flags: u32 = load<u8>(segment, 13)
     store<u8>(segment, <u8>(flags | load<u32>(a, A_PUSH)), 13)
     if (flags & CWR) type |= GSO_ECN
   }
-  if (kind & IS_V4) {
-    storeBe16(ip + 2, length - network)
-    store<u16>(ip, 0, 10)
-    store<u16>(ip, <u16>~sumBytes(ip, 20), 10)
-  } else storeBe16(ip + 4, length - transport)
+  writeLengths(head, network, transport, length, kind)
   store<u16>(segment + csumOffsetOf(kind), <u16>pseudoSum(ip, kind, length - transport))
   store<u32>(MERGE_HEAD_AT, NEEDS_CSUM | (type << 8) | (headers << 16))
   store<u32>(MERGE_HEAD_AT, load<u32>(a, A_SIZE) | (transport << 16), 4)

@@ -8,6 +8,8 @@
 import { HEAD_AT } from './layout'
 
 /** EtherTypes in memory order. */
+export const ETH_IPV4: u32 = 0x0008
+export const ETH_IPV6: u32 = 0xdd86
 export const ETH_VLAN: u32 = 0x0081
 const ETH_SERVICE: u32 = 0xa888
 const ETH_OLD_SERVICE: u32 = 0x0091

@@ -2,8 +2,7 @@
 // Urgent are: anything but IP (ARP, control protocols), IP that is neither TCP nor UDP (ICMP, ND), TCP with PSH,
 // SYN, FIN, RST or URG, pure acknowledgements, and what is too short or odd to tell. Plain UDP and TCP segments
 // with data may wait. Nothing but the moment of publication depends on it, so guest memory is read as it is.
-import { ETH_IPV4, ETH_IPV6 } from './frame'
-import { networkOffset } from './tags'
+import { ETH_IPV4, ETH_IPV6, networkOffset } from './tags'
 
 const TCP: u32 = 6
 const UDP: u32 = 17

@@ -87,6 +87,8 @@ export const MAX_HEAD_BYTES = 256
 export const OUT_NET_HEADER_AT = 0x20800
 /** Both headers of an aggregate as they leave. */
 export const MERGE_HEAD_AT = 0x20900
+/** The headers as they leave, when a checksum lies deeper than MAX_HEAD_BYTES: up to a whole frame. */
+export const LONG_HEAD_AT = 0xd0000
 /** Where host ports put a frame (virtio-net header first) for ingest(). */
 export const STAGE_AT = 0x30000
 export const STAGE_BYTES = 0x80000

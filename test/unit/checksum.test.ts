@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/engine/engine.js'
+import { DROP_BAD_NET_HEADER } from '../../src/memory/layout.js'
 import { VIRTIO_F, VIRTIO_NET_F, VIRTIO_NET_HDR_F } from '../../src/memory/virtio.js'
 import { PLAIN, start, stopGuests, type TestGuest } from '../model/guest.js'
 import { completed, csumOffset, faultOf, layoutOf, onesSum, partialPacket } from '../model/packets.js'
-import { broadcast, cleanUp, newEngine } from '../support/switch.js'
+import { broadcast, cleanUp, dropped, newEngine } from '../support/switch.js'
 
 let engine: Engine
 let sender: TestGuest
@@ -84,6 +85,86 @@ describe('a partial checksum', () => {
     const frame = plain.driver.receive()?.frame as Uint8Array
     expect([...frame.subarray(transport - 4 + 6, transport - 4 + 8)]).toEqual([255, 255])
     expect(faultOf(frame, true)).toBeUndefined()
+  })
+
+  it('is carried wherever it lies', () => {
+    const place = fc.record({
+      bytes: fc.integer({ min: 40, max: 9000 }),
+      start: fc.nat(8000),
+      offset: fc.constantFrom(0, 2, 6, 16, 300),
+    })
+    fc.assert(
+      fc.property(place, layout, ({ bytes, start, offset }, scattered) => {
+        const csumStart = 18 + Math.min(start, Math.max(0, bytes - offset - 20))
+        const data = Uint8Array.from(
+          { length: Math.max(bytes, csumStart + offset + 2) },
+          (_, at) => (at * 7 + bytes) & 255,
+        )
+        data.set([...broadcast(1).subarray(0, 12), 0x81, 0, 0, 7, 0x88, 0xb5])
+        const field = csumStart + offset
+        const value = ~onesSum(data.subarray(csumStart)) & 0xffff
+        const expected = data.slice()
+        const [high, low] = value === 0 && offset === 6 ? [255, 255] : [value >> 8, value & 255]
+        expected.set([high, low] as number[], field)
+        sender.driver.send(data, { flags: 1, csumStart, csumOffset: offset }, 0, scattered)
+        engine.step()
+        const untagged = Buffer.from([...expected.subarray(0, 12), ...expected.subarray(16)])
+        expect(Buffer.compare(plain.driver.receive()?.frame ?? Buffer.alloc(0), untagged)).toBe(0)
+        data[15] = 8
+        sender.driver.send(data, { flags: 1, csumStart, csumOffset: offset }, 0, scattered)
+        engine.step()
+        const passed = offloading.driver.receive()
+        expect(passed?.header).toMatchObject({ flags: 1, csumStart: csumStart - 4, csumOffset: offset })
+        expect(Buffer.compare(passed?.frame.subarray(14) ?? Buffer.alloc(0), data.subarray(18))).toBe(0)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('is refused beyond the frame and before its network header', () => {
+    const data = Uint8Array.from([
+      ...broadcast(1).subarray(0, 12),
+      0x81,
+      0,
+      0,
+      7,
+      0x88,
+      0xb5,
+      ...new Uint8Array(400),
+    ])
+    const before = dropped(engine, 0, DROP_BAD_NET_HEADER)
+    const wrong = [
+      [408, 8],
+      [400, 17],
+      [65535, 0],
+      [20, 65535],
+      [17, 2],
+      [14, 6],
+      [0, 0],
+    ] as const
+    for (const [csumStart, offset] of wrong)
+      sender.driver.send(data, { flags: 1, csumStart, csumOffset: offset })
+    engine.step()
+    expect(plain.driver.receive()?.frame.length).toBe(414)
+    expect(plain.driver.receive()).toBeUndefined()
+    expect(dropped(engine, 0, DROP_BAD_NET_HEADER)).toBe(before + wrong.length - 1)
+  })
+
+  it.each([
+    [67, true],
+    [68, true],
+    [69, false],
+  ])('toward UDP port %i is complete for every receiver: %s', (port, isComplete) => {
+    const options = { udp: true, payload: new Uint8Array(300).fill(port), vlan: 8 }
+    const partial = partialPacket(options)
+    const { transport } = layoutOf(partial)
+    partial.set([0, port], transport + 2)
+    sender.driver.send(partial, { flags: 1, csumStart: transport, csumOffset: 6 })
+    engine.step()
+    const got = offloading.driver.receive()
+    expect(got?.header.flags).toBe(isComplete ? VIRTIO_NET_HDR_F.DATA_VALID : VIRTIO_NET_HDR_F.NEEDS_CSUM)
+    const expected = isComplete ? completed(partial, true) : partial
+    expect(Buffer.from(got?.frame.subarray(14) ?? [])).toEqual(Buffer.from(expected.subarray(18)))
   })
 
   it('is left alone in a frame that does not ask for it', () => {

@@ -30,6 +30,19 @@ describe('merge of UDP datagrams', () => {
     expectSame(received, sent)
   })
 
+  it.each([
+    [67, 3],
+    [68, 3],
+    [69, 1],
+  ])('leaves those to port %i as %i frames', (port, frames) => {
+    const flow = new Flow({ udp: true })
+    const change: FrameOptions['change'] = (frame, { transport }) => frame.set([0, port], transport + 2)
+    const sent = [300, 300, 300].map((bytes) => flow.next(bytes, { change }))
+    const received = cross(wire(), sent)
+    expect(received.length).toBe(frames)
+    expectSame(received, sent)
+  })
+
   it('takes at most 64 datagrams', () => {
     const on = wire({}, 'held')
     const flow = new Flow({ udp: true })
