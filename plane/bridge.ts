@@ -1,7 +1,7 @@
 // The bridge: which ports the open frame goes to, and with which VLAN tag.
 //
 //   ingress: source address sane, guard -> VLAN of the frame -> learn -> group: flood | known: one port | flood
-//   egress : link, isolation, VLAN, receive filter of the guest, rate -> tag in or out -> offloads -> emit
+//   egress : link, isolation, VLAN, receive filter of the guest -> tag in or out -> MTU, rate -> offloads -> emit
 //
 // A port is an access port (untagged frames of one VLAN) or a trunk (tagged frames of the VLANs in its bitmap,
 // and untagged ones if it has a native VLAN). A port that nothing was said about is transparent: it carries every
@@ -15,7 +15,17 @@ import { count, drop } from './counters'
 import { emit } from './egress'
 import { remember } from './fast'
 import { fdbKey, fdbLearn, fdbLookup } from './fdb'
-import { csumOffset, etherType, frameBytes, frameNetHeader, gsoType, headBytes, needs } from './frame'
+import {
+  csumOffset,
+  etherType,
+  frameBytes,
+  frameNetHeader,
+  gsoType,
+  headBytes,
+  isTooLong,
+  needs,
+  wireBytes,
+} from './frame'
 import { admitEgress, admitIngress, admitStorm } from './guard'
 import {
   ACTIVE_AT,
@@ -39,7 +49,6 @@ import {
   P_FILTER_TABLE,
   P_FILTER_VLANS,
   P_FLAGS,
-  P_MAX_FRAME,
   P_NATIVE_VLAN,
   P_QUEUE_PAIRS,
   P_TAKES,
@@ -56,7 +65,6 @@ import {
   PORT_ISOLATED,
   PORT_LINK,
   PORT_METERED,
-  PORT_MTU,
   PORT_NO_LEARN,
   PORT_TRANSPARENT,
   PORT_TRUNK,
@@ -174,11 +182,6 @@ function egress(from: usize, port: usize, destination: u64, vlan: u32): void {
     drop(port, DROP_FILTERED)
     return
   }
-  if (flags & PORT_METERED && !admitEgress(port)) return
-  if (flags & PORT_MTU && gsoType() === 0 && frameBytes() > load<u32>(port, P_MAX_FRAME)) {
-    drop(port, DROP_TOO_LONG)
-    return
-  }
   let head: usize = HEAD_AT
   let bytes = headBytes()
   let shift: i32 = 0
@@ -194,6 +197,11 @@ function egress(from: usize, port: usize, destination: u64, vlan: u32): void {
     shift = <i32>want - <i32>tagBytes
     bytes += shift
   }
+  if (isTooLong(port, head, wireBytes() + shift)) {
+    drop(port, DROP_TOO_LONG)
+    return
+  }
+  if (flags & PORT_METERED && !admitEgress(port)) return
   const takes = load<u32>(port, P_TAKES)
   const hash = load<u32>(port, P_QUEUE_PAIRS) > 1 ? flowOf() : 0
   const need = needs()

@@ -51,7 +51,6 @@ import {
   PORT_ISOLATED,
   PORT_LINK,
   PORT_METERED,
-  PORT_MTU,
   PORT_VIF,
   R_COUNT,
   V_AVAIL,
@@ -82,7 +81,6 @@ function slotOf(port: usize, low: u64, high: u32): usize {
 export function remember(from: usize, to: usize, low: u64, high: u32, vlan: u32): void {
   const flags = load<u32>(to, P_FLAGS)
   const need = PORT_VIF | PORT_LINK
-  if (flags & PORT_MTU && load<u32>(to, P_MAX_FRAME) < load<u32>(from, P_MAX_FRAME)) return
   if ((flags & need) !== need || flags & (PORT_FILTER | PORT_FILTER_VLAN)) return
   const fromFlags = load<u32>(from, P_FLAGS)
   if (flags & PORT_ISOLATED & fromFlags || flags & PORT_METERED) return
@@ -117,7 +115,9 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
   const table: usize = load<u32>(port, P_GRANULES)
   const granules: u64 = load<u32>(port, P_GRANULE_COUNT)
   const header = load<u32>(v, V_HEADER_BYTES)
-  const longest = header + load<u32>(port, P_MAX_FRAME)
+  const fromLongest = load<u32>(port, P_MAX_FRAME)
+  // Of both ports, once the first frame has told where they go.
+  let longest = header + fromLongest
   const size = load<u32>(v, V_SIZE)
   const mask = size - 1
   const desc: usize = load<u32>(v, V_DESC)
@@ -184,7 +184,8 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
       toFrames = 0
       toBytes = 0
       toUrgent = false
-      if (load<u32>(toV, V_LISTED) !== 0) break
+      longest = header + min<u32>(fromLongest, load<u32>(to, P_MAX_FRAME))
+      if (length > longest || load<u32>(toV, V_LISTED) !== 0) break
       if (!isLive(toV) || load<u32>(<usize>load<u32>(to, P_RING), R_COUNT) !== 0) break
       toTable = load<u32>(to, P_GRANULES)
       toGranules = load<u32>(to, P_GRANULE_COUNT)

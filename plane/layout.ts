@@ -131,7 +131,7 @@ export const P_RING = 40
 /** u32: FDB entries of this port, and their limit. */
 export const P_FDB_COUNT = 44
 export const P_FDB_LIMIT = 48
-/** u32: largest frame that a sender may hand in, without virtio-net header and VLAN tag (GSO frames excepted). */
+/** u32: largest frame from and to the port as it is on the wire, without virtio-net header and one VLAN tag. */
 export const P_MAX_FRAME = 52
 /** u32: entries of the receive filter's MAC table. */
 export const P_FILTER_MACS = 56
@@ -177,8 +177,6 @@ export const PORT_GUARDED = 16384
 /** What goes to the port passes its token buckets. */
 export const PORT_METERED = 32768
 
-/** The receiver negotiated its MTU: P_MAX_FRAME bounds what it gets, too. */
-export const PORT_MTU = 65536
 /** The port is held to no VLAN: frames without a VLAN cross between such ports with all their tags. */
 export const PORT_TRANSPARENT = 131072
 

@@ -49,7 +49,10 @@ const every = {
   }),
   isolated: flag.optional().meta({ description: 'Isolated ports do not reach each other' }),
   maxAddresses: z.int().min(1).max(16384).optional().meta({ description: 'Most addresses learned here' }),
-  mtu: z.int().min(68).max(65535).optional().meta({ description: 'Largest IP packet in bytes' }),
+  mtu: z.int().min(68).max(65535).optional().meta({
+    description:
+      'Largest IP packet in bytes from and to the port, segments of GSO frames included; longer ones are dropped',
+  }),
   merge: flag.optional().meta({ description: 'Whether segments toward the port become one. Default true' }),
   thinAcks: flag.optional().meta({
     description: 'Whether of consecutive pure acknowledgements only the last is delivered. Default false',

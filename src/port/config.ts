@@ -26,7 +26,10 @@ export interface PortSettings extends GuardSettings, LimitSettings {
   readonly merge?: boolean
   /** Whether consecutive pure TCP acknowledgements of a flow toward the port may become the last of them. Default false. */
   readonly thinAcks?: boolean
-  /** Largest IP packet in bytes that the port may send, without GSO. Default: no limit of its own. */
+  /**
+   * Largest IP packet in bytes that the port may send and is sent, segments of GSO frames included; longer ones are
+   * dropped. One VLAN tag is not counted. A vif offers it to its guest, a TAP's device gets it. Default: no limit.
+   */
   readonly mtu?: number
 }
 

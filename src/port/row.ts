@@ -146,8 +146,16 @@ export class PortRow {
       ((settings.merge ?? true) ? MERGE_SEGMENTS : 0) | (settings.thinAcks === true ? MERGE_ACKS : 0),
     )
     this.set(P_FDB_LIMIT, settings.maxAddresses ?? DEFAULT_MAX_ADDRESSES)
-    this.set(P_MAX_FRAME, settings.mtu === undefined ? MAX_FRAME_BYTES : settings.mtu + ETHERNET_BYTES + 4)
+    this.setMtu(settings.mtu)
     this.setLimits(settings.publish === 'per-packet' ? { ...NATURAL_LIMITS, maxFrames: 1 } : NATURAL_LIMITS)
+  }
+
+  /** Sets the largest IP packet in bytes that may cross, either way; undefined: any. */
+  setMtu(mtu: number | undefined): void {
+    this.set(
+      P_MAX_FRAME,
+      mtu === undefined ? MAX_FRAME_BYTES : Math.min(mtu + ETHERNET_BYTES, MAX_FRAME_BYTES),
+    )
   }
 
   /** Sets how long frames toward the receiver may be held, and in what numbers. */

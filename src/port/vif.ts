@@ -22,7 +22,6 @@ import {
   P_STARTED_PAIRS,
   PORT_BROKEN,
   PORT_LINK,
-  PORT_MTU,
   STAGE_AT,
   STAGE_BYTES,
   TAKE_CSUM,
@@ -291,7 +290,6 @@ export class Vif implements Port, VhostUserDevice {
     if (unknown !== 0n) return `features that were not offered: ${featureNames(unknown).join(', ')}`
     this.#features = features
     this.#row.setOffloads(offloads(features, TAKES), offloads(features, SENDS))
-    this.#row.flag(PORT_MTU, (features & VIRTIO_NET_F.MTU) !== 0n)
     this.#control.reset(this.#mac)
     const reason = this.#rings.setFeatures(features)
     this.#updateLink()
@@ -440,6 +438,7 @@ export class Vif implements Port, VhostUserDevice {
     this.#mac.set(parseMac(this.#config))
     this.#features = 0n
     this.#row.setOffloads(0, 0)
+    this.#row.setMtu(this.#config.mtu)
     this.#row.set(P_QUEUE_PAIRS, 1)
     this.#row.set(P_STARTED_PAIRS, 1)
     this.#updateLink()
@@ -470,7 +469,9 @@ export class Vif implements Port, VhostUserDevice {
     return true
   }
 
-  setMtu(): boolean {
+  /** What the frontend tells its guest binds the port, too, if it is less than the configuration allows. */
+  setMtu(mtu: number): boolean {
+    this.#row.setMtu(Math.min(mtu, this.#config.mtu ?? mtu))
     return true
   }
 

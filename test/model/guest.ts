@@ -54,6 +54,7 @@ export function start(engine: Engine, name: string, options: StartOptions = {}):
     options.features ?? LINUX_FEATURES,
     PROTOCOL_F.MQ |
       PROTOCOL_F.REPLY_ACK |
+      PROTOCOL_F.NET_MTU |
       PROTOCOL_F.CONFIG |
       PROTOCOL_F.STATUS |
       PROTOCOL_F.CONFIGURE_MEM_SLOTS |

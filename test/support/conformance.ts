@@ -15,6 +15,7 @@ import {
   DROP_NO_LINK,
   DROP_REASONS,
   DROP_RING_FULL,
+  DROP_TOO_LONG,
   DROP_VLAN,
 } from '../../src/memory/layout.js'
 import { VIRTIO_F, VIRTIO_NET_F, VIRTIO_NET_HDR_F, VIRTIO_NET_HDR_GSO } from '../../src/memory/virtio.js'
@@ -78,6 +79,15 @@ export function collect(
 /** Frames that come although none should: looks for a while. */
 function stray(engine: Engine, take: () => ReceivedFrame | undefined): number {
   return collect(engine, take, 1, 8).length
+}
+
+/** Sends a frame from the far side, whose own device may refuse it for its length. */
+function sendIfTaken(far: FarSide, data: Uint8Array): void {
+  try {
+    far.send(data)
+  } catch (error) {
+    if (!String(error).includes('EMSGSIZE')) throw error
+  }
 }
 
 function same(frame: Uint8Array | undefined, expected: Uint8Array): boolean {
@@ -271,6 +281,31 @@ export function describePort(port: PortCase): void {
       far.send(tagged(broadcast(FAR), 30))
       expect(stray(engine, () => guest.driver.receive())).toBe(0)
       expect(dropped(engine, PORT, DROP_VLAN)).toBe(1)
+    })
+
+    it('drops what is longer than its MTU both ways, segments included, one tag not counted', () => {
+      const { far, guest } = wire({ mtu: 1400 })
+      const sizes = [1414, 1415, 1400 + 14 + 4]
+      for (const bytes of sizes) guest.driver.send(frame(FAR, GUEST, bytes))
+      for (const bytes of [1414, 1415]) guest.driver.send(tagged(frame(FAR, GUEST, bytes), 5))
+      for (const gsoSize of [1361, 1360]) {
+        const { frame: large, header } = ipFrame(FAR, GUEST, {
+          ip: 4,
+          protocol: 'tcp',
+          payloadBytes: 2720,
+          gsoSize,
+        })
+        guest.driver.send(large, header)
+      }
+      const large = port.takesOffloads ? [2774] : [1414, 1414]
+      const toFar = collect(engine, () => far.receive(), 2 + large.length)
+      expect(toFar.map((received) => received.frame.length)).toEqual([1414, 1418, ...large])
+      expect(dropped(engine, PORT, DROP_TOO_LONG)).toBe(4)
+      for (const bytes of sizes) sendIfTaken(far, frame(GUEST, FAR, bytes))
+      for (const bytes of [1414, 1415]) sendIfTaken(far, tagged(frame(GUEST, FAR, bytes), 5))
+      const toGuest = collect(engine, () => guest.driver.receive(), 2)
+      expect(toGuest.map((received) => received.frame.length)).toEqual([1414, 1418])
+      expect(stray(engine, () => guest.driver.receive())).toBe(0)
     })
 
     it.each(
