@@ -39,6 +39,7 @@ import {
   DROP_NO_LINK,
   DROP_RESERVED_GROUP,
   DROP_SAME_PORT,
+  DROP_STICKY,
   DROP_TOO_LONG,
   DROP_VLAN,
   G_ACTIVE,
@@ -254,7 +255,10 @@ export function forward(index: u32, from: usize): void {
     drop(from, DROP_VLAN)
     return
   }
-  if ((flags & PORT_NO_LEARN) === 0) fdbLearn(fdbKey(source, vlan), index)
+  if ((flags & PORT_NO_LEARN) === 0 && !fdbLearn(fdbKey(source, vlan), index)) {
+    drop(from, DROP_STICKY)
+    return
+  }
   if ((destination & 1) === 0) {
     const found = fdbLookup(fdbKey(destination, vlan))
     if (found >= 0) {

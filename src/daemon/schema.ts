@@ -1,7 +1,7 @@
 /** What a configuration may contain. The JSON Schema in docs/schema is generated from here. */
 import { z } from 'zod'
 import { POLICY_NAMES } from '../aggregation/create.js'
-import { MAX_QUEUE_PAIRS } from '../memory/layout.js'
+import { MAX_FDB_ENTRIES, MAX_QUEUE_PAIRS } from '../memory/layout.js'
 import { MAX_MEMORY_BYTES, MIN_MEMORY_BYTES } from '../memory/linear-memory.js'
 import { VIRTIO_F, VIRTIO_NET_F } from '../memory/virtio.js'
 import {
@@ -48,7 +48,15 @@ const every = {
       'Trunk: VLAN of untagged frames; 0: that of ports without vlan and trunk. Default: they are dropped',
   }),
   isolated: flag.optional().meta({ description: 'Isolated ports do not reach each other' }),
-  maxAddresses: z.int().min(1).max(16384).optional().meta({ description: 'Most addresses learned here' }),
+  maxAddresses: z
+    .int()
+    .min(1)
+    .max(MAX_FDB_ENTRIES)
+    .optional()
+    .meta({ description: 'Most addresses learned here. Default 4096' }),
+  sticky: flag.optional().meta({
+    description: 'Whether addresses heard here stay here while they live; other ports may not use them',
+  }),
   mtu: z.int().min(68).max(65535).optional().meta({
     description:
       'Largest IP packet in bytes from and to the port, segments of GSO frames included; longer ones are dropped',
@@ -166,7 +174,7 @@ export const engineSchema = z.strictObject({
     .max(1_000_000)
     .optional()
     .meta({ description: 'Seconds after which a silent address is forgotten. Default 300' }),
-  maxAddresses: z.int().min(1).max(32768).optional().meta({ description: 'Default 16384' }),
+  maxAddresses: z.int().min(1).max(MAX_FDB_ENTRIES).optional().meta({ description: 'Default 16384' }),
   policy: policySchema.optional().meta({ description: 'When guests hear of frames. Default natural' }),
   budget: z
     .number()

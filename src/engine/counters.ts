@@ -3,21 +3,7 @@
  * any thread reads them there while the engine runs, and the hot path knows nothing of it. Directions are
  * named from the VM: `from_vm` is what its guest (or the host behind the port) sent, `to_vm` what was delivered.
  */
-import {
-  COUNTERS,
-  DROP_REASONS,
-  FDB_AT,
-  FDB_BUCKET_SHIFT,
-  FDB_ENTRY_BYTES,
-  FDB_WAYS,
-  G_FDB_AGE_S,
-  G_NOW_S,
-  GLOBALS_AT,
-  P_COUNTERS,
-  P_DROPS,
-  PORT_BYTES,
-  PORTS_AT,
-} from '../memory/layout.js'
+import { COUNTERS, DROP_REASONS, P_COUNTERS, P_DROPS, PORT_BYTES, PORTS_AT } from '../memory/layout.js'
 
 /** Names by counter number (C_* of the layout). */
 export const COUNTER_NAMES = [
@@ -56,6 +42,9 @@ export const COUNTER_NAMES = [
   'crowded_polls',
   /** Calls made again because the guest did nothing about the one before. */
   'reminders',
+  /** Addresses that moved to the port from another; frames from addresses that could not be learned. */
+  'address_moves',
+  'unlearned',
 ] as const
 export type CounterName = (typeof COUNTER_NAMES)[number]
 
@@ -86,6 +75,7 @@ export const DROP_NAMES = [
   'host_error',
   'receive_bad_chain',
   'detached',
+  'sticky',
 ] as const
 export type DropName = (typeof DROP_NAMES)[number]
 
@@ -129,43 +119,4 @@ export function countersSince(now: PortCounters, before: PortCounters): PortCoun
 /** All dropped frames. */
 export function totalDrops(counters: PortCounters): number {
   return Object.values(counters.drops).reduce((sum, value) => sum + value, 0)
-}
-
-export interface FdbEntry {
-  /** "02:00:00:00:00:01" */
-  readonly mac: string
-  /** 0: untagged. */
-  readonly vlan: number
-  /** Row of the port on which it was heard. */
-  readonly port: number
-  /** Seconds since it was heard. */
-  readonly ageS: number
-}
-
-const MAC_BYTES = 6
-const VLAN_SHIFT = 48n
-
-/** The live entries of the forwarding database. The engine may change it meanwhile; an entry is read as it is found. */
-export function readFdb(memory: BigUint64Array): FdbEntry[] {
-  const words = new Uint32Array(memory.buffer, 0, FDB_AT / 4)
-  const nowS = words[(GLOBALS_AT + G_NOW_S) >>> 2] as number
-  const limitS = words[(GLOBALS_AT + G_FDB_AGE_S) >>> 2] as number
-  const entries: FdbEntry[] = []
-  const step = FDB_ENTRY_BYTES / 8
-  const end = FDB_AT / 8 + 2 ** FDB_BUCKET_SHIFT * FDB_WAYS * step
-  for (let at = FDB_AT / 8; at < end; at += step) {
-    const key = memory[at] as bigint
-    if (key === 0n) continue
-    const value = memory[at + 1] as bigint
-    const ageS = Math.max(0, nowS - Number(value >> 32n))
-    if (ageS > limitS) continue
-    const bytes = Array.from({ length: MAC_BYTES }, (_, i) => Number((key >> BigInt(i * 8)) & 0xffn))
-    entries.push({
-      mac: bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
-      vlan: Number((key >> VLAN_SHIFT) & 0xfffn),
-      port: Number(value & 0xffffffffn),
-      ageS,
-    })
-  }
-  return entries
 }

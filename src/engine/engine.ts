@@ -45,6 +45,7 @@ import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
 import { nowUs, sharpenTimers, ThreadClock } from '../sys/clock.js'
 import { Epoll } from '../sys/epoll.js'
 import { signalEventfd } from '../sys/eventfd.js'
+import { BridgeEvents } from './bridge-events.js'
 import {
   type ControlledVif,
   Controller,
@@ -52,6 +53,7 @@ import {
   type EngineUse,
   type VifTarget,
 } from './controller.js'
+import { randomFdbSeed, seedFdb } from './fdb.js'
 import { changeTuning, readTuning, type TuneChange, type TuneState } from './tune.js'
 import { warmUpController } from './warm-up.js'
 
@@ -106,6 +108,7 @@ export class Engine implements PortHost {
   readonly pool: GranulePool
   /** Sets how long frames are held for each vif. */
   readonly controller: Controller
+  readonly #bridgeEvents: BridgeEvents
   readonly #epoll = new Epoll()
   readonly #handlers = new Map<number, (events: number) => void>()
   readonly #ports: (Port | undefined)[] = new Array(MAX_PORTS).fill(undefined)
@@ -149,6 +152,8 @@ export class Engine implements PortHost {
     this.#schedule = options.schedule ?? true
     this.#onReport = options.onReport ?? (() => {})
     this.controller = new Controller(this.memory, options)
+    this.#bridgeEvents = new BridgeEvents(this.memory)
+    seedFdb(this.memory.u64, randomFdbSeed())
     this.#global(G_FDB_AGE_S, options.ageingS ?? 300)
     this.#global(G_FDB_LIMIT, options.maxAddresses ?? 16384)
     this.#readClock()
@@ -199,6 +204,7 @@ export class Engine implements PortHost {
     this.#ports[port.index] = undefined
     this.plane.fdbSweep(port.index)
     this.controller.forget(port.index)
+    this.#bridgeEvents.forget(port.index)
     port.close()
     this.applyPolicy()
   }
@@ -429,6 +435,7 @@ export class Engine implements PortHost {
     }
     this.#lastTickUs = now
     for (const port of this.#active) port.tick?.(now)
+    this.#bridgeEvents.look(now, this.#active, (port, event, detail) => this.report(port, event, detail))
     if (now - this.#lastSweepUs < SWEEP_US) return
     this.#lastSweepUs = now
     this.plane.fdbSweep(-1)

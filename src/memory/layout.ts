@@ -55,6 +55,8 @@ export const G_HELD_US = 88
 export const G_REMIND_US = 96
 /** u32: moves whenever a cached forwarding decision may have become wrong. */
 export const G_GENERATION = 60
+/** Three u64: what the hash of the forwarding database is made of, random so that no guest can aim at a line. */
+export const G_FDB_SEED = 152
 export const ACTIVE_AT = 0x10400
 
 /** u32 vring identifiers (port * VRINGS_PER_PORT + queue) whose frontend wants a call. */
@@ -180,6 +182,8 @@ export const PORT_METERED = 32768
 
 /** The port is held to no VLAN: frames without a VLAN cross between such ports with all their tags. */
 export const PORT_TRANSPARENT = 131072
+/** Addresses heard on the port stay there until they are forgotten. */
+export const PORT_STICKY = 262144
 
 export const TAKE_CSUM = 1
 export const TAKE_TSO4 = 2
@@ -203,6 +207,13 @@ export const REASON_POLLING = 5
 export const REASON_URGENT = 6
 export const REASON_DEADLINE = 7
 export const REASON_GAP = 8
+
+/** The address that last moved to the port: u64 FDB key; u32: the port it came from. */
+export const P_MOVED_KEY = 216
+export const P_MOVED_FROM = 212
+/** The address last used on the port that a sticky port keeps: u64 FDB key; u32: that port. */
+export const P_KEPT_KEY = 224
+export const P_KEPT_BY = 232
 
 /** u32: which checks frames from the port must pass (GUARD_*). u32: entries of the three lists below. */
 export const P_GUARD = 240
@@ -269,7 +280,10 @@ export const C_THINNED_ACKS = 22
 export const C_CROWDED = 23
 /** Calls made again because the guest did nothing about the one before. */
 export const C_REMINDERS = 24
-export const COUNTERS = 25
+/** Addresses that moved to the port from another, and frames whose source could not be learned. */
+export const C_ADDRESS_MOVES = 25
+export const C_UNLEARNED = 26
+export const COUNTERS = 27
 
 // drops: u64 each, at P_DROPS + 8 * reason
 export const P_DROPS = 1536
@@ -295,6 +309,7 @@ export const DROP_STORM = 18
 export const DROP_HOST_ERROR = 19
 export const DROP_RX_BAD_CHAIN = 20
 export const DROP_DETACHED = 21
+export const DROP_STICKY = 22
 export const DROP_REASONS = 32
 
 /** VLANs that a trunk carries: 4096 bits. */
@@ -453,8 +468,11 @@ export const MAX_MERGE_HEAD = 128
 
 // ---- forwarding database ----
 export const FDB_AT = 0x500000
-export const FDB_BUCKET_SHIFT = 13
+/** Lines of one cache line (64 bytes) each, by the logarithm of their number, and the entries of a line. */
+export const FDB_LINE_SHIFT = 14
 export const FDB_WAYS = 4
+/** Most addresses: half of the places, so that a place for each can always be made. */
+export const MAX_FDB_ENTRIES = 32768
 /** u64 key (MAC in the low 48 bits, VLAN above, bit 63 = in use), u32 port, u32 seconds when last seen. */
 export const FDB_ENTRY_BYTES = 16
 

@@ -22,6 +22,8 @@ export interface PortSettings extends GuardSettings, LimitSettings {
   readonly isolated?: boolean
   /** Most addresses learned on this port. Default 4096. */
   readonly maxAddresses?: number
+  /** Addresses heard on this port stay here until they are silent or its peer goes; others may not use them. Default false. */
+  readonly sticky?: boolean
   /** Whether segments of a flow toward the port may become one GSO frame, if its receiver takes them. Default true. */
   readonly merge?: boolean
   /** Whether consecutive pure TCP acknowledgements of a flow toward the port may become the last of them. Default false. */

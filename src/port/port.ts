@@ -21,7 +21,17 @@ export interface PortHost {
   report(port: Port, event: PortEvent, detail: string): void
 }
 
-export type PortEvent = 'attached' | 'detached' | 'link-up' | 'link-down' | 'error'
+export type PortEvent =
+  | 'attached'
+  | 'detached'
+  | 'link-up'
+  | 'link-down'
+  | 'error'
+  /** What the bridge sees: src/engine/bridge-events.ts. */
+  | 'address-moved'
+  | 'address-kept'
+  | 'unlearned'
+  | 'storm'
 
 /** A port's state, as the control thread shows it. */
 export interface PortStatus {

@@ -30,6 +30,7 @@ import {
   PORT_GUARDED,
   PORT_ISOLATED,
   PORT_METERED,
+  PORT_STICKY,
   PORT_TRANSPARENT,
   PORT_TRUNK,
   PORT_VIF,
@@ -137,6 +138,7 @@ export class PortRow {
     const transparent = trunk && settings.trunk === undefined
     this.flag(PORT_TRANSPARENT, transparent)
     this.set(P_NATIVE_VLAN, settings.vlan ?? (transparent ? 0 : (settings.nativeVlan ?? NO_VLAN)))
+    this.flag(PORT_STICKY, settings.sticky === true)
     const vlans = this.memory.u8.subarray(this.at + P_VLANS, this.at + P_VLANS + 512)
     vlans.fill(transparent ? 0xff : 0)
     for (const vlan of settings.trunk ?? [])

@@ -9,6 +9,7 @@ import {
   DROP_NO_LINK,
   DROP_RESERVED_GROUP,
   DROP_SAME_PORT,
+  DROP_STICKY,
   DROP_VLAN,
 } from '../../src/memory/layout.js'
 import { FdbModel } from './fdb.js'
@@ -97,7 +98,7 @@ export function decide(
   if (tags.vid !== undefined && !(ingress.trunk && ingress.carries(tags.vid))) return dropped(DROP_VLAN)
   const vlan = tags.vid ?? ingress.native
   if (vlan === undefined) return dropped(DROP_VLAN)
-  fdb.learn(FdbModel.key(source, vlan), from, nowS)
+  if (!fdb.learn(FdbModel.key(source, vlan), from, nowS)) return dropped(DROP_STICKY)
   const isGroup = ((frame[0] as number) & 1) === 1
   const known = isGroup ? undefined : fdb.lookup(FdbModel.key(destination, vlan), nowS)
   if (known === from) return dropped(DROP_SAME_PORT)

@@ -6,9 +6,8 @@ export interface FdbRules {
   /** Most addresses in all, and of each port. */
   readonly limit: number
   readonly portLimit: (port: number) => number
-  /** Places that share a bucket of `ways`: an address without a free or aged place in it is not learned. */
-  readonly bucketOf?: (key: string) => number
-  readonly ways: number
+  /** Ports that keep their addresses. */
+  readonly isSticky?: (port: number) => boolean
 }
 
 interface Entry {
@@ -19,8 +18,9 @@ interface Entry {
 export class FdbModel {
   readonly #rules: FdbRules
   readonly #entries = new Map<string, Entry>()
-  /** Addresses that could not be learned. */
+  /** Addresses that could not be learned, and that moved to another port while they lived. */
   refused = 0
+  moves = 0
 
   constructor(rules: FdbRules) {
     this.#rules = rules
@@ -49,31 +49,25 @@ export class FdbModel {
     return entry && !this.#isStale(entry, nowS) ? entry.port : undefined
   }
 
-  /** A known address moves to where it was heard last, whatever the limits. */
-  learn(key: string, port: number, nowS: number): void {
+  /** A known address moves to where it was heard last, whatever the limits. Returns false when a sticky port keeps it. */
+  learn(key: string, port: number, nowS: number): boolean {
     const known = this.#entries.get(key)
     if (known) {
+      if (known.port !== port && !this.#isStale(known, nowS)) {
+        if (this.#rules.isSticky?.(known.port)) return false
+        this.moves++
+      }
       known.port = port
       known.seenS = nowS
-      return
-    }
-    const bucket = this.#rules.bucketOf?.(key)
-    const neighbours = [...this.#entries].filter(([other]) => bucket === this.#rules.bucketOf?.(other))
-    if (bucket !== undefined && neighbours.length >= this.#rules.ways) {
-      const aged = neighbours.find(([, entry]) => this.#isStale(entry, nowS))
-      if (aged) this.#entries.delete(aged[0])
-      else {
-        this.refused++
-        return
-      }
-    }
-    if (this.size >= this.#rules.limit || this.countOf(port) >= this.#rules.portLimit(port)) this.refused++
+    } else if (this.size >= this.#rules.limit || this.countOf(port) >= this.#rules.portLimit(port))
+      this.refused++
     else this.#entries.set(key, { port, seenS: nowS })
+    return true
   }
 
-  /** Forgets what is stale, and all of one port. */
+  /** Forgets all of one port, or of all ports (-1) what is stale. */
   sweep(port: number, nowS: number): void {
     for (const [key, entry] of this.#entries)
-      if (entry.port === port || this.#isStale(entry, nowS)) this.#entries.delete(key)
+      if (port < 0 ? this.#isStale(entry, nowS) : entry.port === port) this.#entries.delete(key)
   }
 }

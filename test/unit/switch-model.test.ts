@@ -222,7 +222,7 @@ function play(wishes: readonly Setup[], ops: readonly Op[]): { delivered: number
   )
   const take = (): Snapshot[] => guests.map((guest) => snapshot(guest.memory.u8.slice()))
   const first = take()
-  const fdb = new FdbModel({ ageS: 300, limit: 16384, portLimit: () => 4096, ways: 4 })
+  const fdb = new FdbModel({ ageS: 300, limit: 16384, portLimit: () => 4096 })
   const ports = wishes.map((wish, index) =>
     modelPort(wish, guests[index] as TestGuest, first[index] as Snapshot),
   )

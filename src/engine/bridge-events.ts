@@ -1,0 +1,133 @@
+/**
+ * What the bridge sees and an operator wants to know: addresses that move, or would if their port were not sticky,
+ * addresses that are not learned because a table is full, floods beyond the limit. The plane counts; here the counts
+ * become events, for each port and kind at most one in REST_US, so that a guest which causes thousands a second
+ * causes no more than a line now and then.
+ */
+import {
+  C_ADDRESS_MOVES,
+  C_UNLEARNED,
+  DROP_STICKY,
+  DROP_STORM,
+  G_FDB_LIMIT,
+  GLOBALS_AT,
+  MAX_PORTS,
+  P_COUNTERS,
+  P_DROPS,
+  P_FDB_COUNT,
+  P_FDB_LIMIT,
+  P_KEPT_BY,
+  P_KEPT_KEY,
+  P_MOVED_FROM,
+  P_MOVED_KEY,
+  PORT_BYTES,
+  PORTS_AT,
+} from '../memory/layout.js'
+import type { LinearMemory } from '../memory/linear-memory.js'
+import type { Port, PortEvent } from '../port/port.js'
+import { parseFdbKey } from './fdb.js'
+
+/** Microseconds in which a port has at most one event of a kind. */
+export const REST_US = 10_000_000
+
+/** Where a kind is counted (u64 in the port's row), and what is said of `count` new ones. */
+interface Kind {
+  readonly event: PortEvent
+  readonly counter: number
+  detail(row: Row, count: number): string
+}
+
+/** Reads the fields of one port's row. */
+interface Row {
+  u32(field: number): number
+  /** The address that an FDB key in the row stands for. */
+  address(field: number): string
+  /** The name of the port whose index is in the row. */
+  port(field: number): string
+  /** Most addresses of the whole switch. */
+  readonly limit: number
+}
+
+const more = (count: number, what: string): string => (count > 1 ? `; ${count} ${what}` : '')
+
+const KINDS: readonly Kind[] = [
+  {
+    event: 'address-moved',
+    counter: P_COUNTERS + 8 * C_ADDRESS_MOVES,
+    detail: (row, count) =>
+      `${row.address(P_MOVED_KEY)} came from port ${row.port(P_MOVED_FROM)}${more(count, 'moves')}`,
+  },
+  {
+    event: 'address-kept',
+    counter: P_DROPS + 8 * DROP_STICKY,
+    detail: (row, count) =>
+      `${row.address(P_KEPT_KEY)} stays on port ${row.port(P_KEPT_BY)}, which is sticky; frames dropped: ${count}`,
+  },
+  {
+    event: 'unlearned',
+    counter: P_COUNTERS + 8 * C_UNLEARNED,
+    detail: (row, count) =>
+      row.u32(P_FDB_COUNT) >= row.u32(P_FDB_LIMIT)
+        ? `the port has ${row.u32(P_FDB_LIMIT)} addresses, its maxAddresses; frames from others: ${count}`
+        : `the switch has ${row.limit} addresses, the engine's maxAddresses; frames from others: ${count}`,
+  },
+  {
+    event: 'storm',
+    counter: P_DROPS + 8 * DROP_STORM,
+    detail: (_, count) => `flooded frames beyond stormFps dropped: ${count}`,
+  },
+]
+
+export class BridgeEvents {
+  readonly #memory: LinearMemory
+  /** By port and kind: what was told of, and when. */
+  readonly #told = new Uint32Array(MAX_PORTS * KINDS.length)
+  readonly #toldUs = new Float64Array(MAX_PORTS * KINDS.length).fill(Number.NEGATIVE_INFINITY)
+
+  constructor(memory: LinearMemory) {
+    this.#memory = memory
+  }
+
+  /** Tells what is new. @param nowUs microseconds on the engine's clock */
+  look(
+    nowUs: number,
+    ports: readonly Port[],
+    report: (port: Port, event: PortEvent, detail: string) => void,
+  ): void {
+    for (const port of ports)
+      for (const [number, kind] of KINDS.entries()) {
+        const at = port.index * KINDS.length + number
+        // The low half is enough: what counts is the difference.
+        const count = this.#memory.u32[(this.#rowAt(port.index) + kind.counter) >>> 2] as number
+        const news = (count - (this.#told[at] as number)) >>> 0
+        if (news === 0 || nowUs - (this.#toldUs[at] as number) < REST_US) continue
+        this.#told[at] = count
+        this.#toldUs[at] = nowUs
+        report(port, kind.event, kind.detail(this.#row(port.index, ports), news))
+      }
+  }
+
+  /** Begins anew for a port that was removed: its successor counts from 0. */
+  forget(index: number): void {
+    this.#told.fill(0, index * KINDS.length, (index + 1) * KINDS.length)
+    this.#toldUs.fill(Number.NEGATIVE_INFINITY, index * KINDS.length, (index + 1) * KINDS.length)
+  }
+
+  #rowAt(index: number): number {
+    return PORTS_AT + index * PORT_BYTES
+  }
+
+  #row(index: number, ports: readonly Port[]): Row {
+    const at = this.#rowAt(index)
+    const u32 = (field: number): number => this.#memory.u32[(at + field) >>> 2] as number
+    return {
+      u32,
+      address: (field) => {
+        const { mac, vlan } = parseFdbKey(this.#memory.u64[(at + field) / 8] as bigint)
+        return vlan === 0 ? mac : `${mac} (VLAN ${vlan})`
+      },
+      port: (field) => ports.find((port) => port.index === u32(field))?.name ?? 'that is gone',
+      limit: this.#memory.u32[(GLOBALS_AT + G_FDB_LIMIT) >>> 2] as number,
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { seedFdb } from '../../src/engine/fdb.js'
+import {
+  ACTIVE_AT,
+  DROP_REASONS,
+  G_ACTIVE,
+  G_FDB_AGE_S,
+  G_FDB_LIMIT,
+  GLOBALS_AT,
+  NET_HEADER_BYTES,
+  P_COUNTERS,
+  P_DROPS,
+  PORT_LINK,
+  RECORD_FRAME,
+  RECORD_FRAME_BYTES,
+  STAGE_AT,
+} from '../../src/memory/layout.js'
+import { LinearMemory } from '../../src/memory/linear-memory.js'
+import { instantiatePlane } from '../../src/memory/plane.js'
+import type { PortSettings } from '../../src/port/config.js'
+import { PortRow } from '../../src/port/row.js'
+
+const TEST_SEED = BigUint64Array.of(0x243f6a8885a308d3n, 0x13198a2e03707344n, 0xa4093822299f31d0n)
+
+/** A plane with host ports whose output is read from their byte rings. */
+export class BareSwitch {
+  readonly memory = new LinearMemory(32 * 2 ** 20)
+  readonly plane = instantiatePlane(this.memory)
+  readonly rows: PortRow[]
+
+  constructor(settings: readonly Partial<PortSettings>[], limit = 16384, ageS = 300, seed = TEST_SEED) {
+    this.rows = settings.map((port, index) => {
+      const row = new PortRow(this.memory, index)
+      row.open({ name: `p${index}`, ...port }, false)
+      row.flag(PORT_LINK, true)
+      this.memory.u32[(ACTIVE_AT >> 2) + index] = index
+      return row
+    })
+    seedFdb(this.memory.u64, seed)
+    this.global(G_ACTIVE, settings.length)
+    this.global(G_FDB_LIMIT, limit)
+    this.global(G_FDB_AGE_S, ageS)
+  }
+  global(field: number, value?: number): number {
+    const at = (GLOBALS_AT + field) >> 2
+    if (value !== undefined) this.memory.u32[at] = value
+    return this.memory.u32[at] as number
+  }
+  send(from: number, frame: Uint8Array): void {
+    this.memory.u8.fill(0, STAGE_AT, STAGE_AT + NET_HEADER_BYTES)
+    this.memory.u8.set(frame, STAGE_AT + NET_HEADER_BYTES)
+    this.plane.ingest(from, STAGE_AT, NET_HEADER_BYTES + frame.length, NET_HEADER_BYTES)
+    this.plane.flush()
+  }
+  take(port: number): Uint8Array[] {
+    const { ring } = this.rows[port] as PortRow
+    const frames: Uint8Array[] = []
+    for (let at = this.plane.ringFirst(ring); at !== 0; at = this.plane.ringFirst(ring)) {
+      const bytes = this.memory.u32[(at + RECORD_FRAME_BYTES) >> 2] as number
+      frames.push(this.memory.u8.slice(at + RECORD_FRAME, at + RECORD_FRAME + bytes))
+      this.plane.ringPop(ring)
+    }
+    return frames
+  }
+  drops(port: number): number[] {
+    const at = ((this.rows[port] as PortRow).at + P_DROPS) / 8
+    return Array.from({ length: DROP_REASONS }, (_, reason) => Number(this.memory.u64[at + reason]))
+  }
+
+  /** A counter (C_*) of a port. */
+  counter(port: number, index: number): number {
+    return Number(this.memory.u64[((this.rows[port] as PortRow).at + P_COUNTERS) / 8 + index])
+  }
+}
+
+/** The address 02:00 and a number. */
+export function macOf(address: number): number[] {
+  return [2, 0, (address >> 24) & 255, (address >> 16) & 255, (address >> 8) & 255, address & 255]
+}
