@@ -36,6 +36,7 @@ import {
   DROP_FILTERED,
   DROP_GROUP_SOURCE,
   DROP_ISOLATED,
+  DROP_LOOP,
   DROP_NO_LINK,
   DROP_RESERVED_GROUP,
   DROP_SAME_PORT,
@@ -50,6 +51,7 @@ import {
   P_FILTER_TABLE,
   P_FILTER_VLANS,
   P_FLAGS,
+  P_GROUPS,
   P_NATIVE_VLAN,
   P_QUEUE_PAIRS,
   P_TAKES,
@@ -63,6 +65,7 @@ import {
   PORT_FILTER_NOUNI,
   PORT_FILTER_VLAN,
   PORT_GUARDED,
+  PORT_HELD,
   PORT_ISOLATED,
   PORT_LINK,
   PORT_METERED,
@@ -73,6 +76,7 @@ import {
   TAKE_CSUM,
   VLAN_HEAD_AT,
 } from './layout'
+import { takeProbe } from './probe'
 import { emitChecksummed, emitSegments, passedHeader, wantsWholeChecksum } from './segment'
 import {
   ETH_IPV4,
@@ -90,7 +94,7 @@ import {
 
 const MAC_MASK: u64 = 0xffffffffffff
 const BROADCAST: u64 = 0xffffffffffff
-/** 01-80-C2-00-00-00 to -0F are for the link alone. Source: IEEE 802.1D, table 7-10. */
+/** 01-80-C2-00-00-00 to -0F are for the link alone, unless both ports are told to forward them (P_GROUPS). Source: IEEE 802.1D, table 7-10. */
 const RESERVED: u64 = 0x0000c28001
 const RESERVED_MASK: u64 = 0xf0ffffffffff
 const MACS_BYTES: u32 = 12
@@ -160,8 +164,8 @@ function passesFilter(port: usize, flags: u32, destination: u64, vlan: u32): boo
 /** Delivers the open frame, which is in a VLAN, to one port. */
 function egress(from: usize, port: usize, destination: u64, vlan: u32): void {
   const flags = load<u32>(port, P_FLAGS)
-  if ((flags & PORT_LINK) === 0) {
-    drop(port, DROP_NO_LINK)
+  if ((flags & (PORT_LINK | PORT_HELD)) !== PORT_LINK) {
+    drop(port, flags & PORT_HELD ? DROP_LOOP : DROP_NO_LINK)
     return
   }
   if (flags & PORT_ISOLATED && load<u32>(from, P_FLAGS) & PORT_ISOLATED) {
@@ -231,6 +235,11 @@ function vlanOf(from: usize, flags: u32): u32 {
   return flags & PORT_TRANSPARENT || !isTag(innerType) ? load<u32>(from, P_NATIVE_VLAN) : NO_VLAN
 }
 
+/** Whether a port forwards a reserved group address. */
+function carriesGroup(port: usize, destination: u64): boolean {
+  return ((load<u32>(port, P_GROUPS) >> (<u32>(destination >> 40) & 15)) & 1) !== 0
+}
+
 /** Forwards the open frame, which came in on a port. */
 export function forward(index: u32, from: usize): void {
   const bytes = frameBytes()
@@ -244,11 +253,17 @@ export function forward(index: u32, from: usize): void {
     drop(from, DROP_GROUP_SOURCE)
     return
   }
-  if ((destination & RESERVED_MASK) === RESERVED) {
+  const isReserved = (destination & RESERVED_MASK) === RESERVED
+  if (isReserved && !carriesGroup(from, destination)) {
     drop(from, DROP_RESERVED_GROUP)
     return
   }
   const flags = load<u32>(from, P_FLAGS)
+  if (takeProbe(from, destination, source)) return
+  if (flags & PORT_HELD) {
+    drop(from, DROP_LOOP)
+    return
+  }
   if (flags & PORT_GUARDED && !admitIngress(from, source)) return
   const vlan = vlanOf(from, flags)
   if (vlan === NO_VLAN) {
@@ -271,7 +286,7 @@ export function forward(index: u32, from: usize): void {
       return
     }
   }
-  if (flags & PORT_GUARDED && !admitStorm(from)) return
+  if (!admitStorm(from)) return
   count(from, C_FLOODS)
   const ports = load<u32>(GLOBALS_AT, G_ACTIVE)
   for (let i: u32 = 0; i < ports; i++) {
@@ -279,7 +294,8 @@ export function forward(index: u32, from: usize): void {
     if (other === index) continue
     const port = <usize>PORTS_AT + <usize>other * PORT_BYTES
     const state = load<u32>(port, P_FLAGS)
-    if ((state & PORT_LINK) === 0 || (state & flags & PORT_ISOLATED) !== 0) continue
+    if ((state & (PORT_LINK | PORT_HELD)) !== PORT_LINK || (state & flags & PORT_ISOLATED) !== 0) continue
+    if (isReserved && !carriesGroup(port, destination)) continue
     egress(from, port, destination, vlan)
   }
 }

@@ -48,6 +48,7 @@ import {
   PORT_FILTER,
   PORT_FILTER_VLAN,
   PORT_GUARDED,
+  PORT_HELD,
   PORT_ISOLATED,
   PORT_LINK,
   PORT_METERED,
@@ -81,7 +82,7 @@ function slotOf(port: usize, low: u64, high: u32): usize {
 export function remember(from: usize, to: usize, low: u64, high: u32, vlan: u32): void {
   const flags = load<u32>(to, P_FLAGS)
   const need = PORT_VIF | PORT_LINK
-  if ((flags & need) !== need || flags & (PORT_FILTER | PORT_FILTER_VLAN)) return
+  if ((flags & (need | PORT_HELD)) !== need || flags & (PORT_FILTER | PORT_FILTER_VLAN)) return
   const fromFlags = load<u32>(from, P_FLAGS)
   if (flags & PORT_ISOLATED & fromFlags || flags & PORT_METERED) return
   // What depends on more than the two MAC addresses is decided anew for each frame.

@@ -51,9 +51,10 @@ import {
   VRING_BYTES,
   VRING_READY,
 } from './layout'
+import { sendProbe } from './probe'
 import { arm, complete, disarm, headAt, isLive, markDirty, publish, remind, take, waiting } from './vring'
 
-export { fdbSweep, ringFirst, ringPop }
+export { fdbSweep, ringFirst, ringPop, sendProbe }
 
 /**
  * Most frames moved out of a backlog in one turn: more than a turn can add, so that a queue which once built up

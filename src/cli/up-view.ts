@@ -50,7 +50,7 @@ export function statsTable(samples: readonly PortSample[]): string {
     return [
       status.name,
       status.kind,
-      status.state,
+      status.heldDown === undefined ? status.state : 'held',
       shortNumber(rates.fromFps),
       shortNumber(rates.fromMbps),
       shortNumber(rates.toFps),

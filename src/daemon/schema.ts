@@ -7,6 +7,7 @@ import { VIRTIO_F, VIRTIO_NET_F } from '../memory/virtio.js'
 import {
   type PacketConfig,
   PUBLISH_MODES,
+  RESERVED_GROUP_MODES,
   type StreamConfig,
   type TapConfig,
   type VifConfig,
@@ -54,6 +55,10 @@ const every = {
     .max(MAX_FDB_ENTRIES)
     .optional()
     .meta({ description: 'Most addresses learned here. Default 4096' }),
+  reservedGroups: z.enum(RESERVED_GROUP_MODES).optional().meta({
+    description:
+      'Frames to 01:80:C2:00:00:0x: drop; stp, only those of the spanning tree cross; all, all but PAUSE. Default drop',
+  }),
   sticky: flag.optional().meta({
     description: 'Whether addresses heard here stay here while they live; other ports may not use them',
   }),
@@ -76,7 +81,10 @@ const every = {
   }),
   fromVm: rateSchema.optional().meta({ description: 'Limit of what the VM sends' }),
   toVm: rateSchema.optional().meta({ description: 'Limit of what is sent to the VM' }),
-  stormFps: z.int().min(1).optional().meta({ description: 'Flooded frames per second from the port' }),
+  stormFps: z.int().min(0).optional().meta({
+    description:
+      'Flooded frames per second from the port: broadcast, multicast, unknown unicast; 0: no limit. Default 10000',
+  }),
 }
 
 const target = {
@@ -176,6 +184,9 @@ export const engineSchema = z.strictObject({
     .meta({ description: 'Seconds after which a silent address is forgotten. Default 300' }),
   maxAddresses: z.int().min(1).max(MAX_FDB_ENTRIES).optional().meta({ description: 'Default 16384' }),
   policy: policySchema.optional().meta({ description: 'When guests hear of frames. Default natural' }),
+  loopGuard: flag.optional().meta({
+    description: 'Whether a port is held down for a while when what leaves it comes back. Default true',
+  }),
   budget: z
     .number()
     .gt(0)

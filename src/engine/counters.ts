@@ -76,6 +76,7 @@ export const DROP_NAMES = [
   'receive_bad_chain',
   'detached',
   'sticky',
+  'loop',
 ] as const
 export type DropName = (typeof DROP_NAMES)[number]
 

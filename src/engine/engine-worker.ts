@@ -41,7 +41,7 @@ function serve(engine: Engine): void {
     const request = received.message as ToEngine
     try {
       const tuning = carryOut(engine, request)
-      const ports = engine.ports.map((each) => each.status())
+      const ports = engine.ports.map((each) => engine.statusOf(each))
       post({ type: 'done', id: request.id, ports, ...(tuning ? { tuning } : {}) })
     } catch (error) {
       post({ type: 'refused', id: request.id, error: packError(error) })

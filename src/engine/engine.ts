@@ -54,6 +54,7 @@ import {
   type VifTarget,
 } from './controller.js'
 import { randomFdbSeed, seedFdb } from './fdb.js'
+import { LoopGuard } from './loop-guard.js'
 import { changeTuning, readTuning, type TuneChange, type TuneState } from './tune.js'
 import { warmUpController } from './warm-up.js'
 
@@ -99,6 +100,8 @@ export interface EngineOptions extends ControllerOptions {
   readonly maxAddresses?: number
   /** Whether vifs are served in the order of the engine's time they used. Default true; false: in turn. */
   readonly schedule?: boolean
+  /** Whether a port is held down for a while when what leaves it comes back. Default true. */
+  readonly loopGuard?: boolean
   readonly onReport?: (port: PortStatus, event: PortEvent, detail: string) => void
 }
 
@@ -109,6 +112,7 @@ export class Engine implements PortHost {
   /** Sets how long frames are held for each vif. */
   readonly controller: Controller
   readonly #bridgeEvents: BridgeEvents
+  readonly #loopGuard: LoopGuard | undefined
   readonly #epoll = new Epoll()
   readonly #handlers = new Map<number, (events: number) => void>()
   readonly #ports: (Port | undefined)[] = new Array(MAX_PORTS).fill(undefined)
@@ -154,6 +158,7 @@ export class Engine implements PortHost {
     this.controller = new Controller(this.memory, options)
     this.#bridgeEvents = new BridgeEvents(this.memory)
     seedFdb(this.memory.u64, randomFdbSeed())
+    if (options.loopGuard ?? true) this.#loopGuard = new LoopGuard(this.memory, this.plane)
     this.#global(G_FDB_AGE_S, options.ageingS ?? 300)
     this.#global(G_FDB_LIMIT, options.maxAddresses ?? 16384)
     this.#readClock()
@@ -205,6 +210,7 @@ export class Engine implements PortHost {
     this.plane.fdbSweep(port.index)
     this.controller.forget(port.index)
     this.#bridgeEvents.forget(port.index)
+    this.#loopGuard?.forget(port.index)
     port.close()
     this.applyPolicy()
   }
@@ -242,6 +248,12 @@ export class Engine implements PortHost {
     return readTuning(this.memory, this.controller, this.#vifs)
   }
 
+  /** A port's state, with what the engine knows of it. */
+  statusOf(port: Port): PortStatus {
+    const heldDown = this.#loopGuard?.heldDown(port.index)
+    return { ...port.status(), ...(heldDown === undefined ? {} : { heldDown }) }
+  }
+
   get ports(): readonly Port[] {
     return this.#active
   }
@@ -272,7 +284,7 @@ export class Engine implements PortHost {
   }
 
   report(port: Port, event: PortEvent, detail: string): void {
-    this.#onReport(port.status(), event, detail)
+    this.#onReport(this.statusOf(port), event, detail)
   }
 
   // ---- the loop ----
@@ -435,7 +447,10 @@ export class Engine implements PortHost {
     }
     this.#lastTickUs = now
     for (const port of this.#active) port.tick?.(now)
-    this.#bridgeEvents.look(now, this.#active, (port, event, detail) => this.report(port, event, detail))
+    const report: PortHost['report'] = (port, event, detail) => this.report(port, event, detail)
+    this.#bridgeEvents.look(now, this.#active, report)
+    this.#loopGuard?.look(now, this.#active, report)
+    this.#sendCalls()
     if (now - this.#lastSweepUs < SWEEP_US) return
     this.#lastSweepUs = now
     this.plane.fdbSweep(-1)

@@ -57,6 +57,9 @@ export const G_REMIND_US = 96
 export const G_GENERATION = 60
 /** Three u64: what the hash of the forwarding database is made of, random so that no guest can aim at a line. */
 export const G_FDB_SEED = 152
+/** u64 source address and u64 id of the probes that find loops. */
+export const G_PROBE_SOURCE = 176
+export const G_PROBE_ID = 184
 export const ACTIVE_AT = 0x10400
 
 /** u32 vring identifiers (port * VRINGS_PER_PORT + queue) whose frontend wants a call. */
@@ -184,6 +187,8 @@ export const PORT_METERED = 32768
 export const PORT_TRANSPARENT = 131072
 /** Addresses heard on the port stay there until they are forgotten. */
 export const PORT_STICKY = 262144
+/** A loop was found: the port takes and gives nothing but probes. */
+export const PORT_HELD = 524288
 
 export const TAKE_CSUM = 1
 export const TAKE_TSO4 = 2
@@ -208,6 +213,10 @@ export const REASON_URGENT = 6
 export const REASON_DEADLINE = 7
 export const REASON_GAP = 8
 
+/** u32: which of the group addresses 01-80-C2-00-00-00 to -0F the port forwards, one bit each. */
+export const P_GROUPS = 208
+/** u32: port whose probe came in here, plus 1; 0: none. */
+export const P_LOOPED = 236
 /** The address that last moved to the port: u64 FDB key; u32: the port it came from. */
 export const P_MOVED_KEY = 216
 export const P_MOVED_FROM = 212
@@ -310,6 +319,7 @@ export const DROP_HOST_ERROR = 19
 export const DROP_RX_BAD_CHAIN = 20
 export const DROP_DETACHED = 21
 export const DROP_STICKY = 22
+export const DROP_LOOP = 23
 export const DROP_REASONS = 32
 
 /** VLANs that a trunk carries: 4096 bits. */

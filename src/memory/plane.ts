@@ -21,7 +21,10 @@ export interface Plane {
   completeControl(port: number, head: number, bytes: number): void
   armControl(port: number): number
   dropBacklog(port: number): void
+  /** Forgets the addresses of a port; -1: of all ports those that are stale. */
   fdbSweep(port: number): void
+  /** Sends a probe out of a port in a VLAN; P_LOOPED tells where it comes back. */
+  sendProbe(port: number, vlan: number): void
   /** Oldest record of the byte ring at an offset, or 0. */
   ringFirst(ring: number): number
   ringPop(ring: number): void

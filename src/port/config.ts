@@ -5,6 +5,13 @@ import type { LimitSettings } from './limits.js'
 export const PUBLISH_MODES = ['natural', 'per-packet'] as const
 export type PublishMode = (typeof PUBLISH_MODES)[number]
 
+/**
+ * What happens to frames to 01:80:C2:00:00:00 to 0F, which are for the bridges of one link (IEEE 802.1Q, 8.6.3). stp: those
+ * of the spanning tree (:00) alone, as Linux bridges without STP do; all: all but :01 (PAUSE).
+ */
+export const RESERVED_GROUP_MODES = ['drop', 'stp', 'all'] as const
+export type ReservedGroups = (typeof RESERVED_GROUP_MODES)[number]
+
 /** Settings of every port, whatever its kind. */
 export interface PortSettings extends GuardSettings, LimitSettings {
   readonly name: string
@@ -22,6 +29,8 @@ export interface PortSettings extends GuardSettings, LimitSettings {
   readonly isolated?: boolean
   /** Most addresses learned on this port. Default 4096. */
   readonly maxAddresses?: number
+  /** Which frames to group addresses of 802.1D cross between ports that both let them. Default drop. */
+  readonly reservedGroups?: ReservedGroups
   /** Addresses heard on this port stay here until they are silent or its peer goes; others may not use them. Default false. */
   readonly sticky?: boolean
   /** Whether segments of a flow toward the port may become one GSO frame, if its receiver takes them. Default true. */

@@ -20,13 +20,17 @@ export interface LimitSettings {
   readonly fromVm?: RateLimits
   /** What is sent to the VM: dropped before the frame is segmented or copied. */
   readonly toVm?: RateLimits
-  /** Frames per second that may be flooded from the port: broadcast, multicast and unknown unicast. */
+  /**
+   * Frames per second that may be flooded from the port: broadcast, multicast and unknown unicast; 0: no limit.
+   * Default 10,000: a network of thousands of hosts broadcasts less; raise it for multicast streams.
+   */
   readonly stormFps?: number
 }
 
 /** 8 GiB per second: what keeps the buckets' millionths exact. */
 const MAX_KIB = 8_388_608
 const MAX_FPS = 1_000_000_000
+const DEFAULT_STORM_FPS = 10_000
 const MICRO = 1_000_000n
 
 /** A bucket as configured: units per second and units that may pass at once; rate 0 = no limit. */
@@ -45,14 +49,14 @@ export interface LimitBuckets {
   readonly toVm: boolean
 }
 
-function check(value: number | undefined, max: number, where: string): void {
-  if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= max)) return
-  throw new RingferryError('CONFIG', `${where} is ${value}; it must be a whole number from 1 to ${max}`)
+function check(value: number | undefined, max: number, where: string, min = 1): void {
+  if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return
+  throw new RingferryError('CONFIG', `${where} is ${value}; it must be a whole number from ${min} to ${max}`)
 }
 
 /** A tenth of a second's frames may come at once. */
 function frameBucket(fps: number | undefined): Bucket {
-  return fps === undefined ? NO_LIMIT : { rate: fps, depth: Math.max(1, Math.floor(fps / 10)) }
+  return fps === undefined || fps === 0 ? NO_LIMIT : { rate: fps, depth: Math.max(1, Math.floor(fps / 10)) }
 }
 
 /** The buckets of one direction, equal to those of RateLimiter in src/aggregation/token-bucket.ts. */
@@ -81,8 +85,8 @@ function direction(limits: RateLimits | undefined, where: string): Bucket[] {
 export function readLimits(settings: LimitSettings, name: string): LimitBuckets {
   const fromVm = direction(settings.fromVm, `port ${name}: fromVm`)
   const toVm = direction(settings.toVm, `port ${name}: toVm`)
-  check(settings.stormFps, MAX_FPS, `port ${name}: stormFps`)
-  const storm = frameBucket(settings.stormFps)
+  check(settings.stormFps, MAX_FPS, `port ${name}: stormFps`, 0)
+  const storm = frameBucket(settings.stormFps ?? DEFAULT_STORM_FPS)
   const isOn = (bucket: Bucket): boolean => bucket.rate !== 0
   return {
     buckets: [...fromVm, ...toVm, storm],

@@ -32,6 +32,9 @@ export type PortEvent =
   | 'address-kept'
   | 'unlearned'
   | 'storm'
+  /** Loops: src/engine/loop-guard.ts. */
+  | 'loop'
+  | 'loop-ended'
 
 /** A port's state, as the control thread shows it. */
 export interface PortStatus {
@@ -42,6 +45,8 @@ export interface PortStatus {
   readonly state: 'waiting' | 'attached' | 'up' | 'down'
   /** Why the last peer went, or why the port is down. */
   readonly reason?: string
+  /** Why the switch carries nothing for the port at the moment, although its peer is there. */
+  readonly heldDown?: string
   /** Peers detached for breaking the protocol, since the start. */
   readonly detachments: number
   /** Names of the features negotiated, or of the offloads in use. */

@@ -4,6 +4,7 @@ import { RingferryError } from '../errors/errors.js'
 import {
   G_GENERATION,
   GLOBALS_AT,
+  GUARD_STORM,
   MAX_FRAME_BYTES,
   MERGE_ACKS,
   MERGE_SEGMENTS,
@@ -11,6 +12,7 @@ import {
   P_FDB_LIMIT,
   P_FLAGS,
   P_GAP_US,
+  P_GROUPS,
   P_GUARD,
   P_HOLD_US,
   P_MAX_BATCH_BYTES,
@@ -46,12 +48,14 @@ import {
   TAKE_USO6,
 } from '../memory/layout.js'
 import type { LinearMemory } from '../memory/linear-memory.js'
-import type { PortSettings } from './config.js'
+import type { PortSettings, ReservedGroups } from './config.js'
 import { readGuard, writeGuard } from './guard.js'
 import { readLimits, writeLimits } from './limits.js'
 
 const DEFAULT_MAX_ADDRESSES = 4096
 const ETHERNET_BYTES = 14
+/** Which of 01-80-C2-00-00-00 to -0F are forwarded. -01 (PAUSE) never: it would stop the wrong link. */
+const RESERVED_GROUPS: Readonly<Record<ReservedGroups, number>> = { drop: 0, stp: 1, all: 0xfffd }
 /** Every offload that a virtio-net header can ask for. */
 export const TAKE_ALL = TAKE_CSUM | TAKE_TSO4 | TAKE_TSO6 | TAKE_ECN | TAKE_USO4 | TAKE_USO6
 
@@ -130,7 +134,7 @@ export class PortRow {
     writeLimits(this.memory, this.at, limits)
     const checks = guard.checks | limits.checks
     this.set(P_GUARD, checks)
-    this.flag(PORT_GUARDED, checks !== 0)
+    this.flag(PORT_GUARDED, (checks & ~GUARD_STORM) !== 0)
     this.flag(PORT_METERED, limits.toVm)
     const trunk = settings.vlan === undefined
     this.flag(PORT_TRUNK, trunk)
@@ -138,6 +142,7 @@ export class PortRow {
     const transparent = trunk && settings.trunk === undefined
     this.flag(PORT_TRANSPARENT, transparent)
     this.set(P_NATIVE_VLAN, settings.vlan ?? (transparent ? 0 : (settings.nativeVlan ?? NO_VLAN)))
+    this.set(P_GROUPS, RESERVED_GROUPS[settings.reservedGroups ?? 'drop'])
     this.flag(PORT_STICKY, settings.sticky === true)
     const vlans = this.memory.u8.subarray(this.at + P_VLANS, this.at + P_VLANS + 512)
     vlans.fill(transparent ? 0xff : 0)

@@ -23,6 +23,8 @@ export interface BridgePort {
   /** VLANs that a trunk carries tagged. */
   readonly carries: (vlan: number) => boolean
   readonly isolated: boolean
+  /** Whether it forwards 01-80-C2-00-00-0n. */
+  readonly group?: (n: number) => boolean
   readonly link: boolean
 }
 
@@ -91,7 +93,10 @@ export function decide(
   const destination = hex(frame.subarray(0, 6))
   const source = hex(frame.subarray(6, 12))
   if (((frame[6] as number) & 1) === 1 || source === '000000000000') return dropped(DROP_GROUP_SOURCE)
-  if (/^0180c200000[0-9a-f]$/.test(destination)) return dropped(DROP_RESERVED_GROUP)
+  const reserved = /^0180c200000[0-9a-f]$/.test(destination)
+    ? Number.parseInt(destination.slice(-1), 16)
+    : undefined
+  if (reserved !== undefined && !ingress.group?.(reserved)) return dropped(DROP_RESERVED_GROUP)
   const tags = tagsOf(frame)
   if (tags === undefined) return dropped(DROP_VLAN)
   if (tags.vid === undefined && tags.looksTagged && !ingress.transparent) return dropped(DROP_VLAN)
@@ -107,7 +112,8 @@ export function decide(
       ? [known]
       : [...ports.keys()].filter((port) => {
           const other = ports[port]
-          return port !== from && other?.link && !(other.isolated && ingress.isolated)
+          const carries = reserved === undefined || other?.group?.(reserved)
+          return port !== from && other?.link && !(other.isolated && ingress.isolated) && carries
         })
   const deliveries: { port: number; frame: Uint8Array }[] = []
   const drops: { port: number; reason: number }[] = []

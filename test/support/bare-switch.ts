@@ -30,7 +30,7 @@ export class BareSwitch {
   constructor(settings: readonly Partial<PortSettings>[], limit = 16384, ageS = 300, seed = TEST_SEED) {
     this.rows = settings.map((port, index) => {
       const row = new PortRow(this.memory, index)
-      row.open({ name: `p${index}`, ...port }, false)
+      row.open({ name: `p${index}`, stormFps: 0, ...port }, false)
       row.flag(PORT_LINK, true)
       this.memory.u32[(ACTIVE_AT >> 2) + index] = index
       return row

@@ -10,7 +10,7 @@ import {
   P_FDB_COUNT,
   PORT_LINK,
 } from '../../src/memory/layout.js'
-import type { PortSettings } from '../../src/port/config.js'
+import { type PortSettings, RESERVED_GROUP_MODES, type ReservedGroups } from '../../src/port/config.js'
 import type { PortRow } from '../../src/port/row.js'
 import { type BridgePort, decide, TAG_TYPES } from '../model/bridge.js'
 import { FdbModel } from '../model/fdb.js'
@@ -29,6 +29,8 @@ const settings = fc.record({
   isolated: fc.boolean(),
   maxAddresses: fc.constantFrom(1, 3, 4096),
   sticky: fc.boolean(),
+  reservedGroups: fc.constantFrom(...RESERVED_GROUP_MODES),
+  stormFps: fc.constant(0),
 })
 /** Mostly what is on the wire, and all that a receiver may take for a tag. */
 const tagType = fc.oneof(
@@ -43,7 +45,7 @@ const action = fc.oneof(
     weight: 10,
     arbitrary: fc.record({
       from: fc.nat(3),
-      to: fc.constantFrom(1, 2, 3, 4, 5, -1, -2, -3),
+      to: fc.constantFrom(1, 2, 3, 4, 5, -1, -2, -3, -5, -6),
       source: fc.constantFrom(1, 2, 3, 4, 5, -1, -4),
       tags: fc.array(fc.tuple(tagType, control), { maxLength: 4, size: 'max' }),
       type: fc.oneof(
@@ -61,12 +63,17 @@ const action = fc.oneof(
 const SPECIAL: Record<number, number[]> = {
   [-1]: [255, 255, 255, 255, 255, 255],
   [-2]: [1, 0x80, 0xc2, 0, 0, 0x0e],
+  [-5]: [1, 0x80, 0xc2, 0, 0, 0],
+  [-6]: [1, 0x80, 0xc2, 0, 0, 1],
   [-3]: [1, 0, 0x5e, 1, 2, 3],
   [-4]: [0, 0, 0, 0, 0, 0],
 }
 const addressOf = (n: number): number[] => SPECIAL[n] ?? macOf(n)
 
-function toModel(port: { kind: Partial<PortSettings>; isolated: boolean }, link: boolean): BridgePort {
+function toModel(
+  port: { kind: Partial<PortSettings>; isolated: boolean; reservedGroups: ReservedGroups },
+  link: boolean,
+): BridgePort {
   const { vlan, trunk, nativeVlan } = port.kind
   return {
     trunk: vlan === undefined,
@@ -74,6 +81,7 @@ function toModel(port: { kind: Partial<PortSettings>; isolated: boolean }, link:
     native: vlan ?? nativeVlan ?? (trunk === undefined ? 0 : undefined),
     carries: (id) => trunk === undefined || trunk.includes(id),
     isolated: port.isolated,
+    group: (n) => (port.reservedGroups === 'all' ? n !== 1 : port.reservedGroups === 'stp' && n === 0),
     link,
   }
 }

@@ -177,6 +177,19 @@ describe('the plane policer', () => {
     expect(dropped(engine, 0, DROP_RATE)).toBe(3)
   })
 
+  it.each([
+    ['is left out', {}, 1000],
+    ['is 0', { stormFps: 0 }, 5000],
+  ])('admits as many floods at once as the default allows, or all, when stormFps %s', (_, settings, expected) => {
+    const engine = newEngine()
+    attach(engine, 'a', {}, settings)
+    attach(engine, 'b')
+    setClock(engine, START_US)
+    for (let n = 0; n < 5000; n++) ingest(engine, 0, broadcast(1))
+    expect(counter(engine, 0, C_FLOODS)).toBe(expected)
+    expect(dropped(engine, 0, DROP_STORM)).toBe(5000 - expected)
+  })
+
   it('limits broadcast, multicast and unknown unicast together, and nothing else, when stormFps is set', () => {
     const engine = newEngine()
     const a = attach(engine, 'a', {}, { stormFps: 30 })
@@ -254,7 +267,7 @@ describe('readLimits', () => {
       'port web: fromVm.peakKiB is 9, less than averageKiB (10); raise it or leave it out',
     ],
     [{ fromVm: { framesPerSecond: -1 } }, 'fromVm.framesPerSecond is -1; it must be a whole number from 1'],
-    [{ stormFps: 0 }, 'port web: stormFps is 0; it must be a whole number from 1 to 1000000000'],
+    [{ stormFps: -1 }, 'port web: stormFps is -1; it must be a whole number from 0 to 1000000000'],
   ])('names setting and remedy when given %j', (settings, message) => {
     expect(() => readLimits(settings, 'web')).toThrow(message)
   })

@@ -27,7 +27,7 @@ describe('settings of ringferry', () => {
     expect(portLimits(spec, vm).fromVm).toEqual({ averageKiB: 12207, burstKiB: 610 })
     expect(portLimits(spec, vm).stormFps).toBeGreaterThan(0)
     const off = bed({ isolation: false }, limited)
-    expect(portLimits(off.spec, off.vm)).toEqual({})
+    expect(portLimits(off.spec, off.vm)).toEqual({ stormFps: 0 })
   })
 
   it.each([

@@ -42,7 +42,7 @@ export function switchOptions(spec: SwitchSpec): SwitchOptions {
 
 /** Limits of a VM's port: none without isolation. Rates in KiB/s as in libvirt. */
 export function portLimits(spec: SwitchSpec, vm: VmSpec): Pick<PortConfig, 'fromVm' | 'stormFps'> {
-  if (!spec.isolation) return {}
+  if (!spec.isolation) return { stormFps: 0 }
   if (vm.limitMbps === undefined) return { stormFps: STORM_FPS }
   const averageKiB = Math.max(1, Math.round((vm.limitMbps * 1e6) / 8 / 1024))
   const burstKiB = Math.max(64, Math.round(averageKiB / BURST_PARTS))

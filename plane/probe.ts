@@ -1,0 +1,67 @@
+// Own probe frames: they tell whether what leaves one port comes back on another. The engine sends one where it
+// suspects a loop (src/engine/loop-guard.ts) and looks here at what came back. Broadcast, because every bridge on the
+// way floods it; an id of 64 random bits, because another switch's probes must pass, and nobody shall guess ours.
+//
+//   ff:ff:ff:ff:ff:ff | own source | tag, if the VLAN has one there | 88b5 | u64 id | u32 port | zeros
+//
+// Source of the type: IEEE 802, Local Experimental EtherType 1.
+import { drop } from './counters'
+import { emit } from './egress'
+import { frameBytes, headBytes, openFlat } from './frame'
+import {
+  DROP_LOOP,
+  G_PROBE_ID,
+  G_PROBE_SOURCE,
+  GLOBALS_AT,
+  HEAD_AT,
+  NET_HEADER_BYTES,
+  P_FLAGS,
+  P_LOOPED,
+  P_NATIVE_VLAN,
+  PORT_BYTES,
+  PORT_LINK,
+  PORTS_AT,
+  STAGE_AT,
+} from './layout'
+import { ETH_VLAN, innerType, readTags, TAG_BYTES, tagBytes } from './tags'
+
+const BROADCAST: u64 = 0xffffffffffff
+const ETH_PROBE: u32 = 0xb588
+const ETHERNET_BYTES: u32 = 14
+const PAYLOAD_BYTES: u32 = 12
+const PROBE_BYTES: u32 = 60
+
+/** Takes the open frame, which came in on a port, if it is a probe of this switch. Returns whether it was one. */
+export function takeProbe(from: usize, destination: u64, source: u64): boolean {
+  if (destination !== BROADCAST || source !== load<u64>(GLOBALS_AT, G_PROBE_SOURCE)) return false
+  if (!readTags(frameBytes()) || innerType !== ETH_PROBE) return false
+  const at = ETHERNET_BYTES + tagBytes
+  if (at + PAYLOAD_BYTES > headBytes()) return false
+  if (load<u64>(<usize>HEAD_AT + at) !== load<u64>(GLOBALS_AT, G_PROBE_ID)) return false
+  store<u32>(from, load<u32>(<usize>HEAD_AT + at, 8) + 1, P_LOOPED)
+  drop(from, DROP_LOOP)
+  return true
+}
+
+/** Sends a probe out of a port in a VLAN, whatever the port may carry at the moment. Publication waits for flush(). */
+export function sendProbe(index: u32, vlan: u32): void {
+  const port = <usize>PORTS_AT + <usize>index * PORT_BYTES
+  if ((load<u32>(port, P_FLAGS) & PORT_LINK) === 0) return
+  const source = load<u64>(GLOBALS_AT, G_PROBE_SOURCE)
+  const frame: usize = STAGE_AT + NET_HEADER_BYTES
+  memory.fill(STAGE_AT, 0, NET_HEADER_BYTES + PROBE_BYTES)
+  store<u64>(frame, BROADCAST | (source << 48))
+  store<u32>(frame, <u32>(source >> 16), 8)
+  let at = frame + ETHERNET_BYTES - 2
+  if (vlan !== load<u32>(port, P_NATIVE_VLAN)) {
+    store<u16>(at, <u16>ETH_VLAN)
+    store<u16>(at, bswap<u16>(<u16>vlan), 2)
+    at += TAG_BYTES
+  }
+  store<u16>(at, <u16>ETH_PROBE)
+  store<u64>(at, load<u64>(GLOBALS_AT, G_PROBE_ID), 2)
+  store<u32>(at, index, 10)
+  if (openFlat(STAGE_AT, NET_HEADER_BYTES + PROBE_BYTES, NET_HEADER_BYTES, port) >= 0) return
+  const bytes = headBytes()
+  emit(port, HEAD_AT, bytes, bytes, 0, 0, 0, 0)
+}
