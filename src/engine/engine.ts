@@ -45,6 +45,7 @@ import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
 import { nowUs, sharpenTimers, ThreadClock } from '../sys/clock.js'
 import { Epoll } from '../sys/epoll.js'
 import { signalEventfd } from '../sys/eventfd.js'
+import { FaultGuard } from '../sys/fault-guard.js'
 import { BridgeEvents } from './bridge-events.js'
 import {
   type ControlledVif,
@@ -113,6 +114,8 @@ export class Engine implements PortHost {
   readonly controller: Controller
   readonly #bridgeEvents: BridgeEvents
   readonly #loopGuard: LoopGuard | undefined
+  readonly #faults: FaultGuard
+  #faultsSeen = 0
   readonly #epoll = new Epoll()
   readonly #handlers = new Map<number, (events: number) => void>()
   readonly #ports: (Port | undefined)[] = new Array(MAX_PORTS).fill(undefined)
@@ -150,6 +153,7 @@ export class Engine implements PortHost {
 
   constructor(options: EngineOptions = {}) {
     this.memory = new LinearMemory(options.memoryBytes)
+    this.#faults = new FaultGuard(this.memory.u8, this.memory.granules)
     this.plane = instantiatePlane(this.memory)
     this.pool = new GranulePool(this.memory)
     this.#spinMaxUs = options.spinUs ?? 20
@@ -376,6 +380,7 @@ export class Engine implements PortHost {
     if (held) this.#chargeHeld()
     if (this.#anyWoken) moved += this.#serveWoken()
     moved += this.#writeHostPorts()
+    if (this.#faults.counter[0] !== this.#faultsSeen) this.#detachFaulted()
     this.#mapMisses()
     this.#detachBroken()
     return moved
@@ -418,6 +423,12 @@ export class Engine implements PortHost {
     }
   }
 
+  /** Detaches the guests whose memory went away under us: zero pages have taken its place. */
+  #detachFaulted(): void {
+    this.#faultsSeen = this.#faults.counter[0] as number
+    for (const offset of this.#faults.take()) this.#active.some((port) => port.loseMemory?.(offset))
+  }
+
   #detachBroken(): void {
     const at = (GLOBALS_AT + G_BROKEN) >>> 2
     if (this.memory.u32[at] === 0) return
@@ -434,6 +445,8 @@ export class Engine implements PortHost {
     for (let index = 0; index < count; index++) {
       const fd = this.#epoll.fd(index)
       this.#handlers.get(fd)?.(this.#epoll.events(index))
+      // At once: what a guest loses may be given to another by the next handler.
+      if (this.#faults.counter[0] !== this.#faultsSeen) this.#detachFaulted()
     }
     return count
   }
@@ -602,5 +615,6 @@ export class Engine implements PortHost {
     for (const port of [...this.#active]) this.removePort(port.name)
     this.#epoll.close()
     this.#threadClock.free()
+    this.#faults.close()
   }
 }

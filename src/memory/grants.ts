@@ -263,6 +263,21 @@ export class Grants implements GranuleOwner {
     this.#memory.free(window.at)
   }
 
+  /**
+   * Why there was no memory behind an offset of the linear memory, if it belongs to this guest; undefined: it does not.
+   */
+  lossAt(offset: number): string | undefined {
+    const isIn = (at: number, bytes: number): boolean => offset >= at && offset < at + bytes
+    const isOurs =
+      this.#runs.some(({ at, count }) => isIn(at, count * GRANULE_BYTES)) ||
+      [...this.#windows.values()].some(({ at, bytes }) => isIn(at, bytes)) ||
+      this.#pool.ownerAt(offset) === this
+    if (!isOurs) return undefined
+    const cut = this.#regions.find(({ fd, fileOffset, sizeBytes }) => fileSize(fd) < fileOffset + sizeBytes)
+    if (!cut) return 'its memory file had no page to give: no room in its file system, or no huge page left'
+    return `its memory file was cut short to ${fileSize(cut.fd)} bytes; it granted ${cut.fileOffset + cut.sizeBytes}`
+  }
+
   /** Unmaps everything and closes the regions' files, except those to keep. */
   release(kept: ReadonlySet<number> = new Set()): void {
     const row = this.#port >> 2

@@ -105,6 +105,11 @@ export class GranulePool {
     this.#hand = 0
   }
 
+  /** Who holds the granule at an offset of the linear memory. */
+  ownerAt(offset: number): GranuleOwner | undefined {
+    return this.#slots.find(({ at }) => offset >= at && offset < at + GRANULE_BYTES)?.owner
+  }
+
   /** Frees all slots of a guest that goes. */
   release(owner: GranuleOwner): void {
     this.#held.delete(owner)

@@ -26,6 +26,8 @@ export class LinearMemory {
   readonly u64: BigUint64Array
   readonly f64: Float64Array
   readonly data: DataView
+  /** A byte for each granule: 1 when allocateGranules() has given it out. In memory that does not move. */
+  readonly granules: Uint8Array
   /** Free ranges, by offset. */
   readonly #free: Range[]
   readonly #taken = new Map<number, number>()
@@ -48,6 +50,7 @@ export class LinearMemory {
     this.u64 = new BigUint64Array(buffer)
     this.f64 = new Float64Array(buffer)
     this.data = new DataView(buffer)
+    this.granules = new Uint8Array(new ArrayBuffer(sizeBytes / GRANULE_BYTES))
     this.address = addressOf(this.u8)
     this.#free = [{ at: HEAP_AT, bytes: sizeBytes - HEAP_AT }]
   }
@@ -85,6 +88,7 @@ export class LinearMemory {
       if (tail > 0) this.#free.splice(index + 1, 0, { at: at + bytes, bytes: tail })
       if (range.bytes === 0) this.#free.splice(index, 1)
       this.#taken.set(at, bytes)
+      this.#mark(at, bytes, 1)
       return at
     }
     return 0
@@ -95,11 +99,18 @@ export class LinearMemory {
     const bytes = this.#taken.get(at)
     if (bytes === undefined) throw new Error(`free of offset ${at}, which was not allocated`)
     this.#taken.delete(at)
+    this.#mark(at, bytes, 0)
     const next = this.#free.findIndex((range) => range.at > at)
     const index = next < 0 ? this.#free.length : next
     this.#free.splice(index, 0, { at, bytes })
     this.#join(index)
     this.#join(index - 1)
+  }
+
+  /** Marks the granules that begin in a range. One that allocate() takes a part of is never marked, so it stays 0. */
+  #mark(at: number, bytes: number, value: number): void {
+    if (at % GRANULE_BYTES === 0 && bytes % GRANULE_BYTES === 0)
+      this.granules.fill(value, at / GRANULE_BYTES, (at + bytes) / GRANULE_BYTES)
   }
 
   /** Joins a free range with its successor when they touch. */

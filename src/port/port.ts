@@ -78,6 +78,8 @@ export interface Port {
   fail?(reason: string): void
   /** Vifs: the plane missed granules of this guest. */
   mapMissed?(granule: number): void
+  /** Vifs: there was no memory behind an offset. Detaches the guest if it is this one's; returns whether it is. */
+  loseMemory?(offset: number): boolean
   /** Vifs whose publication the policy decides: sets their limits. */
   setLimits?: ((limits: HoldLimits) => void) | undefined
   status(): PortStatus

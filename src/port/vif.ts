@@ -232,6 +232,13 @@ export class Vif implements Port, VhostUserDevice {
     if (this.#grants.mapGranule(granule)) this.#host.wake(this.index)
   }
 
+  loseMemory(offset: number): boolean {
+    const reason = this.#grants.lossAt(offset)
+    if (reason === undefined) return false
+    this.#session?.close(reason)
+    return true
+  }
+
   #place(): string {
     return this.#config.kind === 'vif' ? this.#config.socket : 'in this process'
   }

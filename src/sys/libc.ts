@@ -19,6 +19,7 @@ export const libc = {
   fcntl: lib.func('int fcntl(int fd, int cmd, long arg)'),
   ioctl: lib.func('int ioctl(int fd, ulong request, uintptr_t arg)'),
   mmap: lib.func('intptr_t mmap(uintptr_t addr, size_t length, int prot, int flags, int fd, long offset)'),
+  mprotect: lib.func('int mprotect(uintptr_t addr, size_t length, int prot)'),
   munmap: lib.func('int munmap(uintptr_t addr, size_t length)'),
   memfd_create: lib.func('int memfd_create(const char *name, uint flags)'),
   ftruncate: lib.func('int ftruncate(int fd, long length)'),
@@ -49,6 +50,9 @@ export const libc = {
   clock_gettime: lib.func('int clock_gettime(int clock, uintptr_t timespec)'),
   sched_yield: lib.func('int sched_yield()'),
   unshare: lib.func('int unshare(int flags)'),
+  sigaction: lib.func('int sigaction(int signal, uintptr_t action, uintptr_t old)'),
+  /** For calls that glibc before 2.30 has no function for. */
+  syscall: lib.func('long syscall(long number, long a, uintptr_t b, uintptr_t c, long d)'),
 } as const
 
 export const { EAGAIN, EINTR, ENOENT, EBUSY, EPERM, EACCES, ECONNREFUSED, EADDRINUSE, EINPROGRESS } =
