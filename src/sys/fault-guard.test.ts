@@ -84,8 +84,7 @@ describe.skipIf(!canSurviveFaults())('FaultGuard', () => {
   })
 
   it('FaultGuard leaves faults outside of its memories to the default action', () => {
-    const module = (name: string): string =>
-      fileURLToPath(new URL(`../../dist/${name}.js`, import.meta.url))
+    const module = (name: string): string => fileURLToPath(new URL(`../../dist/${name}.js`, import.meta.url))
     const program = `
       import { LinearMemory } from '${module('memory/linear-memory')}'
       import { FaultGuard } from '${module('sys/fault-guard')}'

@@ -58,8 +58,7 @@ export class FaultGuard {
     this.granules = granules
     this.#marks = new NativeBuffer(PAGE_BYTES + memory.length / PAGE_BYTES)
     this.counter = new Uint32Array(this.#marks.bytes.buffer, 0, 1)
-    const set = (field: number, value: number): void =>
-      data.setBigUint64(entry + field, BigInt(value), true)
+    const set = (field: number, value: number): void => data.setBigUint64(entry + field, BigInt(value), true)
     set(ENTRY_PAGE_MARKS, this.#marks.address + PAGE_BYTES)
     set(ENTRY_GRANULE_MARKS, addressOf(granules))
     set(ENTRY_COUNTER, this.#marks.address)

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
+import { canSurviveFaults } from '../../sys/fault-guard.js'
 import { libc } from '../../sys/libc.js'
 import { installedKernels } from '../guest/kernel.js'
 import { kvmOpens } from '../guest/kvm.js'
@@ -131,6 +132,12 @@ export function examine(): Check[] {
       'a shared WebAssembly memory of 4 GB (address space, not memory)',
       'raise the limit on address space: ulimit -v unlimited',
       attempt(() => `${new WebAssembly.Memory(shared).buffer.byteLength > 0 ? 4096 : 0} MB`),
+    ),
+    check(
+      'lost memory',
+      'a guest whose memory file is cut short ends alone',
+      'use x86-64 or arm64 where a guest might cut its memory file short: the switch would end with it',
+      { ok: canSurviveFaults(), found: `${process.arch}${canSurviveFaults() ? '' : ': no handler for it'}` },
     ),
     check('cores', 'two processors: one for the switch, one for guests', '', {
       ok: cores >= 2,
