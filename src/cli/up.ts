@@ -4,12 +4,15 @@ import { openControl } from '../daemon/control.js'
 import { startSwitch } from '../daemon/start.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
+import { endProcess } from '../sys/process-end.js'
 import { Interruption } from './interruption.js'
 import { readConfig, withConfig } from './options.js'
 import { formatTable, print, printJson } from './output.js'
 import { jsonView, liveView, plainView, Sampler, type View } from './up-view.js'
 
 const SECOND_MS = 1000
+/** From the signal to the end, whatever holds a thread: process.exit() would wait for it. */
+const END_LIMIT_MS = 1_900
 
 function placeOf(port: PortConfig): string {
   return 'socket' in port ? port.socket : 'device' in port ? port.device : ''
@@ -23,6 +26,7 @@ function printPlan(config: SwitchConfig, json: boolean): void {
 
 async function runSwitch(config: SwitchConfig, view: View, controlPath?: string): Promise<void> {
   const interruption = new Interruption()
+  void interruption.came.then(() => setTimeout(() => endProcess(0), END_LIMIT_MS).unref())
   const running = await startSwitch(config)
   const stopListening = running.subscribe((event) => view.event(event))
   const sampler = new Sampler(running)

@@ -6,6 +6,7 @@ import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_
 import { bindToCpu } from '../sys/affinity.js'
 import { EPOLLIN } from '../sys/epoll.js'
 import { drainEventfd } from '../sys/eventfd.js'
+import { threadId } from '../sys/signal-handler.js'
 import { Engine } from './engine.js'
 import { type EngineThreadData, type FromEngine, packError, type ToEngine } from './switch-messages.js'
 import type { TuneState } from './tune.js'
@@ -58,7 +59,11 @@ try {
   })
   engine = started
   started.watch(wakeFd, EPOLLIN, () => serve(started))
-  post({ type: 'ready', memory: started.memory.memory.buffer as unknown as SharedArrayBuffer })
+  post({
+    type: 'ready',
+    memory: started.memory.memory.buffer as unknown as SharedArrayBuffer,
+    thread: threadId(),
+  })
   started.run()
 } catch (error) {
   post({ type: 'died', error: packError(error) })

@@ -15,6 +15,7 @@ import {
   ACTIVE_AT,
   CALLS_AT,
   G_ACTIVE,
+  G_ASLEEP,
   G_BROKEN,
   G_CALLS,
   G_FDB_AGE_S,
@@ -44,8 +45,9 @@ import { createPort } from '../port/create.js'
 import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
 import { nowUs, sharpenTimers, ThreadClock } from '../sys/clock.js'
 import { Epoll } from '../sys/epoll.js'
-import { signalEventfd } from '../sys/eventfd.js'
+import { canSignal, signalEventfd } from '../sys/eventfd.js'
 import { FaultGuard } from '../sys/fault-guard.js'
+import { EINTR } from '../sys/libc.js'
 import { BridgeEvents } from './bridge-events.js'
 import {
   type ControlledVif,
@@ -77,6 +79,7 @@ const CONTENDED_SHARE = 0.005
 const QUANTUM_US = 20
 /** A burst that took longer, because the host took the core away, is not held against the guest. */
 const MAX_DEBT_US = 5_000
+const BLOCKED_CALL = 'its call descriptor blocks: O_NONBLOCK was cleared, and its counter is full'
 const CLOCK = (GLOBALS_AT + G_NOW_US) >>> 3
 const HELD = (GLOBALS_AT + G_HELD_US) >>> 3
 const REMIND = (GLOBALS_AT + G_REMIND_US) >>> 3
@@ -123,6 +126,11 @@ export class Engine implements PortHost {
   #active: Port[] = []
   #hostPorts: Port[] = []
   readonly #calls = new Int32Array(MAX_PORTS * VRINGS_PER_PORT).fill(-1)
+  /** Ports whose guest made a call wait: from then on it is asked first whether it can. */
+  readonly #wary = new Uint8Array(MAX_PORTS)
+  #anyWary = false
+  /** Ports whose guest makes a call wait, to be detached when the burst is over. */
+  #blocking: Port[] = []
   readonly #woken = new Uint8Array(MAX_PORTS)
   #anyWoken = false
   readonly #onReport: NonNullable<EngineOptions['onReport']>
@@ -197,6 +205,7 @@ export class Engine implements PortHost {
     if (index < 0)
       throw new RingferryError('UNSUPPORTED', `port ${config.name}: a switch has at most ${MAX_PORTS} ports`)
     const port = createPort(this, index, config)
+    this.#wary[index] = 0
     port.open()
     this.#ports[index] = port
     this.controller.setTarget(index, targetOf(config))
@@ -301,9 +310,22 @@ export class Engine implements PortHost {
     this.memory.u32[at] = 0
     const list = CALLS_AT >>> 2
     for (let index = 0; index < count; index++) {
-      const fd = this.#calls[this.memory.u32[list + index] as number] as number
-      if (fd >= 0) signalEventfd(fd)
+      const id = this.memory.u32[list + index] as number
+      const fd = this.#calls[id] as number
+      if (fd < 0 || (this.#anyWary && this.#wary[(id / VRINGS_PER_PORT) | 0] === 1 && !canSignal(fd)))
+        continue
+      if (signalEventfd(fd) === EINTR) this.#callBlocked(id)
     }
+  }
+
+  /** A call waited until the watchdog interrupted it. The other calls of its port would, too. */
+  #callBlocked(vringId: number): void {
+    const index = Math.floor(vringId / VRINGS_PER_PORT)
+    this.#calls.fill(-1, index * VRINGS_PER_PORT, (index + 1) * VRINGS_PER_PORT)
+    this.#wary[index] = 1
+    this.#anyWary = true
+    const port = this.#ports[index]
+    if (port && !this.#blocking.includes(port)) this.#blocking.push(port)
   }
 
   /**
@@ -381,6 +403,7 @@ export class Engine implements PortHost {
     if (this.#anyWoken) moved += this.#serveWoken()
     moved += this.#writeHostPorts()
     if (this.#faults.counter[0] !== this.#faultsSeen) this.#detachFaulted()
+    if (this.#blocking.length > 0) this.#detachBlocking()
     this.#mapMisses()
     this.#detachBroken()
     return moved
@@ -429,6 +452,10 @@ export class Engine implements PortHost {
     for (const offset of this.#faults.take()) this.#active.some((port) => port.loseMemory?.(offset))
   }
 
+  #detachBlocking(): void {
+    for (const port of this.#blocking.splice(0)) port.fail?.(BLOCKED_CALL)
+  }
+
   #detachBroken(): void {
     const at = (GLOBALS_AT + G_BROKEN) >>> 2
     if (this.memory.u32[at] === 0) return
@@ -441,7 +468,9 @@ export class Engine implements PortHost {
 
   /** Looks at epoll and calls the handlers. Returns the events seen. */
   #poll(timeoutUs: number): number {
+    this.#global(G_ASLEEP, timeoutUs > 0 ? 1 : 0)
     const count = this.#epoll.wait(timeoutUs)
+    this.#global(G_ASLEEP, 0)
     for (let index = 0; index < count; index++) {
       const fd = this.#epoll.fd(index)
       this.#handlers.get(fd)?.(this.#epoll.events(index))

@@ -15,7 +15,12 @@ export type SwitchRequest =
 export type ToEngine = SwitchRequest & { readonly id: number }
 
 export type FromEngine =
-  | { readonly type: 'ready'; readonly memory: SharedArrayBuffer }
+  | {
+      readonly type: 'ready'
+      readonly memory: SharedArrayBuffer
+      /** The kernel's number of the engine's thread. */
+      readonly thread: number
+    }
   /** `ports`: all of them, after the request was carried out. */
   | {
       readonly type: 'done'

@@ -3,7 +3,8 @@
  * happens by itself (a guest attaches, a guest is detached) comes as events; counters are read from the
  * shared memory at any time, without asking the engine.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { RingferryError } from '../errors/errors.js'
@@ -17,6 +18,7 @@ import type { EngineOptions } from './engine.js'
 import { type FdbEntry, readFdb } from './fdb.js'
 import { type EngineThreadData, type FromEngine, type SwitchRequest, unpackError } from './switch-messages.js'
 import type { TuneChange, TuneState } from './tune.js'
+import { Watchdog } from './watchdog.js'
 
 export interface SwitchOptions extends Omit<EngineOptions, 'onReport'> {
   /** Processor that the engine's thread is bound to. Default: any. */
@@ -31,7 +33,9 @@ export interface SwitchEvent {
   readonly detail: string
 }
 
-const STOP_LIMIT_MS = 5_000
+/** An engine that is held even then is left to itself. Together below the 2 s in which a switch has to end. */
+const STOP_LIMIT_MS = 1_000
+const TERMINATE_LIMIT_MS = 500
 
 /** The thread's program: beside this file, or in dist/ when the sources run. */
 function threadFile(): URL {
@@ -56,6 +60,9 @@ export class Switch {
   readonly #failed: Promise<never>
   #fail: (error: Error) => void = () => {}
   #memory: BigUint64Array = new BigUint64Array(0)
+  #watchdog: Watchdog | undefined
+  /** Sockets that the ports listen on, by port. */
+  readonly #sockets = new Map<string, string>()
   #ports: readonly PortStatus[] = []
   #nextId = 1
   #failure: Error | undefined
@@ -79,6 +86,7 @@ export class Switch {
     this.#worker = new Worker(threadFile(), { workerData: { ...data, port: port2 }, transferList: [port2] })
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
+        this.#watchdog?.stop()
         // What the thread posted last may still wait here; it comes before the verdict.
         setImmediate(() => {
           if (!this.#stopping) this.#end(new Error(`the engine's thread ended by itself (code ${code})`))
@@ -122,6 +130,7 @@ export class Switch {
     switch (message.type) {
       case 'ready':
         this.#memory = new BigUint64Array(message.memory)
+        this.#watchdog = new Watchdog(message.memory, message.thread)
         this.#onReady()
         return
       case 'done':
@@ -157,12 +166,14 @@ export class Switch {
   /** Opens a port. Rejects with the RingferryError that says why it cannot be; nothing is left behind then. */
   async addPort(config: PortConfig): Promise<PortStatus> {
     await this.#ask({ method: 'add', config })
+    if ('socket' in config && config.mode !== 'client') this.#sockets.set(config.name, config.socket)
     return this.#port(config.name)
   }
 
   /** Closes a port and removes its socket. Rejects with NOT_FOUND. */
   async removePort(name: string): Promise<void> {
     await this.#ask({ method: 'remove', name })
+    this.#sockets.delete(name)
   }
 
   /** Listens for changes of ports. Returns how to stop listening. */
@@ -214,14 +225,24 @@ export class Switch {
     return this.#failed
   }
 
-  /** Closes all ports, removes their sockets and ends the thread. May be called again. */
+  /**
+   * Closes all ports, removes their sockets and ends the thread, within 2 s: a thread that the kernel does not let go
+   * is left behind then. May be called again.
+   */
   async stop(): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true
       this.#ask({ method: 'stop' }).catch(() => {})
     }
-    const limit = setTimeout(() => void this.#worker.terminate(), STOP_LIMIT_MS)
-    await this.#exited
-    clearTimeout(limit)
+    let isHeld = true
+    const ended = this.#exited.then(() => {
+      isHeld = false
+    })
+    await Promise.race([ended, sleep(STOP_LIMIT_MS, undefined, { ref: false })])
+    if (!isHeld) return
+    void this.#worker.terminate()
+    await Promise.race([ended, sleep(TERMINATE_LIMIT_MS)])
+    for (const path of this.#sockets.values()) rmSync(path, { force: true })
+    if (isHeld) this.#worker.unref()
   }
 }

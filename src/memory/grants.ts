@@ -10,6 +10,7 @@
  * its own for each part of each ring.
  */
 
+import { memoryProblem } from '../sys/descriptor.js'
 import { fileSize, mapShared, mapUnitBytes, mapZero } from '../sys/memory-map.js'
 import { PAGE_BYTES } from '../sys/native-buffer.js'
 import { closeFd } from '../sys/unix-socket.js'
@@ -92,6 +93,8 @@ export class Grants implements GranuleOwner {
       const where = `memory region at 0x${guestAddress.toString(16)}`
       if (sizeBytes <= 0 || guestAddress + sizeBytes > MAX_GUEST_ADDRESS)
         return `${where}: reaches beyond guest address 2^40`
+      const problem = memoryProblem(fd)
+      if (problem !== undefined) return `${where}: ${problem}`
       const unit = mapUnitBytes(fd)
       if (unit > GRANULE_BYTES)
         return `${where}: pages larger than 2 MB cannot be granted; use 2 MB huge pages`

@@ -55,6 +55,8 @@ export const G_HELD_US = 88
 export const G_REMIND_US = 96
 /** u32: moves whenever a cached forwarding decision may have become wrong. */
 export const G_GENERATION = 60
+/** u32: 1 while the engine sleeps, by its own will. */
+export const G_ASLEEP = 120
 /** Three u64: what the hash of the forwarding database is made of, random so that no guest can aim at a line. */
 export const G_FDB_SEED = 152
 /** u64 source address and u64 id of the probes that find loops. */

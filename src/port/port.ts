@@ -74,7 +74,7 @@ export interface Port {
   transmit?(): number
   /** Called some ten times a second: retries, timers. */
   tick?(nowUs: number): void
-  /** Vifs: the plane found the guest breaking the protocol. */
+  /** Vifs: detaches the guest for a reason; empty: the plane found it breaking the protocol, and noted how. */
   fail?(reason: string): void
   /** Vifs: the plane missed granules of this guest. */
   mapMissed?(granule: number): void

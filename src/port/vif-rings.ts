@@ -44,8 +44,9 @@ import {
   VRINGS_PER_PORT,
 } from '../memory/layout.js'
 import { netHeaderBytes, VIRTIO_F, VIRTIO_NET_F } from '../memory/virtio.js'
-import { EPOLLIN } from '../sys/epoll.js'
-import { drainEventfd, signalEventfd } from '../sys/eventfd.js'
+import { EPOLLET, EPOLLIN } from '../sys/epoll.js'
+import { signalEventfd } from '../sys/eventfd.js'
+import { EINTR } from '../sys/libc.js'
 import { closeFd } from '../sys/unix-socket.js'
 import type { PortHost } from './port.js'
 import type { PortRow } from './row.js'
@@ -147,9 +148,9 @@ export class VifRings {
     ring.kick = fd
     ring.started = true
     if (fd < 0) this.#unkicked.add(queue)
+    // Each kick is told once, so the counter is never read: a frontend may make reads block, or set it to anything.
     else
-      this.#host.watch(fd, EPOLLIN, () => {
-        drainEventfd(fd)
+      this.#host.watch(fd, EPOLLIN | EPOLLET, () => {
         this.#host.plane.countKick(this.#row.index)
         this.#host.wake(this.#row.index)
       })
@@ -158,13 +159,14 @@ export class VifRings {
     return reason
   }
 
-  /** Replaces the call; a running ring is called once, because a call may have been lost meanwhile. */
-  setCall(queue: number, fd: number): void {
+  /** Replaces the call; a running ring is called once, because a call may have been lost meanwhile. Returns what is wrong. */
+  setCall(queue: number, fd: number): string | undefined {
     const ring = this.#ring(queue)
     if (ring.call >= 0) closeFd(ring.call)
     ring.call = fd
     this.#host.setCall(this.#row.index * VRINGS_PER_PORT + queue, fd)
-    if (fd >= 0 && this.isRunning(queue)) signalEventfd(fd)
+    if (fd < 0 || !this.isRunning(queue) || signalEventfd(fd) !== EINTR) return undefined
+    return `the call descriptor of ring ${queue} blocks`
   }
 
   setErr(queue: number, fd: number): void {

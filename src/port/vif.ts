@@ -222,7 +222,11 @@ export class Vif implements Port, VhostUserDevice {
     return 0
   }
 
-  fail(): void {
+  fail(because: string): void {
+    if (because !== '') {
+      this.#session?.close(because)
+      return
+    }
     const reason = this.#row.get(P_BROKEN_REASON)
     const queue = this.#row.get(P_BROKEN_VRING) % VRINGS_PER_PORT
     this.#session?.close(`ring ${queue}: ${BROKEN_TEXT.get(reason) ?? `broken (${reason})`}`)
@@ -358,8 +362,8 @@ export class Vif implements Port, VhostUserDevice {
     return reason
   }
 
-  setVringCall(ring: number, fd: number): undefined {
-    this.#rings.setCall(this.#queue(ring), fd)
+  setVringCall(ring: number, fd: number): string | undefined {
+    return this.#rings.setCall(this.#queue(ring), fd)
   }
 
   setVringErr(ring: number, fd: number): undefined {

@@ -23,8 +23,10 @@ export const libc = {
   munmap: lib.func('int munmap(uintptr_t addr, size_t length)'),
   memfd_create: lib.func('int memfd_create(const char *name, uint flags)'),
   ftruncate: lib.func('int ftruncate(int fd, long length)'),
+  statx: lib.func('int statx(int dirfd, const char *path, int flags, uint mask, uintptr_t buf)'),
   fstatfs: lib.func('int fstatfs(int fd, uintptr_t buf)'),
   eventfd: lib.func('int eventfd(uint initval, int flags)'),
+  pipe2: lib.func('int pipe2(uintptr_t fds, int flags)'),
   epoll_create1: lib.func('int epoll_create1(int flags)'),
   epoll_ctl: lib.func('int epoll_ctl(int epfd, int op, int fd, uintptr_t event)'),
   epoll_wait: lib.func('int epoll_wait(int epfd, uintptr_t events, int max, int timeoutMs)'),
@@ -50,6 +52,7 @@ export const libc = {
   clock_gettime: lib.func('int clock_gettime(int clock, uintptr_t timespec)'),
   sched_yield: lib.func('int sched_yield()'),
   unshare: lib.func('int unshare(int flags)'),
+  _exit: lib.func('void _exit(int code)'),
   sigaction: lib.func('int sigaction(int signal, uintptr_t action, uintptr_t old)'),
   /** For calls that glibc before 2.30 has no function for. */
   syscall: lib.func('long syscall(long number, long a, uintptr_t b, uintptr_t c, long d)'),
@@ -96,17 +99,4 @@ export function addressOf(memory: ArrayBufferView): number {
 /** Native memory as an ArrayBuffer (shared with whoever maps the same pages). Valid until it is unmapped. */
 export function viewOf(address: number, sizeBytes: number): ArrayBuffer {
   return koffi.view(BigInt(address), sizeBytes) as ArrayBuffer
-}
-
-const F_GETFL = 3
-const F_SETFL = 4
-const O_NONBLOCK = 0x800
-
-/**
- * Makes reads and writes of an open file return at once, for every holder of the same open file.
- * Returns whether that could be done: the descriptor may come from a peer.
- */
-export function setNonBlocking(fd: number): boolean {
-  const flags = libc.fcntl(fd, F_GETFL, 0)
-  return flags >= 0 && libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK) === 0
 }

@@ -12,12 +12,24 @@ import {
 } from './native-buffer.js'
 
 const MFD_CLOEXEC = 1
+const MFD_ALLOW_SEALING = 2
+const F_ADD_SEALS = 1033
+/** F_SEAL_SEAL, SHRINK and GROW: the size stays as it is, for every holder. */
+const SEAL_SIZE = 7
 const HUGETLBFS_MAGIC = 0x958458f6
 
 /** An anonymous memory file of a size, closed on exec. */
 export function createMemfd(name: string, sizeBytes: number): number {
   const fd = check(libc.memfd_create(name, MFD_CLOEXEC), `creating memory file ${name}`)
   check(libc.ftruncate(fd, sizeBytes), `sizing memory file ${name} to ${sizeBytes} bytes`)
+  return fd
+}
+
+/** The same, of a size that nobody can change any more. */
+export function createSealedMemfd(name: string, sizeBytes: number): number {
+  const fd = check(libc.memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), `creating memory file ${name}`)
+  check(libc.ftruncate(fd, sizeBytes), `sizing memory file ${name} to ${sizeBytes} bytes`)
+  check(libc.fcntl(fd, F_ADD_SEALS, SEAL_SIZE), `sealing memory file ${name}`)
   return fd
 }
 

@@ -9,6 +9,7 @@ const SOCK_NONBLOCK = 0x800
 const SOCK_CLOEXEC = 0x80000
 const SOL_SOCKET = 1
 const SCM_RIGHTS = 1
+const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
 const MSG_CMSG_CLOEXEC = 0x40000000
 const MSG_CTRUNC = 0x8
@@ -136,8 +137,8 @@ function writeHeader(dataBytes: number, controlBytes: number): void {
 }
 
 /**
- * Sends bytes with file descriptors (SCM_RIGHTS). Control messages are small, so a blocked socket is an
- * error of the peer. Returns the bytes sent, or the negated errno.
+ * Sends bytes with file descriptors (SCM_RIGHTS), never waiting, whatever the open file says: a peer may share it.
+ * Control messages are small, so a blocked socket is an error of the peer. Returns the bytes sent, or the negated errno.
  */
 export function sendWithFds(fd: number, bytes: Uint8Array, fds: readonly number[] = []): number {
   const buffer = scratch()
@@ -150,7 +151,7 @@ export function sendWithFds(fd: number, bytes: Uint8Array, fds: readonly number[
     buffer.data.setInt32(CONTROL + 12, SCM_RIGHTS, true)
     for (const [index, value] of fds.entries()) buffer.data.setInt32(CONTROL + 16 + index * 4, value, true)
   }
-  const sent = libc.sendmsg(fd, buffer.address + MSGHDR, MSG_NOSIGNAL)
+  const sent = libc.sendmsg(fd, buffer.address + MSGHDR, MSG_NOSIGNAL | MSG_DONTWAIT)
   return sent >= 0 ? sent : -errno()
 }
 
@@ -167,7 +168,7 @@ export interface Received {
 export function receiveWithFds(fd: number, maxBytes: number): Received | undefined {
   const buffer = scratch()
   writeHeader(Math.min(maxBytes, MAX_MESSAGE_BYTES), CONTROL_BYTES)
-  const count = libc.recvmsg(fd, buffer.address + MSGHDR, MSG_CMSG_CLOEXEC)
+  const count = libc.recvmsg(fd, buffer.address + MSGHDR, MSG_CMSG_CLOEXEC | MSG_DONTWAIT)
   if (count < 0) {
     const error = errno()
     if (error === EAGAIN || error === EINTR) return undefined

@@ -7,7 +7,7 @@
  * index and never reads this area; it exists for frontends that insist on one, laid out as they expect.
  * Source: QEMU, docs/interop/vhost-user.rst, "Inflight I/O tracking", split virtqueue.
  */
-import { createMemfd, fileSize, mapShared } from '../sys/memory-map.js'
+import { createSealedMemfd, fileSize, mapShared } from '../sys/memory-map.js'
 import { NativeBuffer } from '../sys/native-buffer.js'
 import type { InflightPayload } from './messages.js'
 
@@ -25,7 +25,7 @@ export function inflightRegionBytes(queueSize: number): number {
 export function createInflight(queues: number, queueSize: number): { fd: number; sizeBytes: number } {
   const regionBytes = inflightRegionBytes(queueSize)
   const sizeBytes = Math.max(1, queues) * regionBytes
-  const fd = createMemfd('ringferry-inflight', sizeBytes)
+  const fd = createSealedMemfd('ringferry-inflight', sizeBytes)
   const mapping = new NativeBuffer(sizeBytes)
   try {
     mapShared(mapping.address, sizeBytes, fd, 0)

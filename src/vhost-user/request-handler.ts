@@ -1,6 +1,6 @@
 /** What the requests of a vhost-user frontend mean: state of one connection, decisions, calls to the device. */
 import { MAX_VRING_SIZE, VIRTIO_F } from '../memory/virtio.js'
-import { setNonBlocking } from '../sys/libc.js'
+import { callDescriptor, isEventfd, setNonBlocking } from '../sys/descriptor.js'
 import type { VhostUserDevice } from './device.js'
 import { checkInflight, createInflight } from './inflight.js'
 import {
@@ -295,16 +295,20 @@ export class RequestHandler {
     if (!ring) return this.#noRing(index)
     if (hasFd !== (fds.length === 1))
       return hasFd ? 'announces a file descriptor and brings none' : 'brings a file descriptor and denies it'
-    // A write to a blocking descriptor, a full pipe for instance, would hold the whole engine.
-    if (hasFd && !setNonBlocking(fds[0]!)) return 'brings a file descriptor that cannot signal'
     if (request === REQUEST.SET_VRING_KICK) {
+      if (hasFd && !isEventfd(fds[0]!)) return 'brings a file descriptor that is no eventfd'
       if (!ring.placed) return `ring ${index} is started before its addresses are known`
       const problem = this.#negotiates ? undefined : this.#device.setVringEnable(index, true)
       if (problem !== undefined) return problem
       ring.started = true
       return this.#device.setVringKick(index, fds.shift() ?? -1)
     }
-    const fd = fds.shift() ?? -1
+    const given = fds.shift() ?? -1
+    const fd = given < 0 ? -1 : callDescriptor(given)
+    if (given >= 0 && fd < 0) {
+      fds.push(given)
+      return 'brings a file descriptor that is no eventfd (and no pipe)'
+    }
     return request === REQUEST.SET_VRING_CALL
       ? this.#device.setVringCall(index, fd)
       : this.#device.setVringErr(index, fd)

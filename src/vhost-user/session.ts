@@ -15,6 +15,7 @@
  * Migration (dirty logging) is not offered: SET_LOG_BASE and SET_LOG_FD detach.
  * Source: QEMU, docs/interop/vhost-user.rst.
  */
+import { discardFd, slowness } from '../sys/descriptor.js'
 import { closeFd, receiveWithFds, sendWithFds } from '../sys/unix-socket.js'
 import type { VhostUserDevice } from './device.js'
 import { checkFdCount, checkPayloadSize, decodeHeader, encodeMessage, encodeU64 } from './messages.js'
@@ -76,6 +77,8 @@ export class VhostUserSession {
       const received = receiveWithFds(this.fd, this.#wanted - this.#filled)
       if (!received) return false
       this.#fds.push(...received.fds)
+      const slow = received.fds.map(slowness).find((reason) => reason !== undefined)
+      if (slow !== undefined) return this.close(slow)
       if (received.closed) {
         this.close(
           this.#filled > 0 ? 'the frontend hung up within a message' : 'the frontend closed the connection',
@@ -156,7 +159,7 @@ export class VhostUserSession {
   close(reason: string): false {
     if (this.#reason !== undefined) return false
     this.#reason = reason
-    for (const fd of this.#fds) closeFd(fd)
+    for (const fd of this.#fds) discardFd(fd)
     this.#fds = []
     if (this.#handler.backendFd >= 0) closeFd(this.#handler.backendFd)
     this.#handler.backendFd = -1

@@ -1,0 +1,62 @@
+/**
+ * Looks from another thread whether the engine's thread is held in a system call. Nothing there may wait but its sleep;
+ * a peer that owns one end of a descriptor can still arrange it. A signal then makes the call return EINTR, and the
+ * engine finds by it whose descriptor it was.
+ */
+import { readFileSync } from 'node:fs'
+import { G_ASLEEP, G_NOW_US, GLOBALS_AT } from '../memory/layout.js'
+import { returnCode } from '../sys/fault-handler-code.js'
+import { installHandler, SIGURG, signalThread } from '../sys/signal-handler.js'
+
+/** A thread that is held is found at the second look and freed before 100 ms have passed. */
+const LOOK_MS = 25
+const CLOCK = (GLOBALS_AT + G_NOW_US) >>> 3
+const ASLEEP = (GLOBALS_AT + G_ASLEEP) >>> 2
+
+let isInstalled = false
+
+function installOnce(): void {
+  if (isInstalled) return
+  isInstalled = true
+  const code = returnCode(process.arch)
+  if (code) installHandler(SIGURG, code)
+}
+
+/** Whether a thread of this process waits in the kernel: not when it computes, or would if others let it. */
+function waits(thread: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'latin1')
+    return /^[SD]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+  } catch {
+    return false
+  }
+}
+
+export class Watchdog {
+  readonly #clock: BigUint64Array
+  readonly #words: Uint32Array
+  readonly #thread: number
+  readonly #timer: NodeJS.Timeout
+  /** The engine's clock at the last look, when it was awake then. */
+  #seen: bigint | undefined
+
+  /** @param memory the engine's linear memory; @param thread the kernel's number of its thread */
+  constructor(memory: SharedArrayBuffer, thread: number) {
+    installOnce()
+    this.#clock = new BigUint64Array(memory)
+    this.#words = new Uint32Array(memory)
+    this.#thread = thread
+    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+    this.#timer.unref()
+  }
+
+  #look(): void {
+    const clock = this.#words[ASLEEP] === 0 ? this.#clock[CLOCK] : undefined
+    if (clock !== undefined && clock === this.#seen && waits(this.#thread)) signalThread(this.#thread, SIGURG)
+    this.#seen = clock
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+}
