@@ -79,7 +79,7 @@ const CONTENDED_SHARE = 0.005
 const QUANTUM_US = 20
 /** A burst that took longer, because the host took the core away, is not held against the guest. */
 const MAX_DEBT_US = 5_000
-const BLOCKED_CALL = 'its call descriptor blocks: O_NONBLOCK was cleared, and its counter is full'
+const BLOCKED_CALL = 'its call descriptor blocks: O_NONBLOCK was cleared, and it is full'
 const CLOCK = (GLOBALS_AT + G_NOW_US) >>> 3
 const HELD = (GLOBALS_AT + G_HELD_US) >>> 3
 const REMIND = (GLOBALS_AT + G_REMIND_US) >>> 3

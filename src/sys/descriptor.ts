@@ -31,6 +31,7 @@ const S_IFREG = 0x8000
 
 /** File systems without a device that keep their pages on this machine. */
 const LOCAL = new Set(['tmpfs', 'devtmpfs', 'ramfs', 'hugetlbfs', 'overlay', 'btrfs', 'zfs', 'bcachefs'])
+const EVENTFD = 'anon_inode:[eventfd]'
 const ADVICE = 'use memfd, tmpfs (/dev/shm) or hugetlbfs'
 
 /** What the kernel calls an open file: a path, or "anon_inode:[eventfd]", "pipe:[123]", "socket:[123]". */
@@ -118,7 +119,7 @@ export function discardFd(fd: number): void {
 }
 
 export function isEventfd(fd: number): boolean {
-  return nameOf(fd) === 'anon_inode:[eventfd]'
+  return nameOf(fd) === EVENTFD
 }
 
 /**
@@ -132,12 +133,14 @@ export function setNonBlocking(fd: number): boolean {
 
 /**
  * The descriptor by which a frontend is called, from the one that it handed over, which belongs to the result from now
- * on: an eventfd, or the write end of a pipe (Linux UML, arch/um/drivers/virtio_uml.c), which is opened anew so that
- * nobody else can make it block. -1: it is neither, and still the caller's.
+ * on: an eventfd, one end of a socket pair (Linux UML: vu_setup_vq_call_fd in arch/um/drivers/virtio_uml.c), or the
+ * write end of a pipe, which is opened anew so that nobody else can make it block. -1: none of them, and still the
+ * caller's.
  */
 export function callDescriptor(fd: number): number {
-  if (isEventfd(fd)) return setNonBlocking(fd) ? fd : -1
-  if (!nameOf(fd).startsWith('pipe:')) return -1
+  const name = nameOf(fd)
+  if (name === EVENTFD || name.startsWith('socket:')) return setNonBlocking(fd) ? fd : -1
+  if (!name.startsWith('pipe:')) return -1
   const own = libc.open(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0)
   // A pipe of another user cannot be opened.
   if (own < 0) return setNonBlocking(fd) ? fd : -1

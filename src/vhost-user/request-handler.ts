@@ -307,7 +307,7 @@ export class RequestHandler {
     const fd = given < 0 ? -1 : callDescriptor(given)
     if (given >= 0 && fd < 0) {
       fds.push(given)
-      return 'brings a file descriptor that is no eventfd (and no pipe)'
+      return 'brings a file descriptor that is no eventfd, pipe or socket'
     }
     return request === REQUEST.SET_VRING_CALL
       ? this.#device.setVringCall(index, fd)

@@ -8,6 +8,7 @@ import { createEventfd, signalEventfd } from '../../src/sys/eventfd.js'
 import { libc } from '../../src/sys/libc.js'
 import { createMemfd } from '../../src/sys/memory-map.js'
 import { NativeBuffer } from '../../src/sys/native-buffer.js'
+import { socketPair } from '../../src/sys/unix-socket.js'
 import { BesideHealthyPair, UNHARMED } from '../support/healthy-pair.js'
 import { attach, broadcast, cleanUp, counter, newEngine } from '../support/switch.js'
 
@@ -101,6 +102,23 @@ describe('a switch beside a guest that keeps a hand on its descriptors', () => {
       () => (site?.switch.port('evil')?.counters.to_vm_frames ?? 0) > 0,
     )
     expect(site.switch.events('evil').some(({ event }) => event === 'detached')).toBe(false)
+    expect(await site.end()).toEqual(UNHARMED)
+  })
+
+  it('detaches it alone when it is called by a socket that blocks', async () => {
+    site = await BesideHealthyPair.start(['evil', 'other'])
+    const evil = guest('evil')
+    const [far, near] = socketPair()
+    fds.push(far, near)
+    expect(evil.frontend.setVringCall(0, near)).toBe(true)
+    const filler = new NativeBuffer(4096)
+    while (libc.write(near, filler.address, 4096) > 0) {
+      // Until it is full.
+    }
+    filler.free()
+    libc.fcntl(near, F_SETFL, O_RDWR)
+    guest('other').driver.send(broadcast(9))
+    await site.told('evil', 'detached', /its call descriptor blocks/)
     expect(await site.end()).toEqual(UNHARMED)
   })
 
