@@ -27,6 +27,7 @@ import {
   wireBytes,
 } from './frame'
 import { admitEgress, admitIngress, admitStorm } from './guard'
+import { observe } from './guard-learn'
 import {
   ACTIVE_AT,
   C_FLOODS,
@@ -44,6 +45,7 @@ import {
   DROP_TOO_LONG,
   DROP_VLAN,
   G_ACTIVE,
+  G_LEARNS,
   GLOBALS_AT,
   HEAD_AT,
   NO_VLAN,
@@ -270,6 +272,7 @@ export function forward(index: u32, from: usize): void {
     drop(from, DROP_VLAN)
     return
   }
+  if (load<u32>(GLOBALS_AT, G_LEARNS) !== 0) observe(from, vlan)
   if ((flags & PORT_NO_LEARN) === 0 && !fdbLearn(fdbKey(source, vlan), index)) {
     drop(from, DROP_STICKY)
     return

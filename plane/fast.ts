@@ -32,6 +32,7 @@ import {
   GRANULE_ENTRY_BYTES,
   GRANULE_SHIFT,
   GUARD_ADDRESSES,
+  GUARD_LEARN_DHCP,
   GUARD_RATE,
   P_FAST,
   P_FLAGS,
@@ -87,6 +88,8 @@ export function remember(from: usize, to: usize, low: u64, high: u32, vlan: u32)
   if (flags & PORT_ISOLATED & fromFlags || flags & PORT_METERED) return
   // What depends on more than the two MAC addresses is decided anew for each frame.
   if (fromFlags & PORT_GUARDED && load<u32>(from, P_GUARD) & (GUARD_ADDRESSES | GUARD_RATE)) return
+  // A DHCP server's answers must be seen.
+  if (load<u32>(to, P_GUARD) & GUARD_LEARN_DHCP) return
   if (load<u32>(to, P_NATIVE_VLAN) !== vlan || load<u32>(to, P_QUEUE_PAIRS) !== 1) return
   if (load<u32>(to, P_MAX_BATCH_FRAMES) <= 1 || load<u32>(to, P_TOUCHED) !== 0) return
   const slot = slotOf(from, low, high)

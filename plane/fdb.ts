@@ -177,7 +177,7 @@ function add(key: u64, hash: u64, index: u32): void {
   const isFull =
     known >= load<u32>(GLOBALS_AT, G_FDB_LIMIT) ||
     load<u32>(port, P_FDB_COUNT) >= load<u32>(port, P_FDB_LIMIT)
-  const room = isFull ? 0 : roomFor(hash)
+  const room: usize = isFull ? 0 : roomFor(hash)
   if (room === 0) {
     store<u32>(GLOBALS_AT, load<u32>(GLOBALS_AT, G_FDB_FULL) + 1, G_FDB_FULL)
     count(port, C_UNLEARNED)

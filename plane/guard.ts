@@ -3,8 +3,8 @@
 //
 //   source MAC listed -> addresses behind it listed -> rate        (and, where a frame is flooded: storm)
 //
-// With a list of IP addresses a port may send:
-//   IPv4  from a listed address; from 0.0.0.0 a DHCP client's broadcast
+// With a list of IP addresses (an entry may be a prefix, and what guard-learn.ts learned counts as listed) a port may send:
+//   IPv4  from a listed address; from 0.0.0.0 a DHCP client's broadcast and IGMP reports
 //   ARP   with the sender's MAC equal to the frame's and a listed sender address, or a probe (RFC 5227, sender
 //         0.0.0.0) for a listed one; RARP announcements of its own MAC, which QEMU sends after a migration
 //   IPv6  from a listed address; from :: what an interface sends before it has one: neighbour solicitations for a
@@ -17,6 +17,7 @@
 // Sources: libvirt's filter clean-traffic; OVN port security (ovn-nb(5)); RFC 4861, 4.3 to 4.6; RFC 7113, 3.
 import { drop } from './counters'
 import { etherType, extendHead, frameBytes, frameSegments, headBytes } from './frame'
+import { hasLearnedIpv4, hasLearnedIpv6, learnIpv6 } from './guard-learn'
 import {
   BUCKET_FROM,
   BUCKET_TO,
@@ -24,6 +25,8 @@ import {
   DROP_SPOOFED,
   DROP_STORM,
   GUARD_ADDRESSES,
+  GUARD_LEARN_DHCP,
+  GUARD_LEARN_ND,
   GUARD_LINK_LOCAL,
   GUARD_MACS,
   GUARD_RATE,
@@ -32,8 +35,10 @@ import {
   P_GUARD,
   P_GUARD_IPV4,
   P_GUARD_IPV4_COUNT,
+  P_GUARD_IPV4_MASKS,
   P_GUARD_IPV6,
   P_GUARD_IPV6_COUNT,
+  P_GUARD_IPV6_MASKS,
   P_GUARD_MAC_COUNT,
   P_GUARD_MACS,
 } from './layout'
@@ -50,10 +55,16 @@ const ARP_TYPES_MASK: u64 = 0xffffffffffff
 const ARP_REQUEST: u32 = 0x0100
 const RARP_REQUEST: u32 = 0x0300
 const BROADCAST_IPV4: u32 = 0xffffffff
+const MULTICAST_IPV4: u32 = 0xe0
+const IGMP_REPORT: u32 = 0x12
+const IGMP_REPORT_2: u32 = 0x16
+const IGMP_LEAVE: u32 = 0x17
+const IGMP_REPORT_3: u32 = 0x22
 const FRAGMENT_MASK: u32 = 0xff3f
 /** UDP ports 68 to 67, in memory order. */
 const DHCP_CLIENT: u32 = 0x43004400
 
+const IGMP: u32 = 2
 const TCP: u32 = 6
 const UDP: u32 = 17
 const HOP_BY_HOP: u32 = 0
@@ -86,8 +97,12 @@ function allowsMac(port: usize, source: u64): boolean {
 function allowsIpv4(port: usize, address: u32): boolean {
   const entries = load<u32>(port, P_GUARD_IPV4_COUNT)
   for (let i: u32 = 0; i < entries; i++)
-    if (load<u32>(port + P_GUARD_IPV4 + <usize>i * 4) === address) return true
-  return false
+    if (
+      (address & load<u32>(port + P_GUARD_IPV4_MASKS + <usize>i * 4)) ===
+      load<u32>(port + P_GUARD_IPV4 + <usize>i * 4)
+    )
+      return true
+  return (load<u32>(port, P_GUARD) & GUARD_LEARN_DHCP) !== 0 && hasLearnedIpv4(port, address)
 }
 
 function allowsIpv6(port: usize, at: usize, source: u64): boolean {
@@ -96,11 +111,26 @@ function allowsIpv6(port: usize, at: usize, source: u64): boolean {
   const entries = load<u32>(port, P_GUARD_IPV6_COUNT)
   for (let i: u32 = 0; i < entries; i++) {
     const entry = port + P_GUARD_IPV6 + <usize>i * 16
-    if (load<u64>(entry) === low && load<u64>(entry, 8) === high) return true
+    const mask = port + P_GUARD_IPV6_MASKS + <usize>i * 16
+    if ((low & load<u64>(mask)) === load<u64>(entry) && (high & load<u64>(mask, 8)) === load<u64>(entry, 8))
+      return true
   }
+  if (load<u32>(port, P_GUARD) & GUARD_LEARN_ND && hasLearnedIpv6(port, at)) return true
   if ((load<u32>(port, P_GUARD) & GUARD_LINK_LOCAL) === 0 || low !== 0x80fe) return false
   // Modified EUI-64: the MAC around ff:fe, its local bit inverted. Source: RFC 4291, appendix A.
   return high === (((source & 0xffffff) ^ 2) | 0xfeff000000 | ((source >> 24) << 40))
+}
+
+/** A membership report or leave before there is an address. Source: RFC 3376, 4.2.13. */
+function guardIgmp(network: u32): boolean {
+  const ip: usize = <usize>HEAD_AT + network
+  const header = <u32>(load<u8>(ip) & 15) * 4
+  if (header < 20 || (load<u8>(ip, 16) & 0xf0) !== MULTICAST_IPV4) return false
+  if (<u32>load<u16>(ip, 6) & FRAGMENT_MASK) return false
+  extendHead()
+  if (network + header + 8 > headBytes()) return false
+  const type: u32 = load<u8>(ip + header)
+  return type === IGMP_REPORT || type === IGMP_REPORT_2 || type === IGMP_REPORT_3 || type === IGMP_LEAVE
 }
 
 function guardIpv4(port: usize, network: u32): boolean {
@@ -108,9 +138,15 @@ function guardIpv4(port: usize, network: u32): boolean {
   const ip: usize = <usize>HEAD_AT + network
   if (load<u8>(ip) >> 4 !== 4) return false
   const address = load<u32>(ip, 12)
-  if (address !== 0) return allowsIpv4(port, address)
-  if (<u32>load<u8>(ip, 9) !== UDP || (<u32>load<u16>(ip, 6) & FRAGMENT_MASK) !== 0) return false
-  if (load<u32>(ip, 16) !== BROADCAST_IPV4) return false
+  if (address !== 0 && allowsIpv4(port, address)) return true
+  const protocol: u32 = load<u8>(ip, 9)
+  if (protocol === IGMP && address === 0) return guardIgmp(network)
+  if (protocol !== UDP || (<u32>load<u16>(ip, 6) & FRAGMENT_MASK) !== 0) return false
+  // Who has an address since before the switch began to learn may renew its lease.
+  if (
+    address === 0 ? load<u32>(ip, 16) !== BROADCAST_IPV4 : (load<u32>(port, P_GUARD) & GUARD_LEARN_DHCP) === 0
+  )
+    return false
   const header = <u32>(load<u8>(ip) & 15) * 4
   extendHead()
   return header >= 20 && network + header + 4 <= headBytes() && load<u32>(ip + header) === DHCP_CLIENT
@@ -175,8 +211,10 @@ function guardIcmp(port: usize, network: u32, icmp: u32, source: u64, isUnspecif
   const body = icmp + (type === ROUTER_SOLICITATION ? 8 : 24)
   if (end > headBytes() || body > end) return false
   if (isAdvertisement && isUnspecified) return false
-  if (isAdvertisement || (isSolicitation && isUnspecified))
-    if (!allowsIpv6(port, HEAD_AT + icmp + 8, source)) return false
+  if (isAdvertisement || (isSolicitation && isUnspecified)) {
+    const target: usize = <usize>HEAD_AT + icmp + 8
+    if (!allowsIpv6(port, target, source) && !(isUnspecified && learnIpv6(port, target))) return false
+  }
   return ownOptions(body, end, source)
 }
 

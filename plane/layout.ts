@@ -58,6 +58,8 @@ export const G_GENERATION = 60
 export const G_ASLEEP = 120
 /** Three u64: what the hash of the forwarding database is made of, random so that no guest can aim at a line. */
 export const G_FDB_SEED = 152
+/** u32: 1 once a port learns the addresses of its guest. */
+export const G_LEARNS = 192
 /** u64 source address and u64 id of the probes that find loops. */
 export const G_PROBE_SOURCE = 176
 export const G_PROBE_ID = 184
@@ -95,6 +97,8 @@ export const OUT_NET_HEADER_AT = 0x20800
 export const MERGE_HEAD_AT = 0x20900
 /** The headers as they leave, when a checksum lies deeper than MAX_HEAD_BYTES: up to a whole frame. */
 export const LONG_HEAD_AT = 0xd0000
+/** The DHCP message being read. */
+export const DHCP_AT = 0x2a000
 /** Where host ports put a frame (virtio-net header first) for ingest(). */
 export const STAGE_AT = 0x30000
 export const STAGE_BYTES = 0x80000
@@ -242,6 +246,25 @@ export const GUARD_ADDRESSES = 2
 export const GUARD_LINK_LOCAL = 4
 export const GUARD_RATE = 8
 export const GUARD_STORM = 16
+/** Addresses that a DHCP server gives the guest are allowed; those that it claims by ND within P_LEARN_ND, too. */
+export const GUARD_LEARN_DHCP = 32
+export const GUARD_LEARN_ND = 64
+/** Masks of the listed addresses, so that an entry may be a prefix. */
+export const P_GUARD_IPV4_MASKS = 26112
+export const P_GUARD_IPV6_MASKS = 26176
+/** Learned addresses: u32 address, u32 seconds until when; 16 bytes address, f64 microseconds from when, u32 seconds when last used. */
+export const P_LEARNED_IPV4 = 26624
+export const LEARNED_IPV4_BYTES = 8
+export const P_LEARNED_IPV6 = 26752
+export const LEARNED_IPV6_BYTES = 32
+export const LEARNED_FROM = 16
+export const LEARNED_SEEN = 24
+export const MAX_LEARNED = 16
+/** Prefixes in which addresses are learned by ND: u32 count; 16 bytes address and 16 bytes mask each. */
+export const P_LEARN_ND_COUNT = 27264
+export const P_LEARN_ND = 27280
+export const LEARN_ND_BYTES = 32
+export const MAX_LEARN_ND = 8
 
 /** Token buckets of a port, by index: frames, average and peak of each direction, then floods. */
 export const P_BUCKETS = 6912

@@ -7,9 +7,10 @@ import { CONTROL, chainBytes, chainReadable, isBad, READABLE, setTableSegs, walk
 import { count, drop } from './counters'
 import { drainBacklog } from './egress'
 import { fastBurst } from './fast'
-import { fdbSweep } from './fdb'
+import { fdbSweep as sweep } from './fdb'
 import { openFlat, openFrame } from './frame'
 import { BAD_ADDRESS, MISS, peek } from './granules'
+import { forgetLearned } from './guard-learn'
 import { serveHeldBatches, settleDirty } from './hold'
 import {
   BROKEN_AVAIL_INDEX,
@@ -54,7 +55,7 @@ import {
 import { sendProbe } from './probe'
 import { arm, complete, disarm, headAt, isLive, markDirty, publish, remind, take, waiting } from './vring'
 
-export { fdbSweep, ringFirst, ringPop, sendProbe }
+export { ringFirst, ringPop, sendProbe }
 
 /**
  * Most frames moved out of a backlog in one turn: more than a turn can add, so that a queue which once built up
@@ -70,6 +71,12 @@ function portAt(index: u32): usize {
 
 function vringAt(port: usize, queue: u32): usize {
   return port + P_VRINGS + <usize>queue * VRING_BYTES
+}
+
+/** Forgets what was learned of a port's peer, or of all ports (-1) the addresses that are stale. */
+export function fdbSweep(index: i32): void {
+  if (index >= 0) forgetLearned(portAt(index))
+  sweep(index)
 }
 
 /** Called once before anything else. */

@@ -1,7 +1,7 @@
 /** What a configuration may contain. The JSON Schema in docs/schema is generated from here. */
 import { z } from 'zod'
 import { POLICY_NAMES } from '../aggregation/create.js'
-import { MAX_FDB_ENTRIES, MAX_QUEUE_PAIRS } from '../memory/layout.js'
+import { MAX_FDB_ENTRIES, MAX_LEARN_ND, MAX_QUEUE_PAIRS } from '../memory/layout.js'
 import { MAX_MEMORY_BYTES, MIN_MEMORY_BYTES } from '../memory/linear-memory.js'
 import { VIRTIO_F, VIRTIO_NET_F } from '../memory/virtio.js'
 import {
@@ -32,6 +32,14 @@ const rateSchema = z.strictObject({
   peakKiB: z.int().min(1).optional().meta({ description: 'Highest rate of a burst in KiB per second' }),
   burstKiB: z.int().min(1).optional().meta({ description: 'Amount that may pass at peak rate in KiB' }),
   framesPerSecond: z.int().min(1).optional(),
+})
+
+/** How a guarded port learns what its guest may use. */
+const learnSchema = z.strictObject({
+  dhcp: flag.optional().meta({ description: 'From DHCP answers of ports that are not held to addresses' }),
+  nd: z.array(z.string()).min(1).max(MAX_LEARN_ND).optional().meta({
+    description: 'From duplicate address detection, within these IPv6 prefixes or "any-link-local"',
+  }),
 })
 
 const every = {
@@ -77,8 +85,10 @@ const every = {
     .optional()
     .meta({ description: 'Source MAC addresses that the port may use; left out: any' }),
   addresses: z.array(z.string()).min(1).max(33).optional().meta({
-    description: 'IPv4 and IPv6 source addresses that the port may use, and "link-local"; left out: any',
+    description:
+      'IPv4 and IPv6 source addresses and prefixes that the port may use, "link-local" and "any-link-local"; left out: any',
   }),
+  learn: learnSchema.optional().meta({ description: 'From what the addresses of the guest are learned' }),
   fromVm: rateSchema.optional().meta({ description: 'Limit of what the VM sends' }),
   toVm: rateSchema.optional().meta({ description: 'Limit of what is sent to the VM' }),
   stormFps: z.int().min(0).optional().meta({
@@ -207,6 +217,7 @@ export const configSchema = z
 export const NESTED_SCHEMAS: Readonly<Record<string, z.ZodObject>> = {
   fromVm: rateSchema,
   toVm: rateSchema,
+  learn: learnSchema,
   policy: policySchema,
 }
 

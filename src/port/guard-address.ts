@@ -40,13 +40,47 @@ function ipv6Bytes(text: string): Uint8Array {
   return Uint8Array.from([...head, ...zeros, ...tail].flatMap((word) => [word >> 8, word & 0xff]))
 }
 
+/** A prefix: 4 or 16 bytes of address, and as many of mask. */
+export interface Prefix {
+  readonly address: Uint8Array
+  readonly mask: Uint8Array
+}
+
+function maskOf(bytes: number, bits: number): Uint8Array {
+  return Uint8Array.from({ length: bytes }, (_, at) => 0xff00 >> Math.min(8, Math.max(0, bits - at * 8)))
+}
+
+/** One host's address, or a prefix like 10.0.0.0/24 or 2001:db8::/64. `where` as above. */
+export function parsePrefix(text: string, where: string): Prefix {
+  const [host = '', length, ...more] = text.split('/')
+  if (length === undefined) {
+    const address = parseHostAddress(text, where)
+    return { address, mask: new Uint8Array(address.length).fill(0xff) }
+  }
+  const isV4 = isIPv4(host)
+  const bits = /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN
+  if (more.length > 0 || (!isV4 && (!isIPv6(host) || host.includes('%'))) || !(bits <= (isV4 ? 32 : 128)))
+    throw new RingferryError(
+      'CONFIG',
+      `${where} is "${text}"; write an address or a prefix, like 10.0.0.0/24 or 2001:db8::/64`,
+    )
+  const address = isV4 ? Uint8Array.from(host.split('.'), Number) : ipv6Bytes(host)
+  const mask = maskOf(address.length, bits)
+  if (address.some((byte, at) => (byte & ~(mask[at] as number)) !== 0))
+    throw new RingferryError(
+      'CONFIG',
+      `${where} is "${text}", which has bits set beyond its length; write the first address of the prefix, or drop "/${length}"`,
+    )
+  return { address, mask }
+}
+
 /** The 4 or 16 bytes of one host's IPv4 or IPv6 address, without prefix length or zone. `where` as above. */
 export function parseHostAddress(text: string, where: string): Uint8Array {
   const isV4 = isIPv4(text)
   if (!isV4 && (!isIPv6(text) || text.includes('%')))
     throw new RingferryError(
       'CONFIG',
-      `${where} is "${text}"; write one IPv4 or IPv6 address, like 10.0.0.5 or fd00::5, without prefix length`,
+      `${where} is "${text}"; write an IPv4 or IPv6 address, like 10.0.0.5 or fd00::5, or a prefix, like 10.0.0.0/24`,
     )
   const bytes = isV4 ? Uint8Array.from(text.split('.'), Number) : ipv6Bytes(text)
   const first = bytes[0] as number

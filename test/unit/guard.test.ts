@@ -1,121 +1,40 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Engine } from '../../src/engine/engine.js'
-import {
-  C_FLOODS,
-  C_TO_FRAMES,
-  DROP_SPOOFED,
-  HEAP_AT,
-  NET_HEADER_BYTES,
-  STAGE_AT,
-} from '../../src/memory/layout.js'
-import type { PortSettings } from '../../src/port/config.js'
+import { C_FLOODS, DROP_SPOOFED, HEAP_AT } from '../../src/memory/layout.js'
 import { readGuard } from '../../src/port/guard.js'
 import { parseHostAddress } from '../../src/port/guard-address.js'
 import { PortRow } from '../../src/port/row.js'
+import {
+  address6,
+  arp,
+  echo,
+  ethernet,
+  extension,
+  fragment,
+  guarded,
+  ingest,
+  ipv4,
+  ipv6,
+  LINK_LOCAL6,
+  linkLayer,
+  NA,
+  NS,
+  neighbour,
+  OTHER,
+  OTHER4,
+  OTHER6,
+  OWN,
+  OWN4,
+  OWN6,
+  passes,
+  tagged,
+  udp,
+  ZERO4,
+  ZERO6,
+} from '../support/guard-frames.js'
 import { ipFrame } from '../support/ip-frames.js'
 import { attach, broadcast, cleanUp, counter, dropped, frame, newEngine } from '../support/switch.js'
 
 afterEach(cleanUp)
-
-const OWN = [2, 0, 0, 0, 0, 1]
-const OTHER = [2, 0, 0, 0, 0, 9]
-const ALL = [255, 255, 255, 255, 255, 255]
-const ZERO4 = [0, 0, 0, 0]
-const OWN4 = [10, 0, 0, 1]
-const OTHER4 = [10, 0, 0, 9]
-const address6 = (text: string): number[] => [...parseHostAddress(text, 'test')]
-const ZERO6 = new Array<number>(16).fill(0)
-const OWN6 = address6('fd00::1')
-const OTHER6 = address6('fd00::9')
-/** Modified EUI-64 of 02:00:00:00:00:01. */
-const LINK_LOCAL6 = address6('fe80::ff:fe00:1')
-const ALL_NODES = address6('fd00::2').fill(0xff, 0, 1).fill(2, 1, 2)
-
-const ethernet = (type: number, payload: number[], source = OWN, destination = ALL): number[] => [
-  ...destination,
-  ...source,
-  type >> 8,
-  type & 255,
-  ...payload,
-]
-const arp = (operation: number, mac: number[], sender: number[], target: number[], type = 0x806): number[] =>
-  ethernet(type, [0, 1, 8, 0, 6, 4, 0, operation, ...mac, ...sender, 0, 0, 0, 0, 0, 0, ...target])
-const ipv4 = (
-  source: number[],
-  target: number[],
-  protocol: number,
-  payload: number[],
-  options = 0,
-): number[] =>
-  ethernet(0x800, [
-    ...[0x45 + options, 0, 0, 20 + options * 4 + payload.length, 0, 0, 0, 0, 64, protocol, 0, 0],
-    ...source,
-    ...target,
-    ...new Array<number>(options * 4).fill(1),
-    ...payload,
-  ])
-const udp = (from: number, to: number): number[] => [0, from, 0, to, 0, 12, 0, 0, 1, 2, 3, 4]
-const ipv6 = (source: number[], next: number, payload: number[], target = ALL_NODES): number[] =>
-  ethernet(0x86dd, [
-    ...[0x60, 0, 0, 0, payload.length >> 8, payload.length & 255, next, 255],
-    ...source,
-    ...target,
-    ...payload,
-  ])
-const linkLayer = (type: number, mac: number[]): number[] => [type, 1, ...mac]
-const neighbour = (type: number, target: number[], options: number[] = []): number[] => [
-  ...[type, 0, 0, 0, 0, 0, 0, 0],
-  ...target,
-  ...options,
-]
-const NS = 135
-const NA = 136
-const echo = [128, 0, 0, 0, 0, 1, 0, 1]
-const extension = (next: number, bytes: number): number[] => [
-  next,
-  bytes / 8 - 1,
-  ...new Array<number>(bytes - 2).fill(0),
-]
-const fragment = (next: number, offset: number): number[] => [
-  next,
-  0,
-  offset >> 5,
-  (offset << 3) & 255,
-  0,
-  0,
-  0,
-  7,
-]
-const tagged = (data: number[], tags: number): number[] => [
-  ...data.slice(0, 12),
-  ...Array.from({ length: tags }, () => [0x81, 0, 0, 7]).flat(),
-  ...data.slice(12),
-]
-
-function ingest(engine: Engine, port: number, data: ArrayLike<number>): void {
-  engine.memory.u8.fill(0, STAGE_AT, STAGE_AT + NET_HEADER_BYTES)
-  engine.memory.u8.set(data, STAGE_AT + NET_HEADER_BYTES)
-  engine.plane.ingest(port, STAGE_AT, data.length + NET_HEADER_BYTES, NET_HEADER_BYTES)
-  engine.plane.flush()
-}
-
-/** A switch whose port 0 is held to the settings. */
-function guarded(settings: Partial<PortSettings>): Engine {
-  const engine = newEngine()
-  attach(engine, 'a', {}, settings)
-  attach(engine, 'b')
-  return engine
-}
-
-/** Whether a frame from port 0 reaches port 1. It must do so or be counted as spoofed. */
-function passes(engine: Engine, data: ArrayLike<number>): boolean {
-  const received = counter(engine, 1, C_TO_FRAMES)
-  const spoofed = dropped(engine, 0, DROP_SPOOFED)
-  ingest(engine, 0, data)
-  const came = counter(engine, 1, C_TO_FRAMES) - received
-  expect(came + dropped(engine, 0, DROP_SPOOFED) - spoofed).toBe(1)
-  return came === 1
-}
 
 describe('anti-spoofing by MAC', () => {
   it('drops frames from any address that is not listed, and never learns it', () => {
@@ -174,6 +93,11 @@ describe('the address guard', () => {
     ['a DHCP client without address', ipv4(ZERO4, [255, 255, 255, 255], 17, udp(68, 67)), true],
     ['the same behind IPv4 options', ipv4(ZERO4, [255, 255, 255, 255], 17, udp(68, 67), 10), true],
     ['a DHCP client to one host', ipv4(ZERO4, OTHER4, 17, udp(68, 67)), false],
+    ['an IGMP report without address', ipv4(ZERO4, [224, 0, 0, 22], 2, [0x22, 0, 0, 0, 0, 0, 0, 0], 1), true],
+    ['an IGMPv2 report without address', ipv4(ZERO4, [224, 0, 0, 251], 2, [0x16, 0, 0, 0, 0, 0, 0, 0]), true],
+    ['an IGMP query without address', ipv4(ZERO4, [224, 0, 0, 1], 2, [0x11, 0, 0, 0, 0, 0, 0, 0]), false],
+    ['an IGMP report to one host', ipv4(ZERO4, OTHER4, 2, [0x22, 0, 0, 0, 0, 0, 0, 0]), false],
+    ['an IGMP report from another', ipv4(OTHER4, [224, 0, 0, 22], 2, [0x22, 0, 0, 0, 0, 0, 0, 0]), false],
     ['other UDP without address', ipv4(ZERO4, [255, 255, 255, 255], 17, udp(68, 69)), false],
     ['other protocols without address', ipv4(ZERO4, [255, 255, 255, 255], 6, udp(68, 67)), false],
     ['a tagged listed address', tagged(ipv4(OWN4, OTHER4, 17, udp(1, 2)), 1), true],
@@ -313,9 +237,17 @@ describe('readGuard', () => {
     [{ macs: ['00:00:00:00:00:00'] }, 'which no station can send from'],
     [{ macs: [] }, 'port web: macs is empty; list what is allowed, or leave it out for no check'],
     [{ addresses: [] }, 'port web: addresses is empty'],
-    [{ addresses: ['10.0.0.0/24'] }, 'addresses[0] is "10.0.0.0/24"; write one IPv4 or IPv6 address'],
-    [{ addresses: ['fe80::1%eth0'] }, 'addresses[0] is "fe80::1%eth0"; write one IPv4 or IPv6 address'],
-    [{ addresses: ['10.0.0.256'] }, 'write one IPv4 or IPv6 address, like 10.0.0.5 or fd00::5'],
+    [{ addresses: ['10.0.0.5/24'] }, 'addresses[0] is "10.0.0.5/24", which has bits set beyond its length'],
+    [{ addresses: ['10.0.0.0/33'] }, 'addresses[0] is "10.0.0.0/33"; write an address or a prefix'],
+    [{ addresses: ['fd00::/x'] }, 'addresses[0] is "fd00::/x"; write an address or a prefix'],
+    [{ learn: { nd: ['10.0.0.0/8'] } }, 'learn.nd takes IPv6 prefixes'],
+    [{ learn: { nd: ['link-local'] } }, 'learn.nd takes IPv6 prefixes'],
+    [
+      { learn: { nd: Array.from({ length: 9 }, (_, i) => `fd0${i}::/16`) } },
+      'learn.nd has 9 prefixes; a port can be held to at most 8',
+    ],
+    [{ addresses: ['fe80::1%eth0'] }, 'addresses[0] is "fe80::1%eth0"; write an IPv4 or IPv6 address'],
+    [{ addresses: ['10.0.0.256'] }, 'write an IPv4 or IPv6 address, like 10.0.0.5 or fd00::5'],
     [{ addresses: ['10.0.0.1', '::'] }, 'addresses[1] is "::", which no host can send from'],
     [{ addresses: ['ff02::1'] }, 'which no host can send from'],
     [{ addresses: ['255.255.255.255'] }, 'which no host can send from'],

@@ -1,0 +1,232 @@
+// Addresses that a guarded port may use because they were seen to be given to its guest, at most MAX_LEARNED of a family:
+//
+//   DHCP  an acknowledgement to the guest, from a port that is not itself held to addresses, for the time of the lease
+//   ND    an address that the guest claims by duplicate address detection (DAD), within the prefixes that were set: first
+//         come, first served. Not if another port may use it, and not if another host defends it within TENTATIVE_US.
+//
+// A full table learns by ND in the place of an address that was silent for as long as a MAC address lives.
+// Sources: RFC 7513 (DHCP), RFC 6620 (FCFS SAVI), RFC 4862, 5.4.
+import { fdbKey, fdbLookup } from './fdb'
+import { etherType, frameBytes, headBytes, readFrame } from './frame'
+import {
+  ACTIVE_AT,
+  DHCP_AT,
+  G_ACTIVE,
+  G_FDB_AGE_S,
+  G_NOW_S,
+  G_NOW_US,
+  GLOBALS_AT,
+  GUARD_ADDRESSES,
+  GUARD_LEARN_DHCP,
+  GUARD_LEARN_ND,
+  HEAD_AT,
+  LEARN_ND_BYTES,
+  LEARNED_FROM,
+  LEARNED_IPV4_BYTES,
+  LEARNED_IPV6_BYTES,
+  LEARNED_SEEN,
+  MAX_LEARNED,
+  P_GUARD,
+  P_GUARD_IPV6,
+  P_GUARD_IPV6_COUNT,
+  P_GUARD_IPV6_MASKS,
+  P_LEARN_ND,
+  P_LEARN_ND_COUNT,
+  P_LEARNED_IPV4,
+  P_LEARNED_IPV6,
+  PORT_BYTES,
+  PORTS_AT,
+} from './layout'
+import { ETH_IPV4, ETH_IPV6, networkOffset } from './tags'
+
+const MAC_MASK: u64 = 0xffffffffffff
+const UDP: u32 = 17
+const ICMPV6: u32 = 58
+const NEIGHBOUR_ADVERTISEMENT: u32 = 136
+/** UDP ports 67 to 68, in memory order. */
+const DHCP_SERVER: u32 = 0x44004300
+/** Fixed part of a message and its cookie, and how much is read at most. Source: RFC 2131, 2; RFC 2132, 2. */
+const DHCP_FIXED_BYTES: u32 = 240
+const MAX_DHCP_BYTES: u32 = 1024
+const DHCP_COOKIE: u32 = 0x63538263
+const BOOT_REPLY: u32 = 2
+const OPTION_PAD: u32 = 0
+const OPTION_LEASE: u32 = 51
+const OPTION_TYPE: u32 = 53
+const OPTION_END: u32 = 255
+const DHCP_ACK: u32 = 5
+/** Leases count as no longer than this: half of the u32 circle of seconds. */
+const MAX_LEASE_S: u32 = 0x7fffffff
+/** How long a claimed address is not used yet: others may defend it. Source: RFC 6620, 3.2.2 (TENT_LT). */
+const TENTATIVE_US: f64 = 500000
+
+function nowS(): u32 {
+  return load<u32>(GLOBALS_AT, G_NOW_S)
+}
+function nowUs(): f64 {
+  return load<f64>(GLOBALS_AT, G_NOW_US)
+}
+
+/** Whether a DHCP server gave the address to the port's guest, and the lease runs. */
+export function hasLearnedIpv4(port: usize, address: u32): boolean {
+  for (let i: usize = 0; i < <usize>MAX_LEARNED; i++) {
+    const entry = port + P_LEARNED_IPV4 + i * LEARNED_IPV4_BYTES
+    if (load<u32>(entry) === address) return <i32>(load<u32>(entry, 4) - nowS()) > 0
+  }
+  return false
+}
+
+function learnIpv4(port: usize, address: u32, leaseS: u32): void {
+  let room: usize = 0
+  for (let i: usize = 0; i < <usize>MAX_LEARNED; i++) {
+    const entry = port + P_LEARNED_IPV4 + i * LEARNED_IPV4_BYTES
+    const known = load<u32>(entry)
+    if (known === address) {
+      room = entry
+      break
+    }
+    if (room === 0 && (known === 0 || <i32>(load<u32>(entry, 4) - nowS()) <= 0)) room = entry
+  }
+  if (room === 0) return
+  store<u32>(room, address)
+  store<u32>(room, nowS() + min<u32>(leaseS, MAX_LEASE_S), 4)
+}
+
+function findIpv6(port: usize, low: u64, high: u64): usize {
+  if ((low | high) === 0) return 0
+  for (let i: usize = 0; i < <usize>MAX_LEARNED; i++) {
+    const entry = port + P_LEARNED_IPV6 + i * LEARNED_IPV6_BYTES
+    if (load<u64>(entry) === low && load<u64>(entry, 8) === high) return entry
+  }
+  return 0
+}
+
+/** Whether the port's guest claimed the address at `at`, and nobody defended it. */
+export function hasLearnedIpv6(port: usize, at: usize): boolean {
+  const entry = findIpv6(port, load<u64>(at), load<u64>(at, 8))
+  if (entry === 0 || nowUs() < load<f64>(entry, LEARNED_FROM)) return false
+  store<u32>(entry, nowS(), LEARNED_SEEN)
+  return true
+}
+
+/** Whether an address lies in one of `count` prefixes; entries and masks lie `step` bytes apart. */
+function inPrefixes(low: u64, high: u64, entries: usize, masks: usize, step: usize, count: u32): boolean {
+  for (let i: usize = 0; i < <usize>count; i++) {
+    const entry = entries + i * step
+    const mask = masks + i * step
+    if ((low & load<u64>(mask)) === load<u64>(entry) && (high & load<u64>(mask, 8)) === load<u64>(entry, 8))
+      return true
+  }
+  return false
+}
+
+/** Whether a port other than this may use an address. */
+function isTaken(port: usize, low: u64, high: u64): boolean {
+  const ports = load<u32>(GLOBALS_AT, G_ACTIVE)
+  for (let i: usize = 0; i < <usize>ports; i++) {
+    const other = <usize>PORTS_AT + <usize>load<u32>(<usize>ACTIVE_AT + i * 4) * PORT_BYTES
+    const checks = load<u32>(other, P_GUARD)
+    if (other === port || (checks & GUARD_ADDRESSES) === 0) continue
+    if (checks & GUARD_LEARN_ND && findIpv6(other, low, high) !== 0) return true
+    const count = load<u32>(other, P_GUARD_IPV6_COUNT)
+    for (let n: usize = 0; n < <usize>count; n++) {
+      // A prefix claims none of its addresses for the port alone.
+      if (
+        (load<u64>(other + P_GUARD_IPV6_MASKS + n * 16, 8) &
+          load<u64>(other + P_GUARD_IPV6_MASKS + n * 16)) !==
+        ~(<u64>0)
+      )
+        continue
+      const entry = other + P_GUARD_IPV6 + n * 16
+      if (load<u64>(entry) === low && load<u64>(entry, 8) === high) return true
+    }
+  }
+  return false
+}
+
+/** Takes down that the port's guest claims the address at `at` (DAD). Returns whether it may. */
+export function learnIpv6(port: usize, at: usize): boolean {
+  if ((load<u32>(port, P_GUARD) & GUARD_LEARN_ND) === 0) return false
+  const low = load<u64>(at)
+  const high = load<u64>(at, 8)
+  if (findIpv6(port, low, high) !== 0) return true
+  const prefixes = port + P_LEARN_ND
+  if (!inPrefixes(low, high, prefixes, prefixes + 16, LEARN_ND_BYTES, load<u32>(port, P_LEARN_ND_COUNT)))
+    return false
+  let room: usize = 0
+  for (let i: usize = 0; i < <usize>MAX_LEARNED && room === 0; i++) {
+    const entry = port + P_LEARNED_IPV6 + i * LEARNED_IPV6_BYTES
+    const isSilent = nowS() - load<u32>(entry, LEARNED_SEEN) > load<u32>(GLOBALS_AT, G_FDB_AGE_S)
+    if ((load<u64>(entry) | load<u64>(entry, 8)) === 0 || isSilent) room = entry
+  }
+  if (room === 0 || isTaken(port, low, high)) return false
+  store<u64>(room, low)
+  store<u64>(room, high, 8)
+  store<f64>(room, nowUs() + TENTATIVE_US, LEARNED_FROM)
+  store<u32>(room, nowS(), LEARNED_SEEN)
+  return true
+}
+
+/** A host defends an address: a claim of another port that is not older than TENTATIVE_US is void. */
+function defend(from: usize, at: usize): void {
+  const ports = load<u32>(GLOBALS_AT, G_ACTIVE)
+  for (let i: usize = 0; i < <usize>ports; i++) {
+    const port = <usize>PORTS_AT + <usize>load<u32>(<usize>ACTIVE_AT + i * 4) * PORT_BYTES
+    if (port === from || (load<u32>(port, P_GUARD) & GUARD_LEARN_ND) === 0) continue
+    const entry = findIpv6(port, load<u64>(at), load<u64>(at, 8))
+    if (entry !== 0 && nowUs() < load<f64>(entry, LEARNED_FROM)) memory.fill(entry, 0, LEARNED_IPV6_BYTES)
+  }
+}
+
+/** Learns from a DHCP acknowledgement at a position of the open frame, in a VLAN. */
+function readDhcp(position: u32, vlan: u32): void {
+  if (position + DHCP_FIXED_BYTES > frameBytes()) return
+  const bytes = min<u32>(frameBytes() - position, MAX_DHCP_BYTES)
+  readFrame(DHCP_AT, position, bytes)
+  if (<u32>load<u8>(DHCP_AT) !== BOOT_REPLY || load<u32>(DHCP_AT, DHCP_FIXED_BYTES - 4) !== DHCP_COOKIE)
+    return
+  let type: u32 = 0
+  let leaseS: u32 = 0
+  for (let at = DHCP_FIXED_BYTES; at < bytes; ) {
+    const option: u32 = load<u8>(<usize>DHCP_AT + at)
+    if (option === OPTION_END) break
+    if (option === OPTION_PAD) {
+      at++
+      continue
+    }
+    if (at + 2 > bytes) return
+    const length: u32 = load<u8>(<usize>DHCP_AT + at, 1)
+    if (at + 2 + length > bytes) return
+    if (option === OPTION_TYPE && length === 1) type = load<u8>(<usize>DHCP_AT + at, 2)
+    if (option === OPTION_LEASE && length === 4) leaseS = bswap<u32>(load<u32>(<usize>DHCP_AT + at, 2))
+    at += 2 + length
+  }
+  const address = load<u32>(DHCP_AT, 16)
+  if (type !== DHCP_ACK || address === 0) return
+  const index = fdbLookup(fdbKey(load<u64>(DHCP_AT, 28) & MAC_MASK, vlan))
+  if (index < 0) return
+  const port = <usize>PORTS_AT + <usize>index * PORT_BYTES
+  if (load<u32>(port, P_GUARD) & GUARD_LEARN_DHCP) learnIpv4(port, address, leaseS)
+}
+
+/** Looks whether the open frame, admitted from a port in a VLAN, says who has which address. */
+export function observe(from: usize, vlan: u32): void {
+  const bytes = headBytes()
+  const network = networkOffset(HEAD_AT, bytes)
+  const ip: usize = <usize>HEAD_AT + network
+  const type = etherType()
+  if (type === ETH_IPV4 && network + 28 <= bytes) {
+    const header = <u32>(load<u8>(ip) & 15) * 4
+    if (<u32>load<u8>(ip, 9) !== UDP || load<u32>(from, P_GUARD) & GUARD_ADDRESSES) return
+    if (header >= 20 && network + header + 8 <= bytes && load<u32>(ip + header) === DHCP_SERVER)
+      readDhcp(network + header + 8, vlan)
+  } else if (type === ETH_IPV6 && network + 64 <= bytes && <u32>load<u8>(ip, 6) === ICMPV6) {
+    if (<u32>load<u8>(ip, 40) === NEIGHBOUR_ADVERTISEMENT) defend(from, ip + 48)
+  }
+}
+
+/** Forgets the addresses of a guest that has gone. */
+export function forgetLearned(port: usize): void {
+  memory.fill(port + P_LEARNED_IPV4, 0, MAX_LEARNED * LEARNED_IPV4_BYTES)
+  memory.fill(port + P_LEARNED_IPV6, 0, MAX_LEARNED * LEARNED_IPV6_BYTES)
+}
