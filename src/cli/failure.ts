@@ -15,9 +15,9 @@ function usageLine(error: CommanderError): string {
 /** Says what went wrong on standard error. Returns the exit code. */
 export function reportFailure(error: unknown): number {
   if (error instanceof CommanderError) {
-    // Help and version end this way, too.
-    if (error.exitCode === 0 || error.code === 'commander.help')
-      return error.exitCode === 0 ? 0 : ERRORS.USAGE.exit
+    // Help and version end this way, too; help that was not asked for has said what is missing.
+    if (error.exitCode === 0) return 0
+    if (error.code === 'commander.help') return ERRORS.USAGE.exit
     process.stderr.write(`ringferry: ${usageLine(error)}; see ringferry --help\n`)
     return ERRORS.USAGE.exit
   }

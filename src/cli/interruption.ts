@@ -1,22 +1,20 @@
 import { RingferryError } from '../errors/errors.js'
+import { whenOutputFails } from './standard-output.js'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
  * Turns the signals that end a program into an AbortSignal, so that what was made is removed first. Also ends
- * when nobody reads standard output any more. Further signals are ignored: cleaning up has time limits.
+ * when standard output cannot be written any more. Further signals are ignored: cleaning up has time limits.
  */
 export class Interruption {
   readonly #controller = new AbortController()
   readonly #handler = (): void => this.#controller.abort()
-  readonly #onOutput = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error
-    this.#controller.abort()
-  }
 
-  constructor() {
-    for (const name of SIGNALS) process.on(name, this.#handler)
-    process.stdout.on('error', this.#onOutput)
+  /** @param signals those that end the program */
+  constructor(signals: readonly NodeJS.Signals[] = SIGNALS) {
+    for (const name of signals) process.on(name, this.#handler)
+    whenOutputFails(this.#handler)
   }
 
   get signal(): AbortSignal {

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
-import { RingferryError } from '../errors/errors.js'
+import { checkCommandWords } from './command-words.js'
 import { reportFailure } from './failure.js'
 import { makeProgram } from './program.js'
+import { watchOutput } from './standard-output.js'
 
+watchOutput()
 try {
   const program = makeProgram()
-  if (process.argv.length <= 2) throw new RingferryError('USAGE', 'no command given; see ringferry --help')
+  checkCommandWords(program, process.argv.slice(2))
   await program.parseAsync()
 } catch (error) {
   process.exitCode = reportFailure(error)

@@ -14,7 +14,7 @@ export function makeProgram(): Command {
     .description('A userspace driver domain: ferries frames between virtual machines.')
     .version(ringferryVersion(), '-V, --version')
     .exitOverride()
-    .configureOutput({ writeErr: () => {} })
+    .configureOutput({ outputError: () => {} })
     .showSuggestionAfterError()
     .enablePositionalOptions()
     .addHelpText(

@@ -3,6 +3,7 @@ import { POLICY_NAMES, type PolicyName } from '../aggregation/create.js'
 import { askControl, type ControlRequest } from '../daemon/control.js'
 import type { TuneState, VifTuning } from '../engine/tune.js'
 import { RingferryError } from '../errors/errors.js'
+import { didYouMean } from '../errors/suggestion.js'
 import { Interruption } from './interruption.js'
 import { formatTable, print, printJson, shortNumber } from './output.js'
 
@@ -194,7 +195,10 @@ Examples:
     .action(
       async (name: string, options: Common & { budget?: number; hold?: number; maxFrames?: number }) => {
         if (!POLICY_NAMES.includes(name as PolicyName))
-          throw new RingferryError('USAGE', `tune policy: ${name} is not one of ${POLICY_NAMES.join(', ')}`)
+          throw new RingferryError(
+            'USAGE',
+            `tune policy: ${name} is not one of ${POLICY_NAMES.join(', ')}${didYouMean(name, POLICY_NAMES)}`,
+          )
         const policy = { name: name as PolicyName, holdUs: options.hold, maxFrames: options.maxFrames }
         finish(await ask(options, { policy, budget: options.budget }), options)
       },
@@ -215,8 +219,7 @@ Examples:
     .addOption(new Option('--control <socket>', 'control socket of the switch').env('RINGFERRY_CONTROL'))
     .option('--json', 'as JSON lines')
     .action(async ({ dryRun, control, json }: { dryRun?: boolean; control?: string; json?: boolean }) => {
-      if (!dryRun)
-        throw new RingferryError('USAGE', 'tune: say what to do: show, set, policy, explain or --dry-run')
+      if (!dryRun) tune.help({ error: true })
       if (control === undefined) throw new RingferryError('USAGE', 'tune --dry-run: give --control SOCKET')
       await followDryRun({ control, ...(json ? { json } : {}) })
     })

@@ -56,7 +56,7 @@ describe('parseConfig', () => {
 
   it('parseConfig points at the key when a setting is unknown', () => {
     expect(mistake('ports:\n  - kind: tap\n    name: t\n    device: d\n    mtuu: 9\n')).toMatch(
-      /^CONFIG a\.yaml:5:5: unknown setting "mtuu"; allowed here: kind, name, .*, offloads$/,
+      /^CONFIG a\.yaml:5:5: unknown setting "mtuu" \(did you mean "mtu"\?\); allowed here: kind, name, .*, offloads$/,
     )
     expect(mistake('engine:\n  policy: {name: fixed, hold: 5}\n')).toBe(
       'CONFIG a.yaml:2:25: unknown setting "hold"; allowed here: name, holdUs, maxFrames',

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
 import type { SwitchOptions } from '../engine/switch.js'
 import { RingferryError } from '../errors/errors.js'
+import { didYouMean } from '../errors/suggestion.js'
 import { parsePlaced } from '../lab/study/yaml-place.js'
 import type { PortConfig } from '../port/config.js'
 import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS } from './schema.js'
@@ -64,7 +65,8 @@ function mistakeOf(issue: z.core.$ZodIssue, data: unknown): Mistake {
   switch (issue.code) {
     case 'unrecognized_keys': {
       const key = issue.keys[0] as string
-      const text = `unknown setting "${key}"; allowed here: ${allowedKeys(data, path).join(', ')}`
+      const allowed = allowedKeys(data, path)
+      const text = `unknown setting "${key}"${didYouMean(key, allowed)}; allowed here: ${allowed.join(', ')}`
       return { path: [...path, key], text, key: true }
     }
     case 'invalid_union':

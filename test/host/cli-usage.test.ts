@@ -6,8 +6,8 @@ const COMMANDS = ['up', 'attach', 'guest run', 'guest fetch', 'doctor']
 describe('ringferry', () => {
   it('ringferry ends with 2 and one line when the command line is wrong', async () => {
     const wrong = [
-      [],
       ['fly'],
+      ['tune', 'sho'],
       ['--bogus'],
       ['up'],
       ['up', '--bogus'],
