@@ -10,6 +10,8 @@ export default defineConfig({
     ],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 20_000,
+    // Bounds of hangs, not of speed: other work on the machine must not decide.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 })

@@ -6,8 +6,6 @@ export default defineConfig({
     include: ['test/host/**/*.test.ts'],
     pool: 'forks',
     fileParallelism: false,
-    // Real kernels on a shared machine: a test that fails once by the clock may be tried again.
-    retry: 1,
     testTimeout: 180_000,
     hookTimeout: 120_000,
   },

@@ -59,7 +59,7 @@ describe('parseConfig', () => {
       /^CONFIG a\.yaml:5:5: unknown setting "mtuu" \(did you mean "mtu"\?\); allowed here: kind, name, .*, offloads$/,
     )
     expect(mistake('engine:\n  policy: {name: fixed, hold: 5}\n')).toBe(
-      'CONFIG a.yaml:2:25: unknown setting "hold"; allowed here: name, holdUs, maxFrames',
+      'CONFIG a.yaml:2:25: unknown setting "hold" (did you mean "holdUs"?); allowed here: name, holdUs, maxFrames',
     )
     expect(mistake('port: []\n')).toBe(
       'CONFIG a.yaml:1:1: unknown setting "port"; allowed here: engine, ports',

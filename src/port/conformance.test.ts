@@ -5,6 +5,7 @@ import { afterAll } from 'vitest'
 import { type Bench, describePort, type PortCase } from '../../test/support/conformance.js'
 import { guestSide, socketSide, streamSide } from '../../test/support/far-sides.js'
 import { deviceExists, enterPrivateNetwork, ip, whyNoDevices } from '../../test/support/private-network.js'
+import { stepUntil } from '../../test/support/step-until.js'
 import type { Engine } from '../engine/engine.js'
 import { acceptUnix, closeFd, connectUnix, listenUnix, socketPair } from '../sys/unix-socket.js'
 import type { PortSettings } from './config.js'
@@ -20,21 +21,13 @@ const nothing = (): void => {}
 
 /** Steps until the port is up. */
 function untilUp(engine: Engine): void {
-  const deadline = performance.now() + 5000
   const port = engine.ports.find((candidate) => candidate.name === 'port')
-  while (port?.status().state !== 'up') {
-    if (performance.now() > deadline) throw new Error(`the port is not up: ${JSON.stringify(port?.status())}`)
-    engine.step(1000)
-  }
+  stepUntil(engine, () => port?.status().state === 'up')
 }
 
 /** Steps until the port has noticed that its peer went. */
 function untilDown(engine: Engine): void {
-  const deadline = performance.now() + 5000
-  while (engine.ports[0]?.status().state === 'up') {
-    if (performance.now() > deadline) throw new Error('the port is still up')
-    engine.step(1000)
-  }
+  stepUntil(engine, () => engine.ports[0]?.status().state !== 'up')
 }
 
 const vifServer: PortCase = {
@@ -61,13 +54,12 @@ const vifServer: PortCase = {
 
 /** Accepts the connection of a port in client mode. */
 function accepted(engine: Engine, listener: number): number {
-  const deadline = performance.now() + 5000
-  for (;;) {
-    const fd = acceptUnix(listener)
-    if (fd >= 0) return fd
-    if (performance.now() > deadline) throw new Error('the port does not connect')
-    engine.step(1000)
-  }
+  let fd = -1
+  stepUntil(engine, () => {
+    fd = acceptUnix(listener)
+    return fd >= 0
+  })
+  return fd
 }
 
 /** A port that connects to a socket on which the far side listens. */

@@ -4,21 +4,13 @@ import { asOrdinaryUser, expectError } from '../../test/support/expect-error.js'
 import { socketSide } from '../../test/support/far-sides.js'
 import { ipFrame } from '../../test/support/ip-frames.js'
 import { enterPrivateNetwork, ip, whyNoDevices } from '../../test/support/private-network.js'
+import { stepUntil, stepUntilState } from '../../test/support/step-until.js'
 import { attach, broadcast, cleanUp, dropped, frame, newEngine } from '../../test/support/switch.js'
-import type { Engine } from '../engine/engine.js'
 import { DROP_HOST_ERROR, DROP_NO_LINK } from '../memory/layout.js'
 
 const reason = whyNoDevices()
 if (reason === undefined) enterPrivateNetwork()
 else console.warn(`skipped: packet port tests: ${reason}`)
-
-function until(engine: Engine, state: string): void {
-  const deadline = performance.now() + 5000
-  while (engine.ports[0]?.status().state !== state) {
-    if (performance.now() > deadline) throw new Error(JSON.stringify(engine.ports[0]?.status()))
-    engine.step(1000)
-  }
-}
 
 describe.skipIf(reason !== undefined)('PacketPort', () => {
   beforeEach(() => {
@@ -107,16 +99,23 @@ describe.skipIf(reason !== undefined)('PacketPort', () => {
     const engine = newEngine({ onReport: (_port, event) => events.push(event) })
     engine.addPort({ kind: 'packet', name: 'p', device: 'rfport' })
     const guest = attach(engine, 'g')
+    // The kernel tells of a new pair's carrier when it finds time: before that, the port is attached as without it.
+    stepUntilState(engine, 'up')
     ip('link set rffar down')
-    until(engine, 'attached')
+    stepUntilState(engine, 'attached')
     guest.driver.send(broadcast(2))
     engine.step()
     expect(dropped(engine, 0, DROP_NO_LINK)).toBe(0)
     ip('link set rffar up')
-    until(engine, 'up')
+    stepUntilState(engine, 'up')
     const far = socketSide('rffar')
     guest.driver.send(broadcast(2))
-    expect(collect(engine, () => far.receive(), 1)).toHaveLength(1)
+    let received = 0
+    stepUntil(engine, () => {
+      while (far.receive()) received++
+      return received > 0
+    })
+    expect(received).toBe(1)
     expect(events.filter((event) => event.startsWith('link-')).slice(0, 1)).toEqual(['link-up'])
     expect(events).toContain('link-down')
     far.close()
@@ -126,10 +125,11 @@ describe.skipIf(reason !== undefined)('PacketPort', () => {
     const engine = newEngine()
     engine.addPort({ kind: 'packet', name: 'p', device: 'rfport' })
     const guest = attach(engine, 'g')
+    stepUntilState(engine, 'up')
     ip('link set rfport down')
-    until(engine, 'attached')
+    stepUntilState(engine, 'attached')
     ip('link set rfport up')
-    until(engine, 'up')
+    stepUntilState(engine, 'up')
     const far = socketSide('rffar')
     far.send(broadcast(1))
     expect(collect(engine, () => guest.driver.receive(), 1)).toHaveLength(1)

@@ -5,6 +5,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { collect } from '../../test/support/conformance.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { streamSide } from '../../test/support/far-sides.js'
+import { stepUntilState } from '../../test/support/step-until.js'
 import { attach, broadcast, cleanUp, frame, newEngine } from '../../test/support/switch.js'
 import type { Engine } from '../engine/engine.js'
 import {
@@ -147,8 +148,7 @@ describe('StreamPort', () => {
     expect(engine.ports[0]?.status()).toMatchObject({ state: 'waiting', place: socket })
     const listener = listenUnix(socket)
     for (let round = 0; round < 2; round++) {
-      const deadline = performance.now() + 3000
-      while (engine.ports[0]?.status().state !== 'up' && performance.now() < deadline) engine.step(1000)
+      stepUntilState(engine, 'up')
       const fd = acceptUnix(listener)
       expect(fd).toBeGreaterThanOrEqual(0)
       closeFd(fd)

@@ -5,8 +5,8 @@ import { collect } from '../../test/support/conformance.js'
 import { asOrdinaryUser, expectError } from '../../test/support/expect-error.js'
 import { socketSide } from '../../test/support/far-sides.js'
 import { deviceExists, enterPrivateNetwork, ip, whyNoDevices } from '../../test/support/private-network.js'
+import { stepUntilState } from '../../test/support/step-until.js'
 import { attach, broadcast, cleanUp, dropped, frame, newEngine } from '../../test/support/switch.js'
-import type { Engine } from '../engine/engine.js'
 import type { ReceivedFrame } from '../frontend/net-driver.js'
 import { DROP_HOST_ERROR } from '../memory/layout.js'
 
@@ -15,15 +15,6 @@ if (reason === undefined) enterPrivateNetwork()
 else console.warn(`skipped: TAP tests: ${reason}`)
 
 const DEVICE = 'rftap1'
-
-/** Steps until the port is in a state. */
-function until(engine: Engine, state: string): void {
-  const deadline = performance.now() + 5000
-  while (engine.ports[0]?.status().state !== state) {
-    if (performance.now() > deadline) throw new Error(JSON.stringify(engine.ports[0]?.status()))
-    engine.step(1000)
-  }
-}
 
 describe.skipIf(reason !== undefined)('TapPort', () => {
   afterEach(cleanUp)
@@ -92,7 +83,7 @@ describe.skipIf(reason !== undefined)('TapPort', () => {
     engine.step()
     expect(dropped(engine, 0, DROP_HOST_ERROR)).toBe(1)
     ip(`link set ${DEVICE} up`)
-    until(engine, 'up')
+    stepUntilState(engine, 'up')
     const far = socketSide(DEVICE)
     guest.driver.send(frame(1, 2, 60))
     expect(collect(engine, () => far.receive(), 1)).toHaveLength(1)
@@ -109,9 +100,9 @@ describe.skipIf(reason !== undefined)('TapPort', () => {
       const inside = (line: string): string =>
         execFileSync('nsenter', ['-t', `${holder.pid}`, '-n', 'ip', ...line.split(' ')], { encoding: 'utf8' })
       ip(`link set ${DEVICE} netns ${holder.pid}`)
-      until(engine, 'attached')
+      stepUntilState(engine, 'attached')
       inside(`link set ${DEVICE} address 02:00:00:00:00:01 up`)
-      until(engine, 'up')
+      stepUntilState(engine, 'up')
       inside(`addr add 10.8.0.1/24 dev ${DEVICE}`)
       const request = new Uint8Array(60)
       request.set([
