@@ -3,6 +3,7 @@ import { makeRecipe, RECIPE_KINDS, type RecipeKind } from '../daemon/recipes.js'
 import { RingferryError } from '../errors/errors.js'
 import { kvmOpens } from '../lab/guest/kvm.js'
 import type { PortConfig } from '../port/config.js'
+import { whyUnreachable } from '../sys/socket-reach.js'
 import { readConfig, withConfig } from './options.js'
 import { print, printJson } from './output.js'
 
@@ -21,6 +22,13 @@ function findPort(name: string, options: AttachOptions): PortConfig {
     throw new RingferryError('USAGE', `port ${name}: say where it is: --socket PATH or --config FILE`)
   const names = ports.map((each) => each.name).join(', ')
   throw new RingferryError('NOT_FOUND', `port ${name}: the configuration has no such port, only ${names}`)
+}
+
+/** What keeps a guest of this user from the port right now. */
+function reachNotes(port: PortConfig): string[] {
+  if (!('socket' in port) || port.mode === 'client') return []
+  const why = whyUnreachable(port.socket)
+  return why === undefined ? [] : [`not yet: ${port.socket}: ${why[1]}`]
 }
 
 export function addAttach(program: Command): void {
@@ -43,8 +51,10 @@ Examples:
   ringferry attach --print netns host --tap host=rf0`,
     )
     .action((name: string, options: AttachOptions) => {
-      const recipe = makeRecipe(options.print, findPort(name, options), kvmOpens())
+      const port = findPort(name, options)
+      const recipe = makeRecipe(options.print, port, kvmOpens())
       if (options.json) return printJson(recipe)
-      print([...recipe.notes.map((note) => `# ${note}`), ...recipe.commands].join('\n'))
+      const notes = [...recipe.notes, ...reachNotes(port)]
+      print([...notes.map((note) => `# ${note}`), ...recipe.commands].join('\n'))
     })
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Argument, type Command } from 'commander'
@@ -8,6 +8,7 @@ import type { Switch } from '../engine/switch.js'
 import { RingferryError } from '../errors/errors.js'
 import { bootGuest, cleanUp, GUEST_KINDS, type GuestKind, type NicTransport } from '../lab/guest/guest.js'
 import type { PortConfig } from '../port/config.js'
+import { checkReachable } from '../sys/socket-reach.js'
 import { Interruption } from './interruption.js'
 import { wholeNumber } from './options.js'
 import { printJson } from './output.js'
@@ -47,8 +48,15 @@ function givenTransport(kind: GuestKind, options: GuestRunOptions): NicTransport
     throw new RingferryError('USAGE', '--socket and --tap: give one of them')
   if (kind === 'netns' && socket !== undefined)
     throw new RingferryError('USAGE', '--socket: a netns guest hangs on a TAP; give --tap DEVICE')
+  if (kind === 'netns' && tap !== undefined && !existsSync(`/sys/class/net/${tap}`))
+    throw new RingferryError(
+      'NOT_FOUND',
+      `TAP ${tap}: there is no such device here; start the switch first: ringferry up --tap ${options.name}=${tap}`,
+    )
   if (tap !== undefined) return { type: 'tap', ifname: tap }
-  return socket === undefined ? undefined : { type: 'vhost-user', path: socket }
+  if (socket === undefined) return undefined
+  checkReachable(socket, `ringferry up --vif ${options.name}=${socket}`)
+  return { type: 'vhost-user', path: socket }
 }
 
 /** One word is a shell command; several are a program and its arguments. */

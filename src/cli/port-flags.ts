@@ -20,8 +20,12 @@ export interface FlaggedPort {
 /** Settings that are lists: their items are joined by "+". */
 const LISTS = new Set(['trunk', 'withhold', 'macs', 'addresses'])
 
+/** Settings that are texts even when they look like numbers. */
+const TEXTS = new Set(['socketMode', 'socketOwner', 'socketGroup'])
+
 /** A setting's value: numbers and true/false become such, "10+20" a list where one is wanted. */
 function readValue(key: string, text: string): unknown {
+  if (TEXTS.has(key)) return text
   if (LISTS.has(key)) return text.split('+').map((item) => scalarOf(item))
   return scalarOf(text)
 }
@@ -31,16 +35,13 @@ function scalarOf(text: string): unknown {
   return /^\d+$/.test(text) ? Number(text) : text
 }
 
-/** Reads a port flag's value. Throws USAGE. */
-export function parsePortFlag(kind: PortFlag, text: string): FlaggedPort {
-  const flag = `--${kind} ${text}`
-  const [first = '', ...settings] = text.split(',')
-  const at = first.indexOf('=')
-  const main = PORT_FLAGS[kind]
-  const form = `NAME=${main.toUpperCase()}[,key=value...]`
-  if (at < 1 || at === first.length - 1)
-    throw new RingferryError('USAGE', `${flag}: write it as --${kind} ${form}`)
-  const port: Record<string, unknown> = { kind, name: first.slice(0, at), [main]: first.slice(at + 1) }
+/** Adds `key=value` settings to what a flag says. Throws USAGE. */
+function addSettings(
+  port: Record<string, unknown>,
+  settings: readonly string[],
+  flag: string,
+  form: string,
+): void {
   for (const setting of settings) {
     const equals = setting.indexOf('=')
     const key = setting.slice(0, equals)
@@ -54,5 +55,26 @@ export function parsePortFlag(kind: PortFlag, text: string): FlaggedPort {
       throw new RingferryError('USAGE', `${flag}: ${key} is given already`)
     group[last] = readValue(last, setting.slice(equals + 1))
   }
+}
+
+/** Reads a port flag's value. Throws USAGE. */
+export function parsePortFlag(kind: PortFlag, text: string): FlaggedPort {
+  const flag = `--${kind} ${text}`
+  const [first = '', ...settings] = text.split(',')
+  const at = first.indexOf('=')
+  const main = PORT_FLAGS[kind]
+  const form = `NAME=${main.toUpperCase()}[,key=value...]`
+  if (at < 1 || at === first.length - 1)
+    throw new RingferryError('USAGE', `${flag}: write it as --${kind} ${form}`)
+  const port: Record<string, unknown> = { kind, name: first.slice(0, at), [main]: first.slice(at + 1) }
+  addSettings(port, settings, flag, form)
   return { flag, port }
+}
+
+/** Reads `SOCKET[,key=value...]`, unchecked. Throws USAGE. */
+export function parseSocketFlag(flag: string, text: string): Record<string, unknown> {
+  const [socket = '', ...settings] = text.split(',')
+  const result: Record<string, unknown> = { socket }
+  addSettings(result, settings, `${flag} ${text}`, `${flag} SOCKET[,key=value...]`)
+  return result
 }

@@ -1,6 +1,7 @@
 /** What `ringferry up` shows: a live table on a terminal, else lines when something changes, or JSON lines. */
 
 import { ratesOf } from '../daemon/rates.js'
+import type { ReloadChange } from '../daemon/reload.js'
 import { countersSince, type PortCounters, totalDrops } from '../engine/counters.js'
 import type { Switch, SwitchEvent } from '../engine/switch.js'
 import type { PortStatus } from '../port/port.js'
@@ -28,6 +29,11 @@ export class Sampler {
 
   constructor(source: Switch) {
     this.#switch = source
+  }
+
+  /** Ports that went, or came anew: their counters begin again. */
+  forget(names: readonly string[]): void {
+    for (const name of names) this.#before.delete(name)
   }
 
   take(): PortSample[] {
@@ -83,10 +89,34 @@ export function eventLine({ event, port, detail }: SwitchEvent): string {
   return `${port.name}: ${event}${detail === '' ? '' : ` (${detail})`}`
 }
 
+/** What came of a reload, or why nothing was changed. */
+export type ReloadOutcome = { readonly changes: readonly ReloadChange[] } | { readonly error: string }
+
+const CHANGE_WORDS: Readonly<Record<ReloadChange['change'], string>> = {
+  added: 'added',
+  removed: 'removed',
+  replaced: 'removed and added again',
+  tuned: 'changed in place',
+  failed: 'failed',
+  'needs-restart': 'changes with the next start of the switch',
+}
+
+/** A reload in lines: "reloaded; g1: removed and added again (vlan)". */
+export function reloadLines(outcome: ReloadOutcome): string[] {
+  if ('error' in outcome) return [`not reloaded, nothing was changed: ${outcome.error}`]
+  if (outcome.changes.length === 0) return ['reloaded: nothing differs']
+  return outcome.changes.map(
+    ({ subject, change, detail }) =>
+      `reloaded: ${subject}: ${CHANGE_WORDS[change]}${detail === '' ? '' : ` (${detail})`}`,
+  )
+}
+
 export interface View {
   /** @param samples all ports, just opened */
   begin(samples: readonly PortSample[]): void
   event(event: SwitchEvent): void
+  /** The configuration was read again. */
+  reloaded(outcome: ReloadOutcome): void
   /** Called once a second. */
   second(samples: readonly PortSample[]): void
 }
@@ -107,6 +137,7 @@ export function jsonView(): View {
       }),
     event: ({ event, port, detail }) =>
       printJson({ type: 'event', time: new Date().toISOString(), event, detail, port }),
+    reloaded: (outcome) => printJson({ type: 'reload', time: new Date().toISOString(), ...outcome }),
     second: (samples) => printJson(statsRecord(samples, new Date())),
   }
 }
@@ -118,6 +149,9 @@ export function plainView(): View {
       print(`the switch runs; ${STOP_HINT}`)
     },
     event: (event) => print(`${new Date().toISOString()} ${eventLine(event)}`),
+    reloaded(outcome) {
+      for (const line of reloadLines(outcome)) print(`${new Date().toISOString()} ${line}`)
+    },
     second: () => {},
   }
 }
@@ -141,13 +175,15 @@ export function liveView(): View {
     table = statsTable(samples)
     draw()
   }
+  const say = (texts: readonly string[]): void => {
+    erase()
+    for (const text of texts) print(`${new Date().toLocaleTimeString()} ${text}`)
+    if (table !== '') draw()
+  }
   return {
     begin: show,
-    event(event) {
-      erase()
-      print(`${new Date().toLocaleTimeString()} ${eventLine(event)}`)
-      if (table !== '') draw()
-    },
+    event: (event) => say([eventLine(event)]),
+    reloaded: (outcome) => say(reloadLines(outcome)),
     second: show,
   }
 }

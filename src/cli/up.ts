@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { SwitchConfig } from '../daemon/config.js'
+import { parseControl, type SwitchConfig } from '../daemon/config.js'
 import { openControl } from '../daemon/control.js'
 import { startSwitch } from '../daemon/start.js'
 import { RingferryError } from '../errors/errors.js'
@@ -8,6 +8,8 @@ import { endProcess } from '../sys/process-end.js'
 import { Interruption } from './interruption.js'
 import { readConfig, withConfig } from './options.js'
 import { formatTable, print, printJson } from './output.js'
+import { parseSocketFlag } from './port-flags.js'
+import { Reloading } from './up-reload.js'
 import { jsonView, liveView, plainView, Sampler, type View } from './up-view.js'
 
 const SECOND_MS = 1000
@@ -24,21 +26,24 @@ function printPlan(config: SwitchConfig, json: boolean): void {
   else print(formatTable(['port', 'kind', 'place'], rows))
 }
 
-async function runSwitch(config: SwitchConfig, view: View, controlPath?: string): Promise<void> {
-  const interruption = new Interruption()
+async function runSwitch(config: SwitchConfig, view: View, readAgain: () => SwitchConfig): Promise<void> {
+  const interruption = new Interruption(['SIGINT', 'SIGTERM'])
   void interruption.came.then(() => setTimeout(() => endProcess(0), END_LIMIT_MS).unref())
+  const reloading = new Reloading(config, readAgain, view)
   const running = await startSwitch(config)
   const stopListening = running.subscribe((event) => view.event(event))
   const sampler = new Sampler(running)
   let timer: NodeJS.Timeout | undefined
   let control: Awaited<ReturnType<typeof openControl>> | undefined
   try {
-    if (controlPath !== undefined) control = await openControl(running, controlPath)
+    if (config.control !== undefined) control = await openControl(running, config.control)
     view.begin(sampler.take())
+    reloading.begin(running, sampler)
     timer = setInterval(() => view.second(sampler.take()), SECOND_MS)
     await Promise.race([interruption.came, running.failed])
   } finally {
     clearInterval(timer)
+    await reloading.end()
     stopListening()
     await control?.close()
     await running.stop()
@@ -48,7 +53,10 @@ async function runSwitch(config: SwitchConfig, view: View, controlPath?: string)
 export function addUp(program: Command): void {
   const command = program.command('up').description('run a switch until Ctrl-C')
   withConfig(command)
-    .option('--control <socket>', 'listen for ringferry tune on this Unix socket')
+    .option(
+      '--control <socket>',
+      'listen for ringferry tune on this Unix socket: SOCKET[,socketMode=...,socketOwner=...,socketGroup=...]',
+    )
     .option('--dry-run', 'check the configuration, show the ports and end')
     .option('--json', 'JSON lines: what happens, and once a second all counters')
     .addHelpText(
@@ -60,14 +68,28 @@ Examples:
   ringferry up --config examples/uplink.yaml --dry-run
   ringferry up --vif g1=/tmp/g1.sock,trunk=10+20 --packet uplink=eth1 --json
 
+SIGHUP reads the --config file again: ports that are the same stay, others are added, removed or replaced.
+A socket's file gets socketMode=0660, socketOwner=NAME and socketGroup=NAME where these are given.
 Rates are named from the VM: "from" is what a guest sent, "to" what it received.`,
     )
-    .action(async (options: { dryRun?: boolean; json?: boolean; control?: string }) => {
-      const config = readConfig(options as Record<string, unknown>)
+    .action(async (options: { dryRun?: boolean; json?: boolean; control?: string; config?: string }) => {
+      const read = (): SwitchConfig => {
+        const config = readConfig(options as Record<string, unknown>)
+        return options.control === undefined
+          ? config
+          : { ...config, control: parseControl('--control', parseSocketFlag('--control', options.control)) }
+      }
+      const config = read()
       if (config.ports.length === 0)
         throw new RingferryError('USAGE', 'there are no ports; give --vif NAME=SOCKET or --config FILE')
       if (options.dryRun) return printPlan(config, options.json ?? false)
       const view = options.json ? jsonView() : process.stdout.isTTY ? liveView() : plainView()
-      await runSwitch(config, view, options.control)
+      await runSwitch(config, view, () => {
+        if (options.config !== undefined) return read()
+        throw new RingferryError(
+          'USAGE',
+          'there is nothing to reload: the switch was started without --config',
+        )
+      })
     })
 }

@@ -62,7 +62,7 @@ describe('parseConfig', () => {
       'CONFIG a.yaml:2:25: unknown setting "hold" (did you mean "holdUs"?); allowed here: name, holdUs, maxFrames',
     )
     expect(mistake('port: []\n')).toBe(
-      'CONFIG a.yaml:1:1: unknown setting "port"; allowed here: engine, ports',
+      'CONFIG a.yaml:1:1: unknown setting "port" (did you mean "ports"?); allowed here: engine, control, ports',
     )
   })
 

@@ -9,10 +9,17 @@ import { RingferryError } from '../errors/errors.js'
 import { didYouMean } from '../errors/suggestion.js'
 import { parsePlaced } from '../lab/study/yaml-place.js'
 import type { PortConfig } from '../port/config.js'
+import type { SocketAccess } from '../sys/socket-access.js'
 import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS } from './schema.js'
+
+/** The control socket: where, and who may use it. */
+export interface ControlConfig extends SocketAccess {
+  readonly socket: string
+}
 
 export interface SwitchConfig {
   readonly engine: SwitchOptions
+  readonly control?: ControlConfig
   readonly ports: readonly PortConfig[]
 }
 
@@ -81,7 +88,10 @@ function mistakeOf(issue: z.core.$ZodIssue, data: unknown): Mistake {
     }
     case 'invalid_type':
       if (value === undefined) return { path: path.slice(0, -1), text: `${name} is missing` }
-      return { path, text: `${name} is ${show(value)}; it must be ${article(issue.expected)}` }
+      return {
+        path,
+        text: `${name} is ${show(value)}; it must be ${article(issue.expected)}${issue.expected === 'string' && typeof value === 'number' ? ', in quotes' : ''}`,
+      }
     case 'too_small':
       return { path, text: `${name} is ${show(value)}; ${bound(issue.origin, 'at least', issue.minimum)}` }
     case 'too_big':
@@ -135,6 +145,14 @@ function contradictions(ports: Raw['ports']): Mistake | undefined {
     const path = (key: string): Path => ['ports', index, key]
     if (port.vlan !== undefined && port.trunk !== undefined)
       return { path: path('trunk'), text: 'a port has either vlan (access port) or trunk, not both' }
+    const access = (['socketMode', 'socketOwner', 'socketGroup'] as const).find(
+      (key) => (port as Record<string, unknown>)[key] !== undefined,
+    )
+    if (access !== undefined && 'mode' in port && port.mode === 'client')
+      return {
+        path: path(access),
+        text: `${access} is for sockets that Ringferry makes, not for mode client`,
+      }
     if (port.nativeVlan !== undefined && port.trunk === undefined)
       return { path: path('nativeVlan'), text: 'nativeVlan is for trunks; add trunk, or use vlan' }
   }
@@ -159,6 +177,7 @@ function build(raw: Raw): SwitchConfig {
   return {
     // The schema has no `undefined` values: absent settings are absent keys.
     engine: { ...engine, ...(memoryMb === undefined ? {} : { memoryBytes: memoryMb * MB }) } as SwitchOptions,
+    ...(raw.control === undefined ? {} : { control: raw.control as ControlConfig }),
     ports: (raw.ports ?? []) as PortConfig[],
   }
 }
@@ -211,4 +230,12 @@ export function addPorts(
     result = { ...result, ports }
   }
   return result
+}
+
+/** Reads `--control SOCKET[,key=value...]`. Throws USAGE. */
+export function parseControl(flag: string, settings: Readonly<Record<string, unknown>>): ControlConfig {
+  const checked = validate({ control: settings })
+  if ('mistake' in checked)
+    throw new RingferryError('USAGE', `${flag}: ${checked.mistake.text.replace('control.', '')}`)
+  return checked.raw.control as ControlConfig
 }

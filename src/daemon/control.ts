@@ -4,13 +4,15 @@
  *   -> {"method":"tune","change":{"vif":"g1","targetUs":200}}
  *   <- {"result":{...}}  or  {"error":{"code":"NOT_FOUND","message":"..."}}
  */
-import { existsSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { createInterface, type Interface } from 'node:readline'
 import { z } from 'zod'
 import type { Switch } from '../engine/switch.js'
 import type { TuneState } from '../engine/tune.js'
 import { type ErrorCode, RingferryError } from '../errors/errors.js'
+import { checkReachable } from '../sys/socket-reach.js'
+import { listenUnix, unlinkQuietly } from '../sys/unix-socket.js'
+import type { ControlConfig } from './config.js'
 import { policySchema } from './schema.js'
 
 const MAX_LINE_BYTES = 65_536
@@ -73,28 +75,15 @@ function serve(running: Switch, socket: Socket): void {
   })
 }
 
-/** Whether somebody answers on a socket. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
-}
-
-/** Opens the control socket. Throws BUSY when another switch listens there, NOT_FOUND, PERMISSION. Close it with `close()`. */
-export async function openControl(running: Switch, path: string): Promise<{ close(): Promise<void> }> {
-  if (existsSync(path)) {
-    if (await answers(path))
-      throw new RingferryError(
-        'BUSY',
-        `${path}: another switch listens on this control socket; choose another path`,
-      )
-    unlinkSync(path)
-  }
+/**
+ * Opens the control socket. Throws BUSY when a program listens there or something else is there, NOT_FOUND,
+ * PERMISSION. Close it with `close()`.
+ */
+export async function openControl(
+  running: Switch,
+  config: ControlConfig,
+): Promise<{ close(): Promise<void> }> {
+  const fd = listenUnix(config.socket, config)
   const sockets = new Set<Socket>()
   const server: Server = createServer((socket) => {
     sockets.add(socket)
@@ -102,28 +91,22 @@ export async function openControl(running: Switch, path: string): Promise<{ clos
     serve(running, socket)
   })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const code = error.code === 'ENOENT' ? 'NOT_FOUND' : error.code === 'EACCES' ? 'PERMISSION' : 'SYSCALL'
-      reject(
-        new RingferryError(
-          code,
-          `${path}: cannot create the control socket (${error.code}); choose a folder you may write to`,
-        ),
-      )
-    })
-    server.listen(path, resolve)
+    server.once('error', reject)
+    server.listen({ fd }, resolve)
   })
   return {
     close: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy()
         server.close(() => resolve())
+        unlinkQuietly(config.socket)
       }),
   }
 }
 
 /** Sends one request to a running switch. Throws NOT_FOUND when none listens, and what the switch answers. */
 export async function askControl(path: string, request: ControlRequest): Promise<TuneState> {
+  checkReachable(path, `ringferry up --control ${path}`)
   const socket = connect(path)
   const line = await new Promise<string>((resolve, reject) => {
     socket.setTimeout(ANSWER_LIMIT_MS, () =>

@@ -12,6 +12,7 @@ import {
   type TapConfig,
   type VifConfig,
 } from '../port/config.js'
+import type { SocketAccess } from '../sys/socket-access.js'
 
 const MB = 1024 * 1024
 const FEATURES = [...Object.keys(VIRTIO_NET_F), ...Object.keys(VIRTIO_F)] as [string, ...string[]]
@@ -21,6 +22,16 @@ const flag = z.boolean()
 
 /** A path of a Unix socket: 107 bytes is what the kernel takes. */
 const socketPath = z.string().min(1).max(107).meta({ description: "Path of the port's Unix socket" })
+/** Who may connect to a socket that is listened on. */
+const access = {
+  socketMode: z
+    .string()
+    .regex(/^0?[0-7]{3}$/, 'a mode is written in octal and in quotes, "0660"')
+    .optional()
+    .meta({ description: 'Mode of the socket in octal, "0660". Default: as the umask says' }),
+  socketOwner: z.string().min(1).optional().meta({ description: "The socket's owner: name or number" }),
+  socketGroup: z.string().min(1).optional().meta({ description: "The socket's group: name or number" }),
+} satisfies Shape<SocketAccess>
 /** A network device's name: 15 bytes is what the kernel takes. */
 const deviceName = z
   .string()
@@ -120,6 +131,7 @@ const vif = z.strictObject({
   ...every,
   ...target,
   socket: socketPath,
+  ...access,
   mode,
   queues,
   mac: z
@@ -152,6 +164,7 @@ const stream = z.strictObject({
   kind: z.literal('stream'),
   ...every,
   socket: socketPath,
+  ...access,
   mode,
 } satisfies Shape<StreamConfig>)
 
@@ -209,8 +222,15 @@ export const engineSchema = z.strictObject({
   cpu: z.int().min(0).max(1023).optional().meta({ description: 'Processor that the engine is bound to' }),
 })
 
+/** The control socket of a switch. */
+export const controlSchema = z.strictObject({ socket: socketPath, ...access })
+
 export const configSchema = z
-  .strictObject({ engine: engineSchema.optional(), ports: z.array(portSchema).optional() })
+  .strictObject({
+    engine: engineSchema.optional(),
+    control: controlSchema.optional().meta({ description: 'Where ringferry tune asks' }),
+    ports: z.array(portSchema).optional(),
+  })
   .meta({ title: 'Ringferry configuration' })
 
 /** Groups of settings within a port or the engine. */
@@ -219,6 +239,7 @@ export const NESTED_SCHEMAS: Readonly<Record<string, z.ZodObject>> = {
   toVm: rateSchema,
   learn: learnSchema,
   policy: policySchema,
+  control: controlSchema,
 }
 
 /** The JSON Schema of the configuration file. */

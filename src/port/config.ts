@@ -1,4 +1,6 @@
 /** What a port is made from. The configuration file and the command line produce these; see src/daemon. */
+
+import type { SocketAccess } from '../sys/socket-access.js'
 import type { GuardSettings } from './guard.js'
 import type { LimitSettings } from './limits.js'
 
@@ -53,7 +55,7 @@ export interface VifTargetSettings {
 }
 
 /** A guest's NIC over vhost-user. */
-export interface VifConfig extends PortSettings, VifTargetSettings {
+export interface VifConfig extends PortSettings, VifTargetSettings, SocketAccess {
   readonly kind: 'vif'
   readonly socket: string
   /** server: Ringferry listens; client: it connects and retries. Default server. */
@@ -85,7 +87,7 @@ export interface PacketConfig extends PortSettings {
 }
 
 /** QEMU's `-netdev stream` and passt: a 4-byte big-endian length before each frame on a Unix socket. */
-export interface StreamConfig extends PortSettings {
+export interface StreamConfig extends PortSettings, SocketAccess {
   readonly kind: 'stream'
   readonly socket: string
   readonly mode?: 'server' | 'client'

@@ -6,7 +6,6 @@
  * There is no virtio-net header: frames cross with their checksums complete and segments cut. One peer at a
  * time; when it goes, the port waits for the next. Source: QEMU 7.2 net/stream.c, passt 2024 tap.c.
  */
-import { unlinkSync } from 'node:fs'
 import { RingferryError } from '../errors/errors.js'
 import {
   MIN_FRAME_BYTES,
@@ -18,7 +17,7 @@ import {
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { EAGAIN, EINTR, errno, errnoName, libc } from '../sys/libc.js'
 import { NativeBuffer } from '../sys/native-buffer.js'
-import { acceptUnix, closeFd, connectUnix, listenUnix } from '../sys/unix-socket.js'
+import { acceptUnix, closeFd, connectUnix, listenUnix, unlinkQuietly } from '../sys/unix-socket.js'
 import type { StreamConfig } from './config.js'
 import { forgetPeer, HostOutput } from './host-output.js'
 import type { Port, PortHost, PortStatus } from './port.js'
@@ -80,7 +79,7 @@ export class StreamPort implements Port {
       this.#words = new Uint32Array(this.#vectors.bytes.buffer)
       if (this.#config.mode === 'client') this.#connect()
       else {
-        this.#listener = listenUnix(this.#config.socket)
+        this.#listener = listenUnix(this.#config.socket, this.#config)
         this.#host.watch(this.#listener, EPOLLIN, () => this.#accept())
       }
     } catch (error) {
@@ -304,11 +303,7 @@ export class StreamPort implements Port {
       this.#host.unwatch(this.#listener)
       closeFd(this.#listener)
       this.#listener = -1
-      try {
-        unlinkSync(this.#config.socket)
-      } catch {
-        // Somebody else removed it already.
-      }
+      unlinkQuietly(this.#config.socket)
     }
     this.#freeMemory()
   }

@@ -4,7 +4,6 @@
  * that breaks the protocol is detached alone, with its reason kept.
  */
 
-import { unlinkSync } from 'node:fs'
 import type { HoldLimits } from '../aggregation/hold.js'
 import { RingferryError } from '../errors/errors.js'
 import { Grants } from '../memory/grants.js'
@@ -34,7 +33,7 @@ import {
 } from '../memory/layout.js'
 import { featureNames, NET_CONFIG, VIRTIO_F, VIRTIO_NET_F, VIRTIO_NET_S } from '../memory/virtio.js'
 import { EPOLLIN } from '../sys/epoll.js'
-import { acceptUnix, closeFd, connectUnix, listenUnix } from '../sys/unix-socket.js'
+import { acceptUnix, closeFd, connectUnix, listenUnix, unlinkQuietly } from '../sys/unix-socket.js'
 import type { GuestRegion, VhostUserDevice, VringAddresses } from '../vhost-user/device.js'
 import { VhostUserSession } from '../vhost-user/session.js'
 import type { EmbeddedConfig, VifConfig } from './config.js'
@@ -172,7 +171,7 @@ export class Vif implements Port, VhostUserDevice {
       if (config.kind === 'embedded') this.#attach(config.fd)
       else if (config.mode === 'client') this.#connect()
       else {
-        this.#listener = listenUnix(config.socket)
+        this.#listener = listenUnix(config.socket, config)
         this.#host.watch(this.#listener, EPOLLIN, () => this.#accept())
       }
     } catch (error) {
@@ -506,13 +505,5 @@ export class Vif implements Port, VhostUserDevice {
     this.#host.plane.fdbSweep(this.index)
     this.#row.set(P_FDB_COUNT, 0)
     this.#host.report(this, 'detached', reason)
-  }
-}
-
-function unlinkQuietly(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch {
-    // Somebody else removed it already.
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, statSync, unlinkSync } from 'node:fs'
 import { RingferryError } from '../errors/errors.js'
 import { check, EAGAIN, ECONNREFUSED, EINTR, ENOENT, errno, errnoName, libc } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
+import { giveAccess, resolveAccess, type SocketAccess } from './socket-access.js'
 
 const AF_UNIX = 1
 const SOCK_STREAM = 1
@@ -46,14 +47,14 @@ function writeAddress(path: string): number {
   return 2 + bytes.length + 1
 }
 
-function streamSocket(): number {
-  return check(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'creating a Unix socket')
+function newSocket(type: number): number {
+  return check(libc.socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'creating a Unix socket')
 }
 
-/** Tries to connect. Returns the file descriptor, or the negated errno. */
-function tryConnect(path: string): number {
+/** Tries to connect a socket of a type. Returns the file descriptor, or the negated errno. */
+export function tryConnect(path: string, type: number = SOCK_STREAM): number {
   const length = writeAddress(path)
-  const fd = streamSocket()
+  const fd = newSocket(type)
   if (libc.connect(fd, scratch().address + ADDR, length) === 0) return fd
   const error = errno()
   libc.close(fd)
@@ -62,9 +63,11 @@ function tryConnect(path: string): number {
 
 /**
  * A listening Unix stream socket. A stale socket file (nobody listens) is replaced; a live one is an error.
- * Throws BUSY, NOT_FOUND (missing folder), PERMISSION.
+ * Throws BUSY, NOT_FOUND (missing folder, unknown user or group), PERMISSION.
+ * @param access who may connect; at no moment may anybody else
  */
-export function listenUnix(path: string): number {
+export function listenUnix(path: string, access: SocketAccess = {}): number {
+  const wanted = resolveAccess(access)
   if (existsSync(path)) {
     // Connecting to an ordinary file is refused like connecting to a stale socket: it must not be removed.
     if (!statSync(path).isSocket())
@@ -85,7 +88,10 @@ export function listenUnix(path: string): number {
     unlinkSync(path)
   }
   const length = writeAddress(path)
-  const fd = streamSocket()
+  const fd = newSocket(SOCK_STREAM)
+  // The mode of an unbound socket bounds that of its file from the first moment on (Linux net/unix/af_unix.c,
+  // unix_bind_bsd); what the umask took comes back below, before anybody can connect.
+  if (wanted.mode !== undefined) check(libc.fchmod(fd, wanted.mode), `setting the mode of ${path}`)
   if (libc.bind(fd, scratch().address + ADDR, length) < 0) {
     const error = errno()
     libc.close(fd)
@@ -96,7 +102,14 @@ export function listenUnix(path: string): number {
       `${path}: cannot create the socket (${errnoName(error)}); choose a folder you may write to`,
     )
   }
-  check(libc.listen(fd, 16), `listening on ${path}`)
+  try {
+    giveAccess(path, wanted)
+    check(libc.listen(fd, 16), `listening on ${path}`)
+  } catch (error) {
+    libc.close(fd)
+    unlinkSync(path)
+    throw error
+  }
   return fd
 }
 
@@ -198,4 +211,13 @@ export function receiveWithFds(fd: number, maxBytes: number): Received | undefin
 /** Closes a file descriptor. */
 export function closeFd(fd: number): void {
   libc.close(fd)
+}
+
+/** Removes a socket's file; somebody else may have done so already. */
+export function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // Somebody else removed it already.
+  }
 }
