@@ -12,6 +12,7 @@ import { checkReachable } from '../sys/socket-reach.js'
 import { Interruption } from './interruption.js'
 import { wholeNumber } from './options.js'
 import { printJson } from './output.js'
+import { needsOwnNamespace, runInOwnNamespace } from './own-namespace.js'
 
 const MAX_DEVICE_NAME = 15
 const MS = 1000
@@ -103,6 +104,7 @@ async function guestRun(
   options: GuestRunOptions,
 ): Promise<number> {
   const given = givenTransport(kind, options)
+  if (kind === 'netns' && given === undefined && needsOwnNamespace()) return runInOwnNamespace()
   const interruption = new Interruption()
   const folder = mkdtempSync(join(tmpdir(), 'ringferry-run-'))
   let running: Switch | undefined

@@ -112,3 +112,13 @@ export async function planRun(
   })
   return { plan: before ? planOf(before, plan) : plan, before }
 }
+
+/** Whether a plan makes devices of the host's kernel: TAPs, pairs, bridges. */
+export function usesNetworkRights({ cells }: StudyPlan): boolean {
+  return cells.some(
+    ({ bed, impossible }) =>
+      impossible === undefined &&
+      (!['ringferry', 'testpmd'].includes(bed.switch.kind) ||
+        bed.vms.some(({ kind }) => kind === 'netns' || kind === 'host')),
+  )
+}

@@ -19,10 +19,11 @@ import { type RunSummary, summarize, summarySchema } from '../lab/run/summary.js
 import type { StudyPlan } from '../lab/study/cell.js'
 import { primaryOf } from '../lab/workload/registry.js'
 import { Interruption } from './interruption.js'
-import { collectOnly, KNOWN_WORKLOADS, type LabRunOptions, planRun } from './lab-plan.js'
+import { collectOnly, KNOWN_WORKLOADS, type LabRunOptions, planRun, usesNetworkRights } from './lab-plan.js'
 import { Progress, shortTime } from './lab-progress.js'
 import { wholeNumber } from './options.js'
 import { formatTable, print, shortNumber } from './output.js'
+import { needsOwnNamespace, runInOwnNamespace } from './own-namespace.js'
 
 /** Of a run whose user gives none: any fixed number makes runs repeatable. */
 const SEED = 1
@@ -158,6 +159,12 @@ async function labRun(name: string, options: LabRunOptions): Promise<void> {
   const progress = new Progress(process.stdout)
   const { plan, before } = await planRun(name, options, (text) => progress.line(text), signal)
   if (options.dryRun) return print(planText(plan))
+  // Whatever had to be fetched is there: a new namespace has no network.
+  if (usesNetworkRights(plan) && needsOwnNamespace()) {
+    progress.line('network rights are missing: measuring in a user namespace of its own')
+    process.exitCode = await runInOwnNamespace()
+    return
+  }
   const pick = pickPrimary(plan, (workload) => KNOWN_WORKLOADS.get(workload)?.primary)
   const { store, history, seed, run } = await openStore(plan, before, options, pick, progress)
   const { seconds } = estimateLeft(plan, history, pick)

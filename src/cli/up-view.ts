@@ -112,8 +112,11 @@ export function reloadLines(outcome: ReloadOutcome): string[] {
 }
 
 export interface View {
-  /** @param samples all ports, just opened */
-  begin(samples: readonly PortSample[]): void
+  /**
+   * @param samples all ports, just opened
+   * @param enter the command that leads to their devices, when these are not in the user's own namespace
+   */
+  begin(samples: readonly PortSample[], enter?: string): void
   event(event: SwitchEvent): void
   /** The configuration was read again. */
   reloaded(outcome: ReloadOutcome): void
@@ -125,15 +128,18 @@ function describe(port: PortStatus): string {
   return `${port.name}: ${port.kind} ${port.place} (${port.state})`
 }
 
+const enterHint = (enter: string): string =>
+  `the devices live in a network namespace of this switch; enter it with: ${enter}`
 const STOP_HINT = 'Ctrl-C stops'
 
 export function jsonView(): View {
   return {
-    begin: (samples) =>
+    begin: (samples, enter) =>
       printJson({
         type: 'ready',
         time: new Date().toISOString(),
         ports: samples.map(({ status }) => status),
+        ...(enter === undefined ? {} : { enter }),
       }),
     event: ({ event, port, detail }) =>
       printJson({ type: 'event', time: new Date().toISOString(), event, detail, port }),
@@ -144,8 +150,9 @@ export function jsonView(): View {
 
 export function plainView(): View {
   return {
-    begin(samples) {
+    begin(samples, enter) {
       for (const { status } of samples) print(describe(status))
+      if (enter !== undefined) print(enterHint(enter))
       print(`the switch runs; ${STOP_HINT}`)
     },
     event: (event) => print(`${new Date().toISOString()} ${eventLine(event)}`),
@@ -181,7 +188,10 @@ export function liveView(): View {
     if (table !== '') draw()
   }
   return {
-    begin: show,
+    begin(samples, enter) {
+      if (enter !== undefined) print(enterHint(enter))
+      show(samples)
+    },
     event: (event) => say([eventLine(event)]),
     reloaded: (outcome) => say(reloadLines(outcome)),
     second: show,

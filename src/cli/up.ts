@@ -8,6 +8,7 @@ import { endProcess } from '../sys/process-end.js'
 import { Interruption } from './interruption.js'
 import { readConfig, withConfig } from './options.js'
 import { formatTable, print, printJson } from './output.js'
+import { howToEnter, isInOwnNamespace, needsOwnNamespace, runInOwnNamespace } from './own-namespace.js'
 import { parseSocketFlag } from './port-flags.js'
 import { Reloading } from './up-reload.js'
 import { jsonView, liveView, plainView, Sampler, type View } from './up-view.js'
@@ -37,7 +38,7 @@ async function runSwitch(config: SwitchConfig, view: View, readAgain: () => Swit
   let control: Awaited<ReturnType<typeof openControl>> | undefined
   try {
     if (config.control !== undefined) control = await openControl(running, config.control)
-    view.begin(sampler.take())
+    view.begin(sampler.take(), isInOwnNamespace() ? howToEnter() : undefined)
     reloading.begin(running, sampler)
     timer = setInterval(() => view.second(sampler.take()), SECOND_MS)
     await Promise.race([interruption.came, running.failed])
@@ -83,6 +84,12 @@ Rates are named from the VM: "from" is what a guest sent, "to" what it received.
       if (config.ports.length === 0)
         throw new RingferryError('USAGE', 'there are no ports; give --vif NAME=SOCKET or --config FILE')
       if (options.dryRun) return printPlan(config, options.json ?? false)
+      // A host NIC is not in a new namespace; without it, TAPs are as good there, for who knows where they are.
+      const kinds = config.ports.map(({ kind }) => kind)
+      if (kinds.includes('tap') && !kinds.includes('packet') && needsOwnNamespace()) {
+        process.exitCode = await runInOwnNamespace()
+        return
+      }
       const view = options.json ? jsonView() : process.stdout.isTTY ? liveView() : plainView()
       await runSwitch(config, view, () => {
         if (options.config !== undefined) return read()

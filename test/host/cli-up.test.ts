@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -92,12 +93,26 @@ describe('ringferry up', () => {
     expect(code).toBe(4)
   })
 
-  it('ringferry up ends in one line when a user may not make a TAP', async () => {
-    const { code, stderr } = await cli(['up', ...vif('g1'), '--tap', 'host=rfnobody0'], asNobody)
-    expect(stderr).toMatch(/^ringferry: [^\n]*rfnobody0[^\n]*\n$/)
+  it('ringferry up makes its TAP in a namespace of its own, and says how to enter it, when a user has no rights', async () => {
+    const up = new Cli(['up', ...vif('g1'), '--tap', 'host=rfnobody0'], asNobody)
+    running.push(up)
+    await up.printed('the switch runs')
+    const enter = /enter it with: (nsenter [^\n]*)\n/.exec(up.stdout)?.[1] ?? ''
+    expect(networkInterfaces()).not.toHaveProperty('rfnobody0')
+    const inside = [...asNobody, ...enter.split(' '), 'ip', '-brief', 'link', 'show', 'rfnobody0']
+    expect(execFileSync(inside[0] as string, inside.slice(1), { encoding: 'utf8' })).toMatch(
+      /^rfnobody0 .*UP/,
+    )
+    up.kill('SIGTERM')
+    expect((await up.ended).code).toBe(0)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it('ringferry up ends in one line when a user may not use a host NIC', async () => {
+    const { code, stderr } = await cli(['up', ...vif('g1'), '--packet', 'host=lo'], asNobody)
+    expect(stderr).toMatch(/^ringferry: [^\n]*device lo[^\n]*run as root[^\n]*\n$/)
     expect(code).toBe(3)
     expect(readdirSync(folder)).toEqual([])
-    expect(networkInterfaces()).not.toHaveProperty('rfnobody0')
   })
 
   it('ringferry up ends in one line with the place when its file is broken', async () => {

@@ -26,7 +26,8 @@ const NODE_MAJOR = 20
 /** WebAssembly pages of 64 KiB: 4 GB. */
 const LINEAR_MEMORY_PAGES = 65536
 const FREE_MEMORY_MB = 1024
-const CAP_NET_ADMIN = 12
+/** Source: uapi/linux/capability.h. */
+export const CAP_NET_ADMIN = 12
 const COMMAND_MS = 5_000
 
 interface Finding {
@@ -66,7 +67,7 @@ function netAdmin(): Finding {
   if (hasCapability(status, CAP_NET_ADMIN)) return { ok: true, found: 'CAP_NET_ADMIN' }
   const trial = spawnSync('unshare', ['--user', '--map-root-user', '--net', 'true'], { timeout: COMMAND_MS })
   return trial.status === 0
-    ? { ok: true, found: 'user namespaces (unshare --user --map-root-user --net)' }
+    ? { ok: true, found: 'user namespaces: TAPs and netns guests in one of their own, no host NICs' }
     : { ok: false, found: 'neither CAP_NET_ADMIN nor user namespaces' }
 }
 
