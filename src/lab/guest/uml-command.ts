@@ -113,6 +113,8 @@ const HIDDEN = /^\/(tmp|run)\//
 export function umlInitScript(init: UmlInit): string {
   const lines = [
     '#!/bin/sh',
+    // In a user namespace the host's files are nobody's: a set-user-id mount would stop being root.
+    '[ -O "$(command -v mount)" ] || mount() { setpriv --no-new-privs mount "$@"; }',
     'mount -t proc proc /proc',
     'mount -t sysfs sysfs /sys',
     'mount -t tmpfs tmpfs /run',
