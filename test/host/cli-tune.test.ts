@@ -57,7 +57,7 @@ describe('ringferry tune', () => {
     [['set', 'g1', '--control', control], 2, /--target/],
     [['set', 'g1', '--target', 'soon', '--control', control], 2, /200us/],
     [['policy', 'best', '--control', control], 2, /adaptive/],
-    [['show', '--control', join(folder, 'nobody')], 4, /no switch listens/],
+    [['show', '--control', join(folder, 'nobody')], 4, /there is no such socket; start the switch/],
     [['sho'], 2, /did you mean "show"/],
   ])('answers %j with one clear line', async (args, code, message) => {
     const result = await tune(...args)
