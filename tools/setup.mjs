@@ -36,7 +36,15 @@ export async function install() {
   const installedMs = modifiedMs('node_modules/.package-lock.json')
   if (installedMs > 0 && installedMs >= modifiedMs('package-lock.json')) return
   console.log('installing packages (npm ci)')
-  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--no-progress', '--loglevel=error']
+  const args = [
+    'ci',
+    '--include=dev',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--no-progress',
+    '--loglevel=error',
+  ]
   const npm = process.env.npm_execpath
   const result = npm
     ? await run(process.execPath, [npm, ...args], { cwd: root })
