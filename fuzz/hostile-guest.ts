@@ -253,7 +253,7 @@ export function fuzzRings(options: FuzzOptions): FuzzResult {
     guest.memory.u8.fill(0xa5, guest.memory.sizeBytes - CANARY_BYTES)
     return guest
   }) as [EmbeddedGuest, EmbeddedGuest]
-  engine.addPort({ kind: 'vif', name: 'hostile', socket, trunk: [1] })
+  engine.addPort({ kind: 'vif', name: 'hostile', socket, trunk: [1], nativeVlan: 0 })
   const detachments = new Map<string, number>()
   const flow = new Flow({ stamps: true })
   let hostile: EmbeddedGuest | undefined

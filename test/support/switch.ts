@@ -49,6 +49,12 @@ export function broadcast(from: number, bytes = 60): Uint8Array {
   return data
 }
 
+/** A frame with 16-bit words (types and control fields of tags) in front of its EtherType. */
+export function withTags(plain: Uint8Array, words: readonly number[]): Uint8Array {
+  const tags = words.flatMap((word) => [word >> 8, word & 255])
+  return Uint8Array.from([...plain.subarray(0, 12), ...tags, ...plain.subarray(12)])
+}
+
 /** The same frame as TCP over IPv4, as far as the switch looks: frames that wait when their guest has no buffers. */
 export function asTcp(frame: Uint8Array): Uint8Array {
   frame.set([0x08, 0x00, 0x45], 12)

@@ -6,7 +6,7 @@ import type { PortSettings } from '../../src/port/config.js'
 import { PLAIN, start, stopGuests, type TestGuest } from '../model/guest.js'
 import { ipFrame } from '../support/ip-frames.js'
 import { drain } from '../support/merge.js'
-import { broadcast, cleanUp, dropped, frame, newEngine } from '../support/switch.js'
+import { broadcast, cleanUp, dropped, frame, newEngine, withTags } from '../support/switch.js'
 
 afterEach(() => {
   stopGuests()
@@ -16,11 +16,6 @@ afterEach(() => {
 const MTU = 1400
 const LONGEST = MTU + 14
 const UNTAGGED: Partial<PortSettings> = {}
-
-function tagged(plain: Uint8Array, ...words: number[]): Uint8Array {
-  const tags = words.flatMap((word) => [word >> 8, word & 255])
-  return Uint8Array.from([...plain.subarray(0, 12), ...tags, ...plain.subarray(12)])
-}
 
 /** Two guests that the bridge knows; the first, or the second, has the MTU. */
 function pair(side: 'sender' | 'receiver', features = LINUX_FEATURES, from = UNTAGGED, to = UNTAGGED) {
@@ -36,7 +31,7 @@ function pair(side: 'sender' | 'receiver', features = LINUX_FEATURES, from = UNT
       port: { merge: false, ...port },
     }),
   ) as [TestGuest, TestGuest]
-  b.driver.send(to.trunk ? tagged(broadcast(2), 0x8100, 10) : broadcast(2))
+  b.driver.send(to.trunk ? withTags(broadcast(2), [0x8100, 10]) : broadcast(2))
   engine.step()
   drain(a)
   const send = (...frames: Uint8Array[]): number[] => {
@@ -87,9 +82,11 @@ describe('the MTU of a port', () => {
     const { send, drops } = pair(side)
     const of = (bytes: number): Uint8Array => frame(2, 1, bytes)
     for (const type of [0x8100, 0x88a8, 0x9100]) {
-      expect(send(tagged(of(LONGEST), type, 0), tagged(of(LONGEST + 1), type, 0))).toEqual([LONGEST + 4])
-      expect(send(tagged(of(LONGEST - 4), type, 0, 0x8100, 0))).toEqual([LONGEST + 4])
-      expect(send(tagged(of(LONGEST), type, 0, 0x8100, 0))).toEqual([])
+      expect(send(withTags(of(LONGEST), [type, 0]), withTags(of(LONGEST + 1), [type, 0]))).toEqual([
+        LONGEST + 4,
+      ])
+      expect(send(withTags(of(LONGEST - 4), [type, 0, 0x8100, 0]))).toEqual([LONGEST + 4])
+      expect(send(withTags(of(LONGEST), [type, 0, 0x8100, 0]))).toEqual([])
     }
     expect(drops()).toBe(6)
   })
@@ -97,8 +94,10 @@ describe('the MTU of a port', () => {
   it('is held against a frame as it leaves, with its tag taken out or put in', () => {
     const out = pair('receiver', LINUX_FEATURES, { trunk: [10] }, { vlan: 10 })
     const of = (bytes: number): Uint8Array => frame(2, 1, bytes)
-    expect(out.send(tagged(of(LONGEST), 0x8100, 10), tagged(of(LONGEST + 1), 0x8100, 10))).toEqual([LONGEST])
-    expect(out.send(tagged(of(LONGEST), 0x8100, 0, 0x8100, 10))).toEqual([LONGEST])
+    expect(out.send(withTags(of(LONGEST), [0x8100, 10]), withTags(of(LONGEST + 1), [0x8100, 10]))).toEqual([
+      LONGEST,
+    ])
+    expect(out.send(withTags(of(LONGEST), [0x8100, 0, 0x8100, 10]))).toEqual([LONGEST])
     const put = pair('receiver', LINUX_FEATURES, { vlan: 10 }, { trunk: [10] })
     expect(put.send(of(LONGEST), of(LONGEST + 1), of(LONGEST))).toEqual([LONGEST + 4, LONGEST + 4])
   })

@@ -1,18 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { DROP_VLAN } from '../../src/memory/layout.js'
 import type { PortSettings } from '../../src/port/config.js'
-import { attach, broadcast, cleanUp, dropped, newEngine } from '../support/switch.js'
+import { PLAIN } from '../model/guest.js'
+import { checkedPayload, ipFrame } from '../support/ip-frames.js'
+import { attach, broadcast, cleanUp, dropped, newEngine, withTags } from '../support/switch.js'
 
 afterEach(cleanUp)
 
-/** A broadcast from station 1 with 16-bit words (types and control fields) in front of an EtherType and data. */
-function tagged(words: readonly number[], bytes = 60): Uint8Array {
-  const plain = broadcast(1, bytes)
-  return Uint8Array.from([
-    ...plain.subarray(0, 12),
-    ...words.flatMap((word) => [word >> 8, word & 255]),
-    ...plain.subarray(12),
-  ])
+/** A broadcast from station 1 with such words. */
+function tagged(words: readonly number[]): Uint8Array {
+  return withTags(broadcast(1), words)
 }
 
 /** What each of some ports receives of a frame that another sends, and what all drop for its VLAN. */
@@ -47,25 +44,33 @@ const HELD_TO_10: readonly Partial<PortSettings>[] = [
   { trunk: [10], nativeVlan: 10 },
 ]
 
+/** What could reach VLAN 20. */
+const HOPS: readonly (readonly [string, Uint8Array])[] = [
+  ['the tag of VLAN 20', tagged([0x8100, 20])],
+  ['a priority tag before it', tagged([0x8100, 0, 0x8100, 20])],
+  ['two priority tags before it', tagged([0x8100, 0, 0x8100, 0xe000, 0x8100, 20])],
+  ['a service priority tag before it', tagged([0x88a8, 0, 0x8100, 20])],
+  ['a service tag', tagged([0x88a8, 20])],
+  ['a priority tag before a service tag', tagged([0x8100, 0, 0x88a8, 20])],
+  ['an old service tag', tagged([0x9100, 20])],
+  ['a tag cut short after its VID', tagged([0x8100, 20]).subarray(0, 16)],
+  ['a tag cut short within the EtherType', tagged([0x8100, 20]).subarray(0, 17)],
+  ['a tag without VID', tagged([0x8100, 20]).subarray(0, 14)],
+  ['a priority tag and a tag cut short', tagged([0x8100, 0, 0x8100, 20]).subarray(0, 20)],
+  ['VID 4095', tagged([0x8100, 4095])],
+  ['a priority tag before VID 4095', tagged([0x8100, 0, 0x8100, 4095])],
+]
+
 describe('a port that is held to one VLAN', () => {
-  it.each<[string, Uint8Array]>([
-    ['the tag of VLAN 20', tagged([0x8100, 20])],
-    ['a priority tag before it', tagged([0x8100, 0, 0x8100, 20])],
-    ['two priority tags before it', tagged([0x8100, 0, 0x8100, 0xe000, 0x8100, 20])],
-    ['a service priority tag before it', tagged([0x88a8, 0, 0x8100, 20])],
-    ['a service tag', tagged([0x88a8, 20])],
-    ['a priority tag before a service tag', tagged([0x8100, 0, 0x88a8, 20])],
-    ['an old service tag', tagged([0x9100, 20])],
-    ['a tag cut short after its VID', tagged([0x8100, 20]).subarray(0, 16)],
-    ['a tag cut short within the EtherType', tagged([0x8100, 20]).subarray(0, 17)],
-    ['a tag without VID', tagged([0x8100, 20]).subarray(0, 14)],
-    ['a priority tag and a tag cut short', tagged([0x8100, 0, 0x8100, 20]).subarray(0, 20)],
-    ['VID 4095', tagged([0x8100, 4095])],
-    ['a priority tag before VID 4095', tagged([0x8100, 0, 0x8100, 4095])],
-  ])('sends nothing into another with %s', (_, frame) => {
-    for (const from of HELD_TO_10) {
-      const to = [...VLAN_10_OR_20, {}]
-      expect(spread(from, to, frame)).toEqual({ received: to.map(() => undefined), drops: 1 })
+  it.each(HELD_TO_10)('of %j sends nothing into another by any tags', (from) => {
+    const engine = newEngine()
+    const sender = attach(engine, 'from', {}, from)
+    const receivers = [...VLAN_10_OR_20, {}].map((to, index) => attach(engine, `to${index}`, {}, to))
+    for (const [index, [what, frame]] of HOPS.entries()) {
+      sender.driver.send(frame)
+      engine.step()
+      for (const { driver } of receivers) expect([what, driver.receive()?.frame]).toEqual([what, undefined])
+      expect([what, dropped(engine, 0, DROP_VLAN)]).toEqual([what, index + 1])
     }
   })
 
@@ -146,5 +151,50 @@ describe('ports without VLAN settings', () => {
       [0x88a8, 0xefff],
     ])
       expect(cross({}, {}, tagged(words))).toEqual({ received: undefined, drops: 1 })
+  })
+})
+
+describe('a GSO frame with tags', () => {
+  it.each<[string, number[], Partial<PortSettings>, number[]]>([
+    ['two tags become one', [0x8100, 0x6000, 0x8100, 10], { trunk: [10] }, [0x8100, 0x600a]],
+    ['two tags are taken out', [0x8100, 0x6000, 0x8100, 10], { vlan: 10 }, []],
+    ['one tag is taken out', [0x8100, 0x600a], { vlan: 10 }, []],
+    [
+      'its tag stays, and another behind it',
+      [0x8100, 10, 0x8100, 20],
+      { trunk: [10] },
+      [0x8100, 10, 0x8100, 20],
+    ],
+  ])('is right, whole and cut, when %s', (_, words, settings, leaving) => {
+    const engine = newEngine()
+    const sender = attach(engine, 'from', { txSlotBytes: 8192 }, { trunk: [10] })
+    const whole = attach(engine, 'whole', {}, settings)
+    const cut = attach(engine, 'cut', { features: PLAIN }, settings)
+    const { frame, header, payload } = ipFrame(2, 1, {
+      ip: 4,
+      protocol: 'tcp',
+      payloadBytes: 3000,
+      gsoSize: 1000,
+    })
+    const csumStart = header.csumStart as number
+    sender.driver.send(withTags(frame, words), { ...header, csumStart: csumStart + words.length * 2 })
+    engine.step()
+    const passed = whole.driver.receive()
+    expect(passed?.header).toMatchObject({
+      ...header,
+      hdrLen: expect.anything(),
+      csumStart: csumStart + leaving.length * 2,
+    })
+    expect(passed?.frame).toEqual(withTags(frame, leaving))
+    const parts: Uint8Array[] = []
+    for (let got = cut.driver.receive(); got; got = cut.driver.receive()) {
+      const bytes = leaving.length * 2
+      expect(withTags(got.frame.subarray(0, 12), leaving)).toEqual(got.frame.subarray(0, 12 + bytes))
+      parts.push(
+        checkedPayload(Uint8Array.from([...got.frame.subarray(0, 12), ...got.frame.subarray(12 + bytes)])),
+      )
+    }
+    expect(parts.map((part) => part.length)).toEqual([1000, 1000, 1000])
+    expect(Buffer.concat(parts)).toEqual(Buffer.from(payload))
   })
 })
