@@ -185,6 +185,11 @@ export function publishFull(v: usize): void {
   else remind(v)
 }
 
+/** Publishes the open batch of a receive ring, if it has one. */
+export function publishHeld(v: usize): void {
+  if (load<u32>(v, V_HELD_FRAMES) > 0) publishBatch(v, REASON_NO_HOLD)
+}
+
 /** Decides on a receive ring whose burst is over: publishes, or puts it on the held list. */
 function settle(v: usize): void {
   const port: usize = load<u32>(v, V_PORT)

@@ -11,7 +11,7 @@ import { fdbSweep as sweep } from './fdb'
 import { openFlat, openFrame } from './frame'
 import { BAD_ADDRESS, MISS, peek } from './granules'
 import { forgetLearned } from './guard-learn'
-import { serveHeldBatches, settleDirty } from './hold'
+import { publishHeld, serveHeldBatches, settleDirty } from './hold'
 import {
   BROKEN_AVAIL_INDEX,
   BROKEN_HEAD,
@@ -33,6 +33,7 @@ import {
   G_WOKE_US,
   GLOBALS_AT,
   MAX_FRAME_BYTES,
+  MAX_QUEUE_PAIRS,
   P_FLAGS,
   P_POLLED_US,
   P_RING,
@@ -211,6 +212,12 @@ export function flush(): void {
  */
 export function serveHeld(all: u32): void {
   store<f64>(GLOBALS_AT, serveHeldBatches(all !== 0), G_HELD_US)
+}
+
+/** Publishes the held batches of one vif, because its rings, memory or offloads are about to change. */
+export function publishPort(index: u32): void {
+  const port = portAt(index)
+  for (let pair: u32 = 0; pair < <u32>MAX_QUEUE_PAIRS; pair++) publishHeld(vringAt(port, pair * 2))
 }
 
 /** Asks a vif's guest for kicks. Returns 1 when work has come meanwhile, so that the engine must not sleep. */

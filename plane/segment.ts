@@ -36,6 +36,7 @@ const FIN: u32 = 0x01
 const PSH: u32 = 0x08
 const CWR: u32 = 0x80
 const UDP_CSUM_OFFSET: u32 = 6
+const HDR_LEN_MASK: u64 = 0xffff0000
 
 /** What a checksum field holds for a folded sum. UDP has no zero. */
 function finish(sum: u32, isUdp: boolean): u16 {
@@ -127,9 +128,16 @@ export function emitSegments(port: usize, head: usize, shift: i32, hash: u32): v
   count(port, C_SEGMENTED)
 }
 
-/** The virtio-net header with which a partial checksum or GSO frame passes through, its tag shifted. */
+/**
+ * The virtio-net header with which a partial checksum or GSO frame passes through: what counts from the start of the frame,
+ * hdr_len and csum_start, moves with its tag. A hdr_len of 0 says nothing and stays. Source: virtio 1.3, 5.1.6.2.
+ */
 export function passedHeader(shift: i32): u64 {
   const header = frameNetHeader()
   if ((<u32>header & NEEDS_CSUM) === 0) return header & 0xff02
-  return header + ((<u64>(<u32>shift & 0xffff)) << 48)
+  const length = <i32>(<u32>header >> 16)
+  const moved = length === 0 ? 0 : max(length + shift, 0)
+  return (
+    (header & ~HDR_LEN_MASK) + ((<u64>(<u32>moved & 0xffff)) << 16) + ((<u64>(<u32>shift & 0xffff)) << 48)
+  )
 }

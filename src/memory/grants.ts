@@ -236,10 +236,13 @@ export class Grants implements GranuleOwner {
   mapRing(key: string, guestAddress: number, sizeBytes: number): number | string {
     const inside = this.#regions.find(
       (region) =>
-        guestAddress >= region.guestAddress &&
-        guestAddress + sizeBytes <= region.guestAddress + region.sizeBytes,
+        guestAddress >= region.guestAddress && guestAddress < region.guestAddress + region.sizeBytes,
     )
-    if (!inside) return `ring ${key} at 0x${guestAddress.toString(16)} lies outside the guest's memory`
+    const where = `ring ${key} at 0x${guestAddress.toString(16)}`
+    if (!inside) return `${where} lies outside the guest's memory`
+    const endAddress = inside.guestAddress + inside.sizeBytes
+    if (guestAddress + sizeBytes > endAddress)
+      return `${where}: its ${sizeBytes} bytes reach beyond the end of their memory region at 0x${endAddress.toString(16)}; a ring lies in one region`
     if (!this.#onDemand) {
       const granule = Math.floor(guestAddress / GRANULE_BYTES)
       const run = this.#runs.find(({ first, count }) => granule >= first && granule < first + count)

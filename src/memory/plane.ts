@@ -13,6 +13,8 @@ export interface Plane {
   flush(): void
   /** Publishes held batches that are due (all of them: 1). G_HELD_US tells when the next is. */
   serveHeld(all: number): void
+  /** Publishes what is held for one vif. */
+  publishPort(port: number): void
   armPort(port: number): number
   remindPort(port: number): void
   disarmPort(port: number): void

@@ -18,6 +18,7 @@ import {
   SEGS_AT,
 } from '../memory/layout.js'
 import {
+  VIRTIO_F,
   VIRTIO_NET_CTRL,
   VIRTIO_NET_CTRL_MAC,
   VIRTIO_NET_CTRL_MQ,
@@ -50,8 +51,10 @@ export class VifControl {
   readonly #actions: ControlActions
   #uni: bigint[] = []
   #multi: bigint[] = []
+  /** The address that the driver receives at, or 0: not known. */
   #own = 0n
-  /** Modes that the driver asked for, and the table that it set but that is too large to keep. */
+  /** Modes that the driver asked for, undefined: never; and the table that it set but that is too large to keep. */
+  #promiscuous: boolean | undefined
   #allMulti = false
   #allUni = false
   #overflow = false
@@ -62,25 +65,23 @@ export class VifControl {
     this.#actions = actions
   }
 
-  /** Forgets all filters: a new driver starts without any. @param mac the device's address, 6 bytes */
+  #has(feature: bigint): boolean {
+    return (this.#actions.features() & feature) !== 0n
+  }
+
+  /**
+   * Forgets all filters: a new driver starts without any.
+   * @param mac the device's address, 6 bytes: the driver's, if it has read it (F_MAC)
+   */
   reset(mac: Uint8Array): void {
     this.#uni = []
     this.#multi = []
-    this.#own = macToKey(mac)
+    this.#own = this.#has(VIRTIO_NET_F.MAC) ? macToKey(mac) : 0n
+    this.#promiscuous = undefined
     this.#allMulti = false
     this.#allUni = false
-    const filters =
-      PORT_FILTER |
-      PORT_FILTER_ALLMULTI |
-      PORT_FILTER_ALLUNI |
-      PORT_FILTER_NOBROADCAST |
-      PORT_FILTER_NOMULTI |
-      PORT_FILTER_NOUNI |
-      PORT_FILTER_VLAN
-    this.#row.flag(filters, false)
+    this.#row.flag(PORT_FILTER_NOBROADCAST | PORT_FILTER_NOMULTI | PORT_FILTER_NOUNI, false)
     this.#row.memory.u8.fill(0, this.#row.at + P_FILTER_VLANS, this.#row.at + P_FILTER_VLANS + 512)
-    const vlanFilter = (this.#actions.features() & VIRTIO_NET_F.CTRL_VLAN) !== 0n
-    this.#row.flag(PORT_FILTER_VLAN, vlanFilter)
     this.#writeTable()
   }
 
@@ -126,26 +127,27 @@ export class VifControl {
     if (command.length < 2) return false
     const data = command.subarray(2)
     const kind = command[1] as number
-    const has = (feature: bigint): boolean => (this.#actions.features() & feature) !== 0n
     switch (command[0]) {
       case VIRTIO_NET_CTRL.RX:
-        return has(VIRTIO_NET_F.CTRL_RX) && data.length >= 1 && this.#receiveMode(kind, data[0] !== 0)
+        return this.#has(VIRTIO_NET_F.CTRL_RX) && data.length >= 1 && this.#receiveMode(kind, data[0] !== 0)
       case VIRTIO_NET_CTRL.MAC:
-        if (kind === VIRTIO_NET_CTRL_MAC.TABLE_SET) return has(VIRTIO_NET_F.CTRL_RX) && this.#setTable(data)
+        if (kind === VIRTIO_NET_CTRL_MAC.TABLE_SET)
+          return this.#has(VIRTIO_NET_F.CTRL_RX) && this.#setTable(data)
         if (kind === VIRTIO_NET_CTRL_MAC.ADDR_SET)
-          return has(VIRTIO_NET_F.CTRL_MAC_ADDR) && this.#setAddress(data)
+          return this.#has(VIRTIO_NET_F.CTRL_MAC_ADDR) && this.#setAddress(data)
         return false
       case VIRTIO_NET_CTRL.VLAN:
-        return has(VIRTIO_NET_F.CTRL_VLAN) && data.length >= 2 && this.#setVlan(kind, data)
+        return this.#has(VIRTIO_NET_F.CTRL_VLAN) && data.length >= 2 && this.#setVlan(kind, data)
       case VIRTIO_NET_CTRL.ANNOUNCE:
-        if (!has(VIRTIO_NET_F.GUEST_ANNOUNCE) || kind !== 0) return false
+        if (!this.#has(VIRTIO_NET_F.GUEST_ANNOUNCE) || kind !== 0) return false
         this.#actions.announced()
         return true
       case VIRTIO_NET_CTRL.MQ:
-        if (kind !== VIRTIO_NET_CTRL_MQ.VQ_PAIRS_SET || !has(VIRTIO_NET_F.MQ) || data.length < 2) return false
+        if (kind !== VIRTIO_NET_CTRL_MQ.VQ_PAIRS_SET || !this.#has(VIRTIO_NET_F.MQ) || data.length < 2)
+          return false
         return this.#actions.setQueuePairs((data[0] as number) | ((data[1] as number) << 8))
       case VIRTIO_NET_CTRL.GUEST_OFFLOADS:
-        if (kind !== 0 || !has(VIRTIO_NET_F.CTRL_GUEST_OFFLOADS) || data.length < 8) return false
+        if (kind !== 0 || !this.#has(VIRTIO_NET_F.CTRL_GUEST_OFFLOADS) || data.length < 8) return false
         return this.#actions.setGuestOffloads(
           new DataView(data.buffer, data.byteOffset, 8).getBigUint64(0, true),
         )
@@ -157,18 +159,19 @@ export class VifControl {
   #receiveMode(kind: number, on: boolean): boolean {
     switch (kind) {
       case VIRTIO_NET_CTRL_RX.PROMISC:
-        this.#row.flag(PORT_FILTER, !on)
+        this.#promiscuous = on
+        this.#writeModes()
         return true
       case VIRTIO_NET_CTRL_RX.ALLMULTI:
         this.#allMulti = on
-        this.#openKinds()
+        this.#writeModes()
         return true
     }
-    if ((this.#actions.features() & VIRTIO_NET_F.CTRL_RX_EXTRA) === 0n) return false
+    if (!this.#has(VIRTIO_NET_F.CTRL_RX_EXTRA)) return false
     switch (kind) {
       case VIRTIO_NET_CTRL_RX.ALLUNI:
         this.#allUni = on
-        this.#openKinds()
+        this.#writeModes()
         return true
       case VIRTIO_NET_CTRL_RX.NOMULTI:
         this.#row.flag(PORT_FILTER_NOMULTI, on)
@@ -208,10 +211,15 @@ export class VifControl {
   #setAddress(data: Uint8Array): boolean {
     if (data.length < MAC_BYTES) return false
     const mac = data.slice(0, MAC_BYTES)
-    this.#own = macToKey(mac)
     this.#actions.setMac(mac)
-    this.#writeTable()
+    this.setOwn(mac)
     return true
+  }
+
+  /** The driver has said its address, 6 bytes. */
+  setOwn(mac: Uint8Array): void {
+    this.#own = macToKey(mac)
+    this.#writeTable()
   }
 
   /** A table that overflows lets everything of its kind in: the filter may pass too much, never too little. */
@@ -219,15 +227,24 @@ export class VifControl {
     const uni = [this.#own, ...this.#uni].filter((key) => key !== 0n)
     this.#overflow = uni.length + this.#multi.length > MAX_FILTER_MACS
     const macs = this.#overflow ? [] : [...uni, ...this.#multi]
-    this.#openKinds()
+    this.#writeModes()
     const at = (this.#row.at + P_FILTER_TABLE) >>> 3
     for (const [index, key] of macs.entries()) this.#row.memory.u64[at + index] = key
     this.#row.set(P_FILTER_MACS, macs.length)
   }
 
-  #openKinds(): void {
+  /**
+   * What is let in beyond the table. A promiscuous driver gets everything, VLANs too. Unicast is filtered only for a driver
+   * whose address is known and that could tell of another one: Linux may change its address without a word when it
+   * has neither CTRL_MAC_ADDR nor the legacy configuration space to write it to.
+   */
+  #writeModes(): void {
+    const tells = this.#has(VIRTIO_NET_F.CTRL_MAC_ADDR) || !this.#has(VIRTIO_F.VERSION_1)
+    const isKnown = this.#own !== 0n && tells
+    this.#row.flag(PORT_FILTER, this.#promiscuous === false)
+    this.#row.flag(PORT_FILTER_VLAN, this.#has(VIRTIO_NET_F.CTRL_VLAN) && this.#promiscuous !== true)
     this.#row.flag(PORT_FILTER_ALLMULTI, this.#allMulti || this.#overflow)
-    this.#row.flag(PORT_FILTER_ALLUNI, this.#allUni || this.#overflow)
+    this.#row.flag(PORT_FILTER_ALLUNI, this.#allUni || this.#overflow || !isKnown)
   }
 
   #setVlan(kind: number, data: Uint8Array): boolean {

@@ -129,11 +129,12 @@ export class VifRings {
     this.#ring(queue).size = size
   }
 
+  /**
+   * Remembers where a frontend says that a ring goes on. A ring that starts goes on at its used index, which alone says what
+   * was completed: frontends send the used index, what GET_VRING_BASE said, or after a crash their available index.
+   */
   setBase(queue: number, base: number): void {
     this.#ring(queue).base = base
-    if (!this.isRunning(queue)) return
-    this.#set(queue, V_LAST_AVAIL, base)
-    this.#set(queue, V_AVAIL_SEEN, base)
   }
 
   setAddresses(queue: number, addresses: { desc: number; avail: number; used: number }): string | undefined {
@@ -154,7 +155,12 @@ export class VifRings {
         this.#host.plane.countKick(this.#row.index)
         this.#host.wake(this.#row.index)
       })
-    const reason = this.isRunning(queue) ? undefined : this.#start(queue)
+    let reason: string | undefined
+    if (!this.isRunning(queue)) {
+      reason = this.#start(queue)
+      // What the backend before this one published may never have been called for.
+      if (reason === undefined && ring.call >= 0) signalEventfd(ring.call)
+    }
     this.#host.wake(this.#row.index)
     return reason
   }
@@ -195,7 +201,7 @@ export class VifRings {
 
   /** Writes the ring's row. Returns why it cannot run. */
   #start(queue: number): string | undefined {
-    const { size, base, addresses, enabled } = this.#ring(queue)
+    const { size, addresses, enabled } = this.#ring(queue)
     if (size === 0) return `ring ${queue} was started without a size`
     if (!addresses) return `ring ${queue} was started without addresses`
     const parts = [
@@ -226,8 +232,8 @@ export class VifRings {
       this.#set(queue, V_BATCH, isReceive ? this.#row.at + P_BATCHES + (queue >> 1) * BATCH_BYTES : 0)
       this.#set(queue, V_MERGE, isReceive ? this.#mergeTable(size) : 0)
       const index = this.#row.memory.data.getUint16(used + 2, true)
-      this.#set(queue, V_LAST_AVAIL, base)
-      this.#set(queue, V_AVAIL_SEEN, base)
+      this.#set(queue, V_LAST_AVAIL, index)
+      this.#set(queue, V_AVAIL_SEEN, index)
       this.#set(queue, V_USED_NEXT, index)
       this.#set(queue, V_USED_PUBLISHED, index)
     }
@@ -249,9 +255,7 @@ export class VifRings {
 
   /** Publishes what is held, because memory, rings or offloads are about to change. */
   settle(): void {
-    if (!this.#rings.some((ring) => ring.started)) return
-    this.#host.plane.flush()
-    this.#host.plane.serveHeld(1)
+    this.#host.plane.publishPort(this.#row.index)
   }
 
   #closeKick(queue: number): void {
@@ -264,17 +268,18 @@ export class VifRings {
   }
 
   /**
-   * Stops a ring. Returns the next available index it would take. Nothing is left unpublished by then, unless the
-   * guest has gone: what is in its ring is then forgotten, because its memory is about to be unmapped.
+   * Stops a ring, which keeps its size and addresses for another start. What it holds is published before, also when the
+   * frontend has gone: the guest may live on, and the frames are counted as delivered.
+   * @returns the next available index that it would take
    */
   stop(queue: number): number {
+    this.settle()
     const base = this.isRunning(queue) ? this.#get(queue, V_LAST_AVAIL) : this.#ring(queue).base
     this.#forgetBatch(queue)
     this.#closeKick(queue)
     const ring = this.#ring(queue)
     ring.started = false
     ring.base = base
-    ring.addresses = undefined
     for (const part of ['desc', 'avail', 'used']) this.#grants.unmapRing(`${queue}.${part}`)
     return base
   }
@@ -288,7 +293,7 @@ export class VifRings {
       this.#set(queue, field, 0)
   }
 
-  /** Stops all rings and closes every descriptor. */
+  /** Stops all rings, closes every descriptor and forgets what was said of them. */
   reset(): void {
     for (let queue = 0; queue < VRINGS_PER_PORT; queue++) {
       this.stop(queue)

@@ -376,8 +376,6 @@ export class Vif implements Port, VhostUserDevice {
   }
 
   stopVring(ring: number): number {
-    this.#host.plane.flush()
-    this.#host.plane.serveHeld(1)
     const base = this.#rings.stop(this.#queue(ring))
     this.#updatePairs()
     this.#updateLink()
@@ -439,7 +437,7 @@ export class Vif implements Port, VhostUserDevice {
     if ((this.#features & VIRTIO_F.VERSION_1) !== 0n || offset + bytes.length > NET_CONFIG.STATUS)
       return false
     this.#mac.set(bytes, offset)
-    this.#control.reset(this.#mac)
+    this.#control.setOwn(this.#mac)
     return true
   }
 

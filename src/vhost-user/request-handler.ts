@@ -134,7 +134,7 @@ export class RequestHandler {
       case REQUEST.SET_INFLIGHT_FD:
         return this.#inflight(request, payload, fds)
       case REQUEST.RESET_DEVICE:
-        for (const ring of this.#rings) ring.started = false
+        this.#forgetRings()
         return this.#device.resetDevice()
       case REQUEST.SEND_RARP: {
         const mac = decodeRarp(payload)
@@ -148,12 +148,23 @@ export class RequestHandler {
         return this.#setBackendFd(fds)
       case REQUEST.SET_STATUS: {
         const status = Number(decodeU64(payload))
-        return status > 0xff ? `device status ${status} has more than 8 bits` : this.#device.setStatus(status)
+        if (status > 0xff) return `device status ${status} has more than 8 bits`
+        if (status === 0) this.#forgetRings()
+        return this.#device.setStatus(status)
       }
       case REQUEST.GET_STATUS:
         return encodeU64(BigInt(this.#device.getStatus()))
       default:
         return `not served: ${requestName(request)}`
+    }
+  }
+
+  /** A device that was reset knows nothing of its rings. */
+  #forgetRings(): void {
+    for (const ring of this.#rings) {
+      ring.started = false
+      ring.placed = false
+      ring.wanted = undefined
     }
   }
 

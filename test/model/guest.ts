@@ -58,6 +58,7 @@ export function start(engine: Engine, name: string, options: StartOptions = {}):
       PROTOCOL_F.CONFIG |
       PROTOCOL_F.STATUS |
       PROTOCOL_F.CONFIGURE_MEM_SLOTS |
+      PROTOCOL_F.RESET_DEVICE |
       PROTOCOL_F.BACKEND_REQ,
   )
   const memory = new GuestMemory(options.memory ?? 16 * 2 ** 20)

@@ -95,6 +95,27 @@ describe('5.1.6.2.2 transmission', () => {
     }
   })
 
+  it('5.1.6.2 hdr_len and csum_start move with a tag that is added or taken off, and a hdr_len of 0 stays', () => {
+    const engine = newEngine({ memoryBytes: 256 * MB })
+    const a = start(engine, 'a', { ...ALL_TSO, port: { vlan: 7 } })
+    const b = start(engine, 'b', { ...ALL_TSO, bufferBytes: 67584 })
+    const plain = partialPacket({ payload })
+    const tagged = Uint8Array.from([...plain.subarray(0, 12), 0x81, 0, 0, 7, ...plain.subarray(12)])
+    const header = gso(plain)
+    const longer = { ...header, hdrLen: header.hdrLen + 4, csumStart: header.csumStart + 4 }
+    a.driver.send(plain, header)
+    a.driver.send(plain, { ...header, hdrLen: 0 })
+    engine.step()
+    expect(b.driver.receive()).toMatchObject({ header: longer, frame: tagged })
+    expect(b.driver.receive()?.header).toMatchObject({ ...longer, hdrLen: 0 })
+    for (let got = a.driver.receive(); got; got = a.driver.receive()) {}
+    b.driver.send(tagged, longer)
+    b.driver.send(tagged, { ...longer, hdrLen: 0 })
+    engine.step()
+    const got = [0, 1].map(() => a.driver.receive()?.header)
+    expect(got).toMatchObject([header, { ...header, hdrLen: 0 }])
+  })
+
   it('5.1.6.2.1 device drops what asks for an offload that was not negotiated', () => {
     const { engine, a, b } = twoGuests(PLAIN | VIRTIO_NET_F.CSUM, LINUX_FEATURES)
     const whole = partialPacket({ payload: payload.subarray(0, 1000) })
@@ -281,7 +302,10 @@ describe('5.1.6.5 control queue', () => {
   const MULTI = [1, 0, 0x5e, 0, 0, 9]
   const BROADCAST = [255, 255, 255, 255, 255, 255]
 
-  function controlled(features = CONTROL) {
+  const OWN = [2, 0, 0, 0, 0, 2]
+
+  /** @param tells whether the driver sets its address, as Linux does when the device has none for it */
+  function controlled(features = CONTROL, tells = true) {
     const engine = newEngine({ memoryBytes: 256 * MB })
     const a = start(engine, 'a', ALL_TSO)
     const b = start(engine, 'b', { features, port: { control: true } })
@@ -299,7 +323,9 @@ describe('5.1.6.5 control queue', () => {
       engine.step()
       return b.driver.receive() !== undefined
     }
-    return { engine, a, b, command, arrives }
+    const tellsAddress = () => command(VIRTIO_NET_CTRL.MAC, VIRTIO_NET_CTRL_MAC.ADDR_SET, OWN)
+    if (tells && (b.features & VIRTIO_NET_F.CTRL_MAC_ADDR) !== 0n) tellsAddress()
+    return { engine, a, b, command, arrives, tellsAddress }
   }
   const tables = (uni: readonly (readonly number[])[], multi: readonly (readonly number[])[]): number[] =>
     [uni, multi].flatMap((macs) => [macs.length & 0xff, macs.length >> 8, 0, 0, ...macs.flat()])
@@ -410,15 +436,45 @@ describe('5.1.6.5 control queue', () => {
   })
 
   it('5.1.6.5.2.1 the filter is empty and everything comes in after a reset', () => {
-    const { engine, b, command, arrives } = controlled()
+    const { engine, b, command, arrives, tellsAddress } = controlled()
     command(RX, VIRTIO_NET_CTRL_RX.PROMISC, [0])
     command(VIRTIO_NET_CTRL.MAC, VIRTIO_NET_CTRL_MAC.TABLE_SET, tables([UNI], []))
     expect(arrives(OTHER)).toBe(false)
     b.frontend.setFeatures(b.frontend.features)
     engine.step()
     expect(arrives(OTHER)).toBe(true)
+    tellsAddress()
     command(RX, VIRTIO_NET_CTRL_RX.PROMISC, [0])
     expect(arrives(UNI)).toBe(false)
+  })
+
+  it('5.1.6.5.2 unicast comes in while the device does not know the address of its driver', () => {
+    for (const withheld of [0n, VIRTIO_NET_F.CTRL_MAC_ADDR]) {
+      const { b, command, arrives, tellsAddress } = controlled(CONTROL & ~withheld, false)
+      command(RX, VIRTIO_NET_CTRL_RX.PROMISC, [0])
+      command(VIRTIO_NET_CTRL.MAC, VIRTIO_NET_CTRL_MAC.TABLE_SET, tables([OTHER], []))
+      expect([UNI, OTHER, MULTI, BROADCAST].map((to) => arrives(to))).toEqual([true, true, false, true])
+      command(RX, VIRTIO_NET_CTRL_RX.NOUNI, [1])
+      expect(arrives(UNI)).toBe(false)
+      command(RX, VIRTIO_NET_CTRL_RX.NOUNI, [0])
+      command(RX, VIRTIO_NET_CTRL_RX.ALLUNI, [0])
+      expect(arrives(UNI)).toBe(true)
+      expect(tellsAddress()).toBe(b.features & VIRTIO_NET_F.CTRL_MAC_ADDR ? VIRTIO_NET_OK : VIRTIO_NET_ERR)
+      expect(arrives(UNI)).toBe(withheld !== 0n)
+      stopGuests()
+      cleanUp()
+    }
+  })
+
+  it('5.1.6.5.1.1 PROMISC lets in every VLAN, and the VLAN table counts again without it', () => {
+    const { command, arrives } = controlled()
+    expect(command(RX, VIRTIO_NET_CTRL_RX.PROMISC, [1])).toBe(VIRTIO_NET_OK)
+    for (const to of [UNI, MULTI, BROADCAST]) expect(arrives(to, 7)).toBe(true)
+    expect(command(VIRTIO_NET_CTRL.VLAN, VIRTIO_NET_CTRL_VLAN.ADD, [7, 0])).toBe(VIRTIO_NET_OK)
+    expect(command(RX, VIRTIO_NET_CTRL_RX.PROMISC, [0])).toBe(VIRTIO_NET_OK)
+    expect([7, 8].map((vlan) => arrives(BROADCAST, vlan))).toEqual([true, false])
+    expect(command(RX, VIRTIO_NET_CTRL_RX.ALLUNI, [1])).toBe(VIRTIO_NET_OK)
+    expect(arrives(UNI, 8)).toBe(false)
   })
 
   it('5.1.6.5.2.1 device shows the address of ADDR_SET in the configuration space before it answers', () => {
