@@ -49,6 +49,7 @@ import {
   RECORD_FRAME_BYTES,
   RECORD_HASH,
   RECORD_NET_HEADER,
+  V_BACKLOG,
   V_HEADER_BYTES,
   V_LISTED,
   VRING_BYTES,
@@ -138,7 +139,7 @@ export function emit(
   hash: u32,
 ): void {
   const bytes = headBytes + bodyBytes
-  const ring: usize = load<u32>(port, P_RING)
+  let ring: usize = load<u32>(port, P_RING)
   takeBodyOfFrame(position)
   const isVif = (load<u32>(port, P_FLAGS) & PORT_VIF) !== 0
   if (isVif) {
@@ -149,6 +150,7 @@ export function emit(
       drop(port, DROP_NO_LINK)
       return
     }
+    ring = load<u32>(v, V_BACKLOG)
     if (load<u32>(ring, R_COUNT) === 0) {
       const result = deliver(v, port, head, headBytes, bytes, header, offset)
       if (result > 0 || result === BROKEN) return
@@ -192,18 +194,21 @@ export function emit(
  */
 const STUCK_US: f64 = 1e6
 
-/** Moves backlogged frames into the ring as far as the guest has buffers. Returns the frames moved. */
-export function drainBacklog(port: usize, limit: u32): u32 {
-  const ring: usize = load<u32>(port, P_RING)
-  const pairs = load<u32>(port, P_QUEUE_PAIRS)
+/** Whether frames wait for buffers of a receive ring. */
+export function hasBacklog(v: usize): boolean {
+  const ring: usize = load<u32>(v, V_BACKLOG)
+  return ring !== 0 && load<u32>(ring, R_COUNT) !== 0
+}
+
+/** Moves the frames that wait for a receive ring into it, as far as it has buffers. Returns the frames moved. */
+export function drainBacklog(v: usize, port: usize, limit: u32): u32 {
+  const ring: usize = load<u32>(v, V_BACKLOG)
   let moved: u32 = 0
   while (moved < limit) {
     const record = ringFirst(ring)
     if (record === 0) break
     if (moved === 0)
       store<f64>(GLOBALS_AT, load<f64>(GLOBALS_AT, G_NOW_US) - load<f64>(record, RECORD_ARRIVAL), G_QUEUE_US)
-    const queue = pairs > 1 ? load<u32>(record, RECORD_HASH) % pairs : 0
-    const v = port + P_VRINGS + <usize>(queue * 2) * VRING_BYTES
     if (!isLive(v)) {
       drop(port, DROP_NO_LINK)
       ringPop(ring)
@@ -227,4 +232,22 @@ export function drainBacklog(port: usize, limit: u32): u32 {
     if (load<u32>(GLOBALS_AT, G_CALL_NOW)) break
   }
   return moved
+}
+
+/**
+ * Hands the frames that wait for a receive ring to the rings of the first `pairs` queue pairs, behind what waits
+ * there: the guest no longer looks at this one.
+ */
+export function moveBacklog(v: usize, port: usize, pairs: u32): void {
+  const ring: usize = load<u32>(v, V_BACKLOG)
+  if (ring === 0) return
+  for (let record = ringFirst(ring); record !== 0; record = ringFirst(ring)) {
+    const pair = load<u32>(record, RECORD_HASH) % pairs
+    const bytes = load<u32>(record, RECORD_FRAME_BYTES)
+    const other: usize = load<u32>(port + P_VRINGS + <usize>(pair * 2) * VRING_BYTES, V_BACKLOG)
+    const copied = other === 0 ? 0 : ringReserve(other, bytes)
+    if (copied === 0) drop(port, DROP_RING_FULL)
+    else memory.copy(copied + RECORD_ARRIVAL, record + RECORD_ARRIVAL, RECORD_FRAME - RECORD_ARRIVAL + bytes)
+    ringPop(ring)
+  }
 }

@@ -5,7 +5,7 @@ import { breakPort } from './buffers'
 import { ringFirst, ringPop } from './byte-ring'
 import { CONTROL, chainBytes, chainReadable, isBad, READABLE, setTableSegs, walk } from './chain'
 import { count, drop } from './counters'
-import { drainBacklog } from './egress'
+import { drainBacklog, hasBacklog, moveBacklog as moveBacklogOf } from './egress'
 import { fastBurst } from './fast'
 import { fdbSweep as sweep } from './fdb'
 import { openFlat, openFrame } from './frame'
@@ -43,9 +43,9 @@ import {
   PORT_BYTES,
   PORT_VIF,
   PORTS_AT,
-  R_COUNT,
   SEGS_AT,
   TABLE_SEGS_AT,
+  V_BACKLOG,
   V_DESC,
   V_FLAGS,
   V_HEADER_BYTES,
@@ -175,9 +175,13 @@ export function poll(index: u32, burst: u32): u32 {
   const since = max(load<f64>(port, P_POLLED_US), load<f64>(GLOBALS_AT, G_WOKE_US))
   store<f64>(port, now, P_POLLED_US)
   let moved: u32 = 0
-  if (load<u32>(<usize>load<u32>(port, P_RING), R_COUNT) !== 0) moved = drainBacklog(port, BACKLOG_BURST)
-  store<f64>(GLOBALS_AT, now - since, G_QUEUE_US)
   const pairs = load<u32>(port, P_STARTED_PAIRS)
+  for (let pair: u32 = 0; pair < pairs; pair++) {
+    const v = vringAt(port, pair * 2)
+    if (hasBacklog(v) && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0)
+      moved += drainBacklog(v, port, BACKLOG_BURST)
+  }
+  store<f64>(GLOBALS_AT, now - since, G_QUEUE_US)
   for (let pair: u32 = 0; pair < pairs; pair++) {
     const v = vringAt(port, pair * 2 + 1)
     if (load<u32>(v, V_FLAGS) & VRING_READY && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0)
@@ -227,11 +231,10 @@ export function armPort(index: u32): u32 {
   if ((flags & PORT_VIF) === 0 || flags & PORT_BROKEN) return 0
   let work: u32 = 0
   const pairs = load<u32>(port, P_STARTED_PAIRS)
-  const backlog = load<u32>(<usize>load<u32>(port, P_RING), R_COUNT) !== 0
   for (let queue: u32 = 0; queue < pairs * 2; queue++) {
     const v = vringAt(port, queue)
     const isTransmit = (queue & 1) === 1
-    if (load<u32>(v, V_FLAGS) & VRING_READY && (isTransmit || (backlog && isLive(v)))) {
+    if (load<u32>(v, V_FLAGS) & VRING_READY && (isTransmit || (hasBacklog(v) && isLive(v)))) {
       if (arm(v) && (isTransmit || backlogFits(v))) work = 1
     }
   }
@@ -321,13 +324,25 @@ export function armControl(index: u32): u32 {
   return arm(vringAt(portAt(index), CONTROL_VRING)) ? 1 : 0
 }
 
-/** Empties the backlog of a port that went away, counting its frames. */
-export function dropBacklog(index: u32): void {
-  const port = portAt(index)
-  const ring: usize = load<u32>(port, P_RING)
+function drainAway(port: usize, ring: usize): void {
   if (ring === 0) return
   while (ringFirst(ring) !== 0) {
     ringPop(ring)
     drop(port, DROP_DETACHED)
   }
+}
+
+/** Empties the byte ring or the backlogs of a port that went away, counting their frames. */
+export function dropBacklog(index: u32): void {
+  const port = portAt(index)
+  drainAway(port, load<u32>(port, P_RING))
+  for (let pair: u32 = 1; pair < <u32>MAX_QUEUE_PAIRS; pair++)
+    drainAway(port, load<u32>(vringAt(port, pair * 2), V_BACKLOG))
+}
+
+/** Hands what waits for the queue pairs from `pairs` on to those before them: they go out of use. */
+export function moveBacklog(index: u32, pairs: u32): void {
+  const port = portAt(index)
+  for (let pair = pairs; pair < <u32>MAX_QUEUE_PAIRS; pair++)
+    moveBacklogOf(vringAt(port, pair * 2), port, pairs)
 }

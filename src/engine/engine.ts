@@ -73,6 +73,8 @@ const MAX_SPIN_TURN_US = 3
 const SWEEP_US = 5_000_000
 /** A resting engine looks so often for guests that have not answered a call. */
 const REMIND_EVERY_US = 1_000
+/** Ports whose guests do not kick are looked at so often in the time that their frames may take. */
+const POLLS_PER_TARGET = 2
 /** An engine that waits for its processor for more of the time looks after every sleep how long it waited. */
 const CONTENDED_SHARE = 0.005
 /** Engine time that a vif of weight 1 may use before the next one's turn: some bursts of small frames. */
@@ -133,6 +135,8 @@ export class Engine implements PortHost {
   #blocking: Port[] = []
   readonly #woken = new Uint8Array(MAX_PORTS)
   #anyWoken = false
+  /** Indices of ports whose guests do not kick. */
+  readonly #polled = new Set<number>()
   readonly #onReport: NonNullable<EngineOptions['onReport']>
   readonly #spinMaxUs: number
   #spinUs = 0
@@ -294,6 +298,24 @@ export class Engine implements PortHost {
   wake(index: number): void {
     this.#woken[index] = 1
     this.#anyWoken = true
+  }
+
+  setPolled(index: number, on: boolean): void {
+    if (on) this.#polled.add(index)
+    else this.#polled.delete(index)
+  }
+
+  /** Longest sleep in microseconds that the ports allow whose guests do not kick. */
+  get #polledUs(): number {
+    let us = Number.POSITIVE_INFINITY
+    if (this.#polled.size > 0)
+      for (const index of this.#polled) us = Math.min(us, this.controller.target(index).targetUs)
+    return us / POLLS_PER_TARGET
+  }
+
+  /** Serves the control queues of those ports, too. */
+  #wakePolled(): void {
+    if (this.#polled.size > 0) for (const index of this.#polled) this.wake(index)
   }
 
   report(port: Port, event: PortEvent, detail: string): void {
@@ -534,7 +556,8 @@ export class Engine implements PortHost {
       this.#workedUs += before - start
       const untilTick = Math.max(0, this.#lastTickUs + TICK_US - before)
       const remindUs = this.#remind()
-      this.#poll(Math.min(untilTick, maxUs, this.memory.f64[HELD] as number, remindUs))
+      this.#poll(Math.min(untilTick, maxUs, this.memory.f64[HELD] as number, remindUs, this.#polledUs))
+      this.#wakePolled()
       const woke = nowUs()
       this.#wakes++
       this.#awakeUs = woke
@@ -569,7 +592,8 @@ export class Engine implements PortHost {
       this.#remind()
     }
     const before = nowUs()
-    this.#poll(Math.min(restUs, this.memory.f64[HELD] as number))
+    this.#poll(Math.min(restUs, this.memory.f64[HELD] as number, this.#polledUs))
+    this.#wakePolled()
     this.#wakes++
     this.#awakeUs = nowUs()
     this.#waitedAtWake = Number.NaN

@@ -138,7 +138,7 @@ export const P_QUEUE_PAIRS = 28
 /** u32: why the port broke the protocol (BROKEN_*), and on which vring. */
 export const P_BROKEN_REASON = 32
 export const P_BROKEN_VRING = 36
-/** u32: byte ring toward a host port, or backlog of a vif. */
+/** u32: byte ring toward a host port, or backlog of a vif's first receive ring. */
 export const P_RING = 40
 /** u32: FDB entries of this port, and their limit. */
 export const P_FDB_COUNT = 44
@@ -417,6 +417,9 @@ export const V_LISTED = 92
 /** f64 microseconds: when the frontend was last called, and how long it is given to answer. */
 export const V_CALLED = 96
 export const V_PATIENCE = 104
+
+/** u32: byte ring of the frames that wait for buffers of a receive ring. */
+export const V_BACKLOG = 112
 
 export const VRING_READY = 1
 export const VRING_ENABLED = 2

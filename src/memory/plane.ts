@@ -23,6 +23,8 @@ export interface Plane {
   completeControl(port: number, head: number, bytes: number): void
   armControl(port: number): number
   dropBacklog(port: number): void
+  /** Hands what waits for the queue pairs from `pairs` on to those before them. */
+  moveBacklog(port: number, pairs: number): void
   /** Forgets the addresses of a port; -1: of all ports those that are stale. */
   fdbSweep(port: number): void
   /** Sends a probe out of a port in a VLAN; P_LOOPED tells where it comes back. */

@@ -17,6 +17,8 @@ export interface PortHost {
   setCall(vringId: number, fd: number): void
   /** Asks that the port be served soon: its guest kicked, or its descriptor can be read. */
   wake(index: number): void
+  /** Whether a port must be looked at, and woken, as often as its target demands: a ring of it is never kicked. */
+  setPolled(index: number, on: boolean): void
   /** Reports a change that an operator wants to know; kept with the port's status. */
   report(port: Port, event: PortEvent, detail: string): void
 }

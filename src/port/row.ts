@@ -62,6 +62,16 @@ export const TAKE_ALL = TAKE_CSUM | TAKE_TSO4 | TAKE_TSO6 | TAKE_ECN | TAKE_USO4
 /** Bytes of a port's byte ring: what may wait for a host port, or for a guest without buffers. */
 export const RING_BYTES = 1024 * 1024
 
+/** A byte ring: its linear offset, or 0 when there is no room. */
+export function allocateByteRing(memory: LinearMemory): number {
+  const ring = memory.allocate(RING_HEADER_BYTES + RING_BYTES)
+  if (ring === 0) return 0
+  memory.u8.fill(0, ring, ring + RING_HEADER_BYTES)
+  memory.u32[(ring + R_BASE) >>> 2] = ring + RING_HEADER_BYTES
+  memory.u32[(ring + R_BYTES) >>> 2] = RING_BYTES
+  return ring
+}
+
 /** One row of the plane's port table, as the TypeScript side writes it. */
 export class PortRow {
   readonly memory: LinearMemory
@@ -111,14 +121,12 @@ export class PortRow {
     readGuard(settings, settings.name)
     readLimits(settings, settings.name)
     this.memory.u8.fill(0, this.at, this.at + PORT_BYTES)
-    this.#ring = this.memory.allocate(RING_HEADER_BYTES + RING_BYTES)
+    this.#ring = allocateByteRing(this.memory)
     if (this.#ring === 0)
       throw new RingferryError(
         'UNSUPPORTED',
         `port ${settings.name}: the linear memory is full; remove a port or give it more memory`,
       )
-    this.memory.u32[(this.#ring + R_BASE) >>> 2] = this.#ring + RING_HEADER_BYTES
-    this.memory.u32[(this.#ring + R_BYTES) >>> 2] = RING_BYTES
     this.set(P_RING, this.#ring)
     this.set(P_QUEUE_PAIRS, 1)
     this.set(P_STARTED_PAIRS, 1)

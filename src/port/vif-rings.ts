@@ -16,6 +16,7 @@ import {
   P_VRINGS,
   V_AVAIL,
   V_AVAIL_SEEN,
+  V_BACKLOG,
   V_BATCH,
   V_CALL_COUNTER,
   V_CALLED,
@@ -49,7 +50,7 @@ import { signalEventfd } from '../sys/eventfd.js'
 import { EINTR } from '../sys/libc.js'
 import { closeFd } from '../sys/unix-socket.js'
 import type { PortHost } from './port.js'
-import type { PortRow } from './row.js'
+import { allocateByteRing, type PortRow } from './row.js'
 
 interface Ring {
   size: number
@@ -106,11 +107,6 @@ export class VifRings {
     return this.#row.memory.u32[(this.#at(queue) + field) >>> 2] as number
   }
 
-  /** Whether some ring must be polled because it has no kick. */
-  get mustPoll(): boolean {
-    return this.#unkicked.size > 0
-  }
-
   isRunning(queue: number): boolean {
     return (this.#get(queue, V_FLAGS) & VRING_READY) !== 0
   }
@@ -148,7 +144,7 @@ export class VifRings {
     this.#closeKick(queue)
     ring.kick = fd
     ring.started = true
-    if (fd < 0) this.#unkicked.add(queue)
+    if (fd < 0) this.#polls(queue, true)
     // Each kick is told once, so the counter is never read: a frontend may make reads block, or set it to anything.
     else
       this.#host.watch(fd, EPOLLIN | EPOLLET, () => {
@@ -219,6 +215,9 @@ export class VifRings {
     }
     const [desc = 0, avail = 0, used = 0] = offsets
     const running = this.isRunning(queue)
+    const isReceive = (queue & 1) === 0 && queue !== CONTROL_VRING
+    if (!running && isReceive && !this.#takeBacklog(queue))
+      return 'the linear memory has no room for another ring'
     this.#set(queue, V_DESC, desc)
     this.#set(queue, V_AVAIL, avail)
     this.#set(queue, V_USED, used)
@@ -226,9 +225,8 @@ export class VifRings {
     this.#set(queue, V_HEADER_BYTES, netHeaderBytes(this.#features))
     this.#set(queue, V_ID, this.#row.index * VRINGS_PER_PORT + queue)
     this.#set(queue, V_PORT, this.#row.at)
-    this.#set(queue, V_CALL_COUNTER, (queue & 1) === 0 && queue !== CONTROL_VRING ? C_CALLS : C_TX_CALLS)
+    this.#set(queue, V_CALL_COUNTER, isReceive ? C_CALLS : C_TX_CALLS)
     if (!running) {
-      const isReceive = (queue & 1) === 0 && queue !== CONTROL_VRING
       this.#set(queue, V_BATCH, isReceive ? this.#row.at + P_BATCHES + (queue >> 1) * BATCH_BYTES : 0)
       this.#set(queue, V_MERGE, isReceive ? this.#mergeTable(size) : 0)
       const index = this.#row.memory.data.getUint16(used + 2, true)
@@ -246,6 +244,13 @@ export class VifRings {
     return undefined
   }
 
+  /** Gives a receive ring its backlog: the first one the port's own byte ring. Returns false when there is no room. */
+  #takeBacklog(queue: number): boolean {
+    const ring = queue === 0 ? this.#row.ring : allocateByteRing(this.#row.memory)
+    this.#set(queue, V_BACKLOG, ring)
+    return ring !== 0
+  }
+
   /** A merge table for a ring: its linear offset, or 0 when there is no room; nothing is merged then. */
   #mergeTable(size: number): number {
     const table = this.#row.memory.allocate(M_LIST + size * LISTED_BYTES)
@@ -258,9 +263,15 @@ export class VifRings {
     this.#host.plane.publishPort(this.#row.index)
   }
 
+  #polls(queue: number, on: boolean): void {
+    if (on) this.#unkicked.add(queue)
+    else this.#unkicked.delete(queue)
+    this.#host.setPolled(this.#row.index, this.#unkicked.size > 0)
+  }
+
   #closeKick(queue: number): void {
     const ring = this.#ring(queue)
-    this.#unkicked.delete(queue)
+    this.#polls(queue, false)
     if (ring.kick < 0) return
     this.#host.unwatch(ring.kick)
     closeFd(ring.kick)
@@ -287,14 +298,18 @@ export class VifRings {
   #forgetBatch(queue: number): void {
     const table = this.#get(queue, V_MERGE)
     if (table !== 0) this.#row.memory.free(table)
+    const backlog = this.#get(queue, V_BACKLOG)
+    if (queue !== 0 && backlog !== 0) this.#row.memory.free(backlog)
     this.#set(queue, V_USED_NEXT, this.#get(queue, V_USED_PUBLISHED))
-    for (const field of [V_FLAGS, V_MERGE, V_LISTED, V_CALLED, V_CALLED + 4]) this.#set(queue, field, 0)
+    for (const field of [V_FLAGS, V_MERGE, V_BACKLOG, V_LISTED, V_CALLED, V_CALLED + 4])
+      this.#set(queue, field, 0)
     for (const field of [V_HELD_FRAMES, V_HELD_BYTES, V_HELD_BURSTS, V_HELD_URGENT])
       this.#set(queue, field, 0)
   }
 
   /** Stops all rings, closes every descriptor and forgets what was said of them. */
   reset(): void {
+    this.#host.plane.dropBacklog(this.#row.index)
     for (let queue = 0; queue < VRINGS_PER_PORT; queue++) {
       this.stop(queue)
       this.setCall(queue, -1)

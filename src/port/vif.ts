@@ -135,6 +135,9 @@ export class Vif implements Port, VhostUserDevice {
   #detachments = 0
   #up = false
   #controlWaits = false
+  /** Whether the driver's control queue has run here, and how many queue pairs it has asked for there. */
+  #hasControlRing = false
+  #askedPairs = 1
   /** Absent when the configuration fixes the publication mode. */
   readonly setLimits: ((limits: HoldLimits) => void) | undefined
 
@@ -212,7 +215,7 @@ export class Vif implements Port, VhostUserDevice {
       this.#retryAtUs = nowUs + RETRY_US
       this.#connect()
     }
-    if (this.#rings.mustPoll || this.#controlWaits) this.#host.wake(this.index)
+    if (this.#controlWaits) this.#host.wake(this.index)
   }
 
   /** Serves the control queue. Called when the port was woken. */
@@ -301,6 +304,7 @@ export class Vif implements Port, VhostUserDevice {
     this.#features = features
     this.#row.setOffloads(offloads(features, TAKES), offloads(features, SENDS))
     this.#control.reset(this.#mac)
+    this.#askedPairs = 1
     const reason = this.#rings.setFeatures(features)
     this.#updateLink()
     return reason
@@ -355,7 +359,9 @@ export class Vif implements Port, VhostUserDevice {
   }
 
   setVringKick(ring: number, fd: number): string | undefined {
-    const reason = this.#rings.setKick(this.#queue(ring), fd)
+    const queue = this.#queue(ring)
+    const reason = this.#rings.setKick(queue, fd)
+    if (queue === CONTROL_VRING) this.#hasControlRing = true
     this.#updatePairs()
     this.#updateLink()
     return reason
@@ -376,28 +382,38 @@ export class Vif implements Port, VhostUserDevice {
   }
 
   stopVring(ring: number): number {
-    const base = this.#rings.stop(this.#queue(ring))
+    const queue = this.#queue(ring)
+    if (queue > 0 && queue < CONTROL_VRING && (queue & 1) === 0)
+      this.#host.plane.moveBacklog(this.index, queue >> 1)
+    const base = this.#rings.stop(queue)
     this.#updatePairs()
     this.#updateLink()
     return base
   }
 
-  /** Pairs in use: as many as have a live receive ring. A frontend that switches pairs by ENABLE needs no MQ command. */
+  /**
+   * Pairs in use: as many as have a live receive ring, and no more than the driver has asked for, which is one
+   * at first (virtio 1.3, 5.1.6.5.6). A frontend that serves the control queue itself (QEMU, Cloud Hypervisor) never starts that
+   * ring here: it enables the rings that its driver asks for.
+   */
   #updatePairs(): void {
+    const wanted = this.#hasControlRing ? this.#askedPairs : this.maxQueuePairs
     let pairs = 1
-    while (pairs < this.maxQueuePairs && this.#rings.isRunning(pairs * 2) && this.#rings.isEnabled(pairs * 2))
-      pairs++
+    while (pairs < wanted && this.#rings.isRunning(pairs * 2) && this.#rings.isEnabled(pairs * 2)) pairs++
+    const fewer = pairs < this.#row.get(P_QUEUE_PAIRS)
     this.#row.set(P_QUEUE_PAIRS, pairs)
+    if (fewer) this.#host.plane.moveBacklog(this.index, pairs)
     let started = this.maxQueuePairs
     while (started > 1 && !this.#rings.isRunning(started * 2 - 1) && !this.#rings.isRunning(started * 2 - 2))
       started--
     this.#row.set(P_STARTED_PAIRS, started)
   }
 
+  /** What is held on pairs that go out of use is published before the driver has its answer. */
   #setQueuePairs(pairs: number): boolean {
     if (pairs < 1 || pairs > this.maxQueuePairs) return false
-    for (let pair = 0; pair < this.maxQueuePairs; pair++)
-      for (const queue of [pair * 2, pair * 2 + 1]) this.#rings.setEnabled(queue, pair < pairs)
+    this.#rings.settle()
+    this.#askedPairs = pairs
     this.#updatePairs()
     return true
   }
@@ -445,6 +461,8 @@ export class Vif implements Port, VhostUserDevice {
     this.#rings.reset()
     this.#mac.set(parseMac(this.#config))
     this.#features = 0n
+    this.#hasControlRing = false
+    this.#askedPairs = 1
     this.#row.setOffloads(0, 0)
     this.#row.setMtu(this.#config.mtu)
     this.#row.set(P_QUEUE_PAIRS, 1)
