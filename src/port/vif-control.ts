@@ -58,6 +58,8 @@ export class VifControl {
   #allMulti = false
   #allUni = false
   #overflow = false
+  /** Whether the driver may have said things to a switch before this one. */
+  #isResumed = false
 
   constructor(host: PortHost, row: PortRow, actions: ControlActions) {
     this.#host = host
@@ -80,8 +82,19 @@ export class VifControl {
     this.#promiscuous = undefined
     this.#allMulti = false
     this.#allUni = false
+    this.#isResumed = false
     this.#row.flag(PORT_FILTER_NOBROADCAST | PORT_FILTER_NOMULTI | PORT_FILTER_NOUNI, false)
     this.#row.memory.u8.fill(0, this.#row.at + P_FILTER_VLANS, this.#row.at + P_FILTER_VLANS + 512)
+    this.#writeTable()
+  }
+
+  /**
+   * A driver goes on that has spoken to a switch before this one: which VLANs and which address it has set is not known, so
+   * everything comes in that it could have asked for.
+   */
+  resume(): void {
+    this.#isResumed = true
+    this.#own = 0n
     this.#writeTable()
   }
 
@@ -242,7 +255,8 @@ export class VifControl {
     const tells = this.#has(VIRTIO_NET_F.CTRL_MAC_ADDR) || !this.#has(VIRTIO_F.VERSION_1)
     const isKnown = this.#own !== 0n && tells
     this.#row.flag(PORT_FILTER, this.#promiscuous === false)
-    this.#row.flag(PORT_FILTER_VLAN, this.#has(VIRTIO_NET_F.CTRL_VLAN) && this.#promiscuous !== true)
+    const filtersVlans = this.#has(VIRTIO_NET_F.CTRL_VLAN) && !this.#isResumed
+    this.#row.flag(PORT_FILTER_VLAN, filtersVlans && this.#promiscuous !== true)
     this.#row.flag(PORT_FILTER_ALLMULTI, this.#allMulti || this.#overflow)
     this.#row.flag(PORT_FILTER_ALLUNI, this.#allUni || this.#overflow || !isKnown)
   }

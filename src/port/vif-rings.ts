@@ -111,6 +111,11 @@ export class VifRings {
     return (this.#get(queue, V_FLAGS) & VRING_READY) !== 0
   }
 
+  /** How many chains of a ring were ever completed, also by others before, in u16. */
+  usedIndex(queue: number): number {
+    return this.#get(queue, V_USED_PUBLISHED)
+  }
+
   isEnabled(queue: number): boolean {
     return this.#ring(queue).enabled
   }

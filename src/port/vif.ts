@@ -361,7 +361,10 @@ export class Vif implements Port, VhostUserDevice {
   setVringKick(ring: number, fd: number): string | undefined {
     const queue = this.#queue(ring)
     const reason = this.#rings.setKick(queue, fd)
-    if (queue === CONTROL_VRING) this.#hasControlRing = true
+    if (queue === CONTROL_VRING && !this.#hasControlRing) {
+      this.#hasControlRing = true
+      if (this.#rings.usedIndex(queue) !== 0) this.#control.resume()
+    }
     this.#updatePairs()
     this.#updateLink()
     return reason

@@ -511,6 +511,26 @@ describe('5.1.6.5 control queue', () => {
     expect(arrives(BROADCAST, 7)).toBe(false)
   })
 
+  it('5.1.6.5.3 VLANs and addresses that a driver has set before the switch was started anew come in', () => {
+    const engine = newEngine({ memoryBytes: 256 * MB })
+    const a = start(engine, 'a', ALL_TSO)
+    const b = start(engine, 'b', { features: CONTROL, base: 3, port: { control: true } })
+    const arrives = (vlan: number): boolean => {
+      a.driver.send(
+        Uint8Array.from([...UNI, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, vlan, 0x88, 0xb5, ...new Array(50)]),
+      )
+      engine.step()
+      return b.driver.receive() !== undefined
+    }
+    expect(arrives(7)).toBe(true)
+    b.driver.sendControl(RX, VIRTIO_NET_CTRL_RX.PROMISC, Uint8Array.of(0))
+    engine.step()
+    expect(arrives(7)).toBe(true)
+    b.frontend.setFeatures(b.frontend.features)
+    engine.step()
+    expect(arrives(7)).toBe(false)
+  })
+
   it('5.1.6.5.4.2 device clears ANNOUNCE in the status when the driver acknowledges it', () => {
     const { engine, b, command } = controlled()
     expect(b.frontend.openBackendChannel()).toBe(true)
