@@ -156,12 +156,8 @@ export class VifRings {
         this.#host.plane.countKick(this.#row.index)
         this.#host.wake(this.#row.index)
       })
-    let reason: string | undefined
-    if (!this.isRunning(queue)) {
-      reason = this.#start(queue)
-      // What the backend before this one published may never have been called for.
-      if (reason === undefined && ring.call >= 0) signalEventfd(ring.call)
-    }
+    // What the backend before this one published may never have been called for.
+    const reason = this.isRunning(queue) ? undefined : (this.#start(queue) ?? this.#callOnce(queue))
     this.#host.wake(this.#row.index)
     return reason
   }
@@ -172,8 +168,15 @@ export class VifRings {
     if (ring.call >= 0) closeFd(ring.call)
     ring.call = fd
     this.#host.setCall(this.#row.index * VRINGS_PER_PORT + queue, fd)
-    if (fd < 0 || !this.isRunning(queue) || signalEventfd(fd) !== EINTR) return undefined
-    return `the call descriptor of ring ${queue} blocks`
+    return this.isRunning(queue) ? this.#callOnce(queue) : undefined
+  }
+
+  /** Calls the frontend, if it can be called. Returns what is wrong. */
+  #callOnce(queue: number): string | undefined {
+    const { call } = this.#ring(queue)
+    return call >= 0 && signalEventfd(call) === EINTR
+      ? `the call descriptor of ring ${queue} blocks`
+      : undefined
   }
 
   setErr(queue: number, fd: number): void {
