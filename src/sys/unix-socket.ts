@@ -1,5 +1,6 @@
 import { existsSync, statSync, unlinkSync } from 'node:fs'
 import { RingferryError } from '../errors/errors.js'
+import { discardFd } from './descriptor.js'
 import { check, EAGAIN, ECONNREFUSED, EINTR, ENOENT, errno, errnoName, libc } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
 import { giveAccess, resolveAccess, type SocketAccess } from './socket-access.js'
@@ -202,7 +203,7 @@ export function receiveWithFds(fd: number, maxBytes: number): Received | undefin
   }
   const truncated = (buffer.data.getInt32(MSGHDR + 48, true) & MSG_CTRUNC) !== 0
   if (truncated) {
-    for (const received of fds) libc.close(received)
+    for (const received of fds) discardFd(received)
     return { bytes: new Uint8Array(0), fds: [], closed: true }
   }
   return { bytes: buffer.bytes.slice(DATA, DATA + count), fds, closed: count === 0 }
