@@ -16,6 +16,8 @@ import { jsonView, liveView, plainView, Sampler, type View } from './up-view.js'
 const SECOND_MS = 1000
 /** From the signal to the end, whatever holds a thread: process.exit() would wait for it. */
 const END_LIMIT_MS = 1_900
+/** How much of it the ports may take to close in order. */
+const STOP_LIMIT_MS = 1_000
 
 function placeOf(port: PortConfig): string {
   return 'socket' in port ? port.socket : 'device' in port ? port.device : ''
@@ -47,7 +49,7 @@ async function runSwitch(config: SwitchConfig, view: View, readAgain: () => Swit
     await reloading.end()
     stopListening()
     await control?.close()
-    await running.stop()
+    await running.stop(STOP_LIMIT_MS)
   }
 }
 

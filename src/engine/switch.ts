@@ -33,8 +33,8 @@ export interface SwitchEvent {
   readonly detail: string
 }
 
-/** An engine that is held even then is left to itself. Together below the 2 s in which a switch has to end. */
-const STOP_LIMIT_MS = 1_000
+const STOP_LIMIT_MS = 5_000
+/** An engine that is held by the kernel even then is left to itself. */
 const TERMINATE_LIMIT_MS = 500
 
 /** The thread's program: beside this file, or in dist/ when the sources run. */
@@ -226,10 +226,11 @@ export class Switch {
   }
 
   /**
-   * Closes all ports, removes their sockets and ends the thread, within 2 s: a thread that the kernel does not let go
-   * is left behind then. May be called again.
+   * Closes all ports, removes their sockets and ends the thread. A thread that the kernel does not let go is left behind
+   * half a second after the limit. May be called again.
+   * @param limitMs how long the engine may take for an orderly end
    */
-  async stop(): Promise<void> {
+  async stop(limitMs = STOP_LIMIT_MS): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true
       this.#ask({ method: 'stop' }).catch(() => {})
@@ -238,7 +239,7 @@ export class Switch {
     const ended = this.#exited.then(() => {
       isHeld = false
     })
-    await Promise.race([ended, sleep(STOP_LIMIT_MS, undefined, { ref: false })])
+    await Promise.race([ended, sleep(limitMs, undefined, { ref: false })])
     if (!isHeld) return
     void this.#worker.terminate()
     await Promise.race([ended, sleep(TERMINATE_LIMIT_MS)])
