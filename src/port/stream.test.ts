@@ -6,8 +6,9 @@ import { collect } from '../../test/support/conformance.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { streamSide } from '../../test/support/far-sides.js'
 import { stepUntilState } from '../../test/support/step-until.js'
-import { attach, broadcast, cleanUp, frame, newEngine } from '../../test/support/switch.js'
+import { attach, broadcast, cleanUp, dropped, frame, newEngine } from '../../test/support/switch.js'
 import type { Engine } from '../engine/engine.js'
+import { DROP_RUNT, DROP_TOO_LONG, MAX_FRAME_BYTES } from '../memory/layout.js'
 import {
   acceptUnix,
   closeFd,
@@ -77,7 +78,44 @@ describe('StreamPort', () => {
   })
 
   it.each([
-    13, 65_551, 0x4745_5420,
+    [0, DROP_RUNT],
+    [1, DROP_RUNT],
+    [13, DROP_RUNT],
+    [MAX_FRAME_BYTES + 1, DROP_TOO_LONG],
+    [70_000, DROP_TOO_LONG],
+    [262_145, DROP_TOO_LONG],
+    [1_048_576, DROP_TOO_LONG],
+  ])('skips and counts a frame of %i bytes, and takes the next', (bytes, reason) => {
+    const { engine, fd } = open()
+    const guest = attach(engine, 'g')
+    const sent = Buffer.concat([
+      message(broadcast(1)),
+      message(new Uint8Array(bytes).fill(0xff)),
+      message(broadcast(1, 99)),
+    ])
+    for (let at = 0; at < sent.length; at += 8_001) {
+      sendWithFds(fd, sent.subarray(at, at + 8_001))
+      engine.step()
+    }
+    expect(collect(engine, () => guest.driver.receive(), 2).map(({ frame }) => frame.length)).toEqual([
+      60, 99,
+    ])
+    expect(dropped(engine, 0, reason)).toBe(1)
+    expect(engine.ports[0]?.status()).toMatchObject({ state: 'up', detachments: 0 })
+    closeFd(fd)
+  })
+
+  it('takes the largest frame that the switch sends', () => {
+    const { engine, fd } = open()
+    const guest = attach(engine, 'g')
+    const far = streamSide(fd, () => engine.step())
+    far.send(broadcast(1, MAX_FRAME_BYTES))
+    expect(collect(engine, () => guest.driver.receive(), 1)[0]?.frame.length).toBe(MAX_FRAME_BYTES)
+    far.close()
+  })
+
+  it.each([
+    1_048_577, 0x4745_5420,
   ])('detaches a peer that announces a frame of %i bytes, and takes the next', (bytes) => {
     const { engine, fd } = open()
     const guest = attach(engine, 'g')

@@ -8,6 +8,9 @@
  */
 import { RingferryError } from '../errors/errors.js'
 import {
+  DROP_RUNT,
+  DROP_TOO_LONG,
+  MAX_FRAME_BYTES,
   MIN_FRAME_BYTES,
   NET_HEADER_BYTES,
   PORT_LINK,
@@ -19,14 +22,14 @@ import { EAGAIN, EINTR, errno, errnoName, libc } from '../sys/libc.js'
 import { NativeBuffer } from '../sys/native-buffer.js'
 import { acceptUnix, closeFd, connectUnix, listenUnix, unlinkQuietly } from '../sys/unix-socket.js'
 import type { StreamConfig } from './config.js'
-import { forgetPeer, HostOutput } from './host-output.js'
+import { countDrops, forgetPeer, HostOutput } from './host-output.js'
 import type { Port, PortHost, PortStatus } from './port.js'
 import { PortRow } from './row.js'
 
 const RETRY_US = 200_000
 const LENGTH_BYTES = 4
-/** Largest length that is believed: 64 KB of IP packet behind an Ethernet header, rounded. */
-export const MAX_STREAM_FRAME_BYTES = 65_550
+/** A longer announcement is no frame of any link: the peer speaks another protocol, and is detached. */
+const MAX_SKIPPED_BYTES = 1024 * 1024
 const INPUT_BYTES = 256 * 1024
 /** Room before the input in which the first frame's empty virtio-net header lies. */
 const HEADROOM_BYTES = 16
@@ -52,6 +55,8 @@ export class StreamPort implements Port {
   #input = 0
   #from = 0
   #to = 0
+  /** Bytes still to come of a frame that is not taken. */
+  #skipped = 0
   /** Bytes of the oldest record, its length included, that were written already. */
   #written = 0
   #reason: string | undefined
@@ -105,6 +110,7 @@ export class StreamPort implements Port {
     this.#blocked = false
     this.#from = 0
     this.#to = 0
+    this.#skipped = 0
     this.#written = 0
     this.#reason = undefined
     this.#host.watch(fd, EPOLLIN, (events) => this.#onEvents(events))
@@ -182,14 +188,22 @@ export class StreamPort implements Port {
     const { u8, data } = this.#host.memory
     const start = this.#input + HEADROOM_BYTES
     let frames = 0
+    this.#skip()
     while (frames < budget && this.#to - this.#from >= LENGTH_BYTES) {
       const length = data.getUint32(start + this.#from, false)
-      if (length > MAX_STREAM_FRAME_BYTES || length < MIN_FRAME_BYTES) {
+      if (length > MAX_SKIPPED_BYTES) {
         this.#detach(
-          `a frame of ${length} bytes; from ${MIN_FRAME_BYTES} to ${MAX_STREAM_FRAME_BYTES} are possible`,
+          `a frame of ${length} bytes; from ${MIN_FRAME_BYTES} to ${MAX_FRAME_BYTES} are possible`,
           true,
         )
         break
+      }
+      if (length > MAX_FRAME_BYTES || length < MIN_FRAME_BYTES) {
+        countDrops(this.#row, length < MIN_FRAME_BYTES ? DROP_RUNT : DROP_TOO_LONG, 1)
+        this.#skipped = LENGTH_BYTES + length
+        frames++
+        this.#skip()
+        continue
       }
       if (this.#to - this.#from < LENGTH_BYTES + length) break
       const at = start + this.#from + LENGTH_BYTES - NET_HEADER_BYTES
@@ -199,6 +213,13 @@ export class StreamPort implements Port {
       frames++
     }
     return frames
+  }
+
+  /** Passes over what has come of a frame that cannot be taken. */
+  #skip(): void {
+    const bytes = Math.min(this.#skipped, this.#to - this.#from)
+    this.#from += bytes
+    this.#skipped -= bytes
   }
 
   hasOutput(): boolean {
