@@ -26,7 +26,7 @@ import {
   needs,
   wireBytes,
 } from './frame'
-import { admitEgress, admitIngress, admitStorm } from './guard'
+import { admitIngress, admitStorm } from './guard'
 import { observe } from './guard-learn'
 import {
   ACTIVE_AT,
@@ -70,7 +70,6 @@ import {
   PORT_HELD,
   PORT_ISOLATED,
   PORT_LINK,
-  PORT_METERED,
   PORT_NO_LEARN,
   PORT_TRANSPARENT,
   PORT_TRUNK,
@@ -208,7 +207,6 @@ function egress(from: usize, port: usize, destination: u64, vlan: u32): void {
     drop(port, DROP_TOO_LONG)
     return
   }
-  if (flags & PORT_METERED && !admitEgress(port)) return
   const takes = load<u32>(port, P_TAKES)
   const hash = load<u32>(port, P_QUEUE_PAIRS) > 1 ? flowOf() : 0
   const need = needs()

@@ -9,6 +9,7 @@ import {
   R_BYTES,
   R_COUNT,
   R_HEAD,
+  R_RELEASED,
   R_TAIL,
   R_USED,
   RECORD_ARRIVAL,
@@ -88,4 +89,13 @@ export function ringPop(ring: usize): void {
   store<u32>(ring, next === load<u32>(ring, R_BYTES) ? 0 : next, R_HEAD)
   store<u32>(ring, load<u32>(ring, R_USED) - bytes, R_USED)
   store<u32>(ring, load<u32>(ring, R_COUNT) - 1, R_COUNT)
+  const released = load<u32>(ring, R_RELEASED)
+  if (released !== 0) store<u32>(ring, released - 1, R_RELEASED)
+}
+
+/** The record after one, which is not the newest. */
+export function ringNext(ring: usize, record: usize): usize {
+  const base: usize = load<u32>(ring, R_BASE)
+  const after = record + load<u32>(record)
+  return after === base + load<u32>(ring, R_BYTES) || load<u32>(after) === 0 ? base : after
 }

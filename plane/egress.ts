@@ -24,6 +24,7 @@ import { count, drop } from './counters'
 import { needs } from './frame'
 import { holds, note, publishFull, watchesUrgency } from './hold'
 import {
+  BUCKET_TO,
   C_BACKLOGGED,
   C_GSO_TO,
   C_TO_BYTES,
@@ -31,6 +32,7 @@ import {
   CHAINS_AT,
   DROP_BUFFER_TOO_SMALL,
   DROP_NO_LINK,
+  DROP_RATE,
   DROP_RING_FULL,
   G_CALL_NOW,
   G_NOW_US,
@@ -42,6 +44,7 @@ import {
   P_QUEUE_PAIRS,
   P_RING,
   P_VRINGS,
+  PORT_METERED,
   PORT_VIF,
   R_COUNT,
   RECORD_ARRIVAL,
@@ -54,6 +57,7 @@ import {
   V_LISTED,
   VRING_BYTES,
 } from './layout'
+import { chargeTo, dropLate, isMetered, mayGo } from './shaper'
 import { isTcp, isUrgent } from './urgent'
 import { listChain } from './used-list'
 import { complete, isLive, remind, take, waiting } from './vring'
@@ -141,7 +145,9 @@ export function emit(
   const bytes = headBytes + bodyBytes
   let ring: usize = load<u32>(port, P_RING)
   takeBodyOfFrame(position)
-  const isVif = (load<u32>(port, P_FLAGS) & PORT_VIF) !== 0
+  const flags = load<u32>(port, P_FLAGS)
+  const isVif = (flags & PORT_VIF) !== 0
+  const metered = (flags & PORT_METERED) !== 0
   if (isVif) {
     const pairs = load<u32>(port, P_QUEUE_PAIRS)
     const queue = pairs > 1 ? hash % pairs : 0
@@ -151,8 +157,9 @@ export function emit(
       return
     }
     ring = load<u32>(v, V_BACKLOG)
-    if (load<u32>(ring, R_COUNT) === 0) {
+    if (load<u32>(ring, R_COUNT) === 0 && (!metered || mayGo(port, BUCKET_TO))) {
       const result = deliver(v, port, head, headBytes, bytes, header, offset)
+      if (result > 0 && metered) chargeTo(port, header, head, bytes)
       if (result > 0 || result === BROKEN) return
       if (result === TOO_SMALL) {
         drop(port, DROP_BUFFER_TOO_SMALL)
@@ -174,7 +181,7 @@ export function emit(
   }
   const record = ringReserve(ring, bytes)
   if (record === 0) {
-    drop(port, DROP_RING_FULL)
+    drop(port, metered ? DROP_RATE : DROP_RING_FULL)
     return
   }
   store<u64>(record + RECORD_NET_HEADER, header)
@@ -203,10 +210,13 @@ export function hasBacklog(v: usize): boolean {
 /** Moves the frames that wait for a receive ring into it, as far as it has buffers. Returns the frames moved. */
 export function drainBacklog(v: usize, port: usize, limit: u32): u32 {
   const ring: usize = load<u32>(v, V_BACKLOG)
+  const metered = isMetered(port)
+  if (metered) dropLate(port, ring)
   let moved: u32 = 0
   while (moved < limit) {
     const record = ringFirst(ring)
     if (record === 0) break
+    if (metered && !mayGo(port, BUCKET_TO)) break
     if (moved === 0)
       store<f64>(GLOBALS_AT, load<f64>(GLOBALS_AT, G_NOW_US) - load<f64>(record, RECORD_ARRIVAL), G_QUEUE_US)
     if (!isLive(v)) {
@@ -226,7 +236,7 @@ export function drainBacklog(v: usize, port: usize, limit: u32): u32 {
       const ageUs = load<f64>(GLOBALS_AT, G_NOW_US) - load<f64>(record, RECORD_ARRIVAL)
       if (result !== NO_BUFFERS || ageUs < STUCK_US || waiting(v) <= 0) break
       drop(port, DROP_BUFFER_TOO_SMALL)
-    }
+    } else if (metered) chargeTo(port, header, head, bytes)
     ringPop(ring)
     moved++
     if (load<u32>(GLOBALS_AT, G_CALL_NOW)) break

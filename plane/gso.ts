@@ -116,3 +116,17 @@ export function writeLengths(head: usize, network: u32, transport: u32, end: u32
 export function storeBe16(at: usize, value: u32): void {
   store<u16>(at, bswap<u16>(<u16>value))
 }
+
+/**
+ * Frames that a frame is on the wire.
+ * @param header first 8 bytes of its virtio-net header; @param head its headers
+ */
+export function segmentsOf(header: u64, head: usize, bytes: u32): u32 {
+  const type = (<u32>header >> 8) & 0x7f
+  const size = <u32>(header >> 32) & 0xffff
+  if (type === 0 || size === 0) return 1
+  const transport = <u32>(header >> 48)
+  const own: u32 = type === GSO_UDP_L4 ? 8 : (<u32>load<u8>(head + transport, 12) >> 4) * 4
+  const payload = bytes > transport + own ? bytes - transport - own : 1
+  return (payload + size - 1) / size
+}

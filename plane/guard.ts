@@ -20,8 +20,6 @@ import { etherType, extendHead, frameBytes, frameSegments, headBytes } from './f
 import { hasLearnedIpv4, hasLearnedIpv6, learnIpv6 } from './guard-learn'
 import {
   BUCKET_FROM,
-  BUCKET_TO,
-  DROP_RATE,
   DROP_SPOOFED,
   DROP_STORM,
   GUARD_ADDRESSES,
@@ -42,7 +40,7 @@ import {
   P_GUARD_MAC_COUNT,
   P_GUARD_MACS,
 } from './layout'
-import { admitFlood, admitRate } from './policer'
+import { admitFlood, charge } from './policer'
 import { ETH_IPV4, ETH_IPV6, networkOffset } from './tags'
 
 const MAC_MASK: u64 = 0xffffffffffff
@@ -252,10 +250,7 @@ export function admitIngress(port: usize, source: u64): boolean {
     drop(port, DROP_SPOOFED)
     return false
   }
-  if (checks & GUARD_RATE && !admitRate(port, BUCKET_FROM, frameBytes(), frameSegments())) {
-    drop(port, DROP_RATE)
-    return false
-  }
+  if (checks & GUARD_RATE) charge(port, BUCKET_FROM, frameBytes(), frameSegments())
   return true
 }
 
@@ -263,12 +258,5 @@ export function admitIngress(port: usize, source: u64): boolean {
 export function admitStorm(port: usize): boolean {
   if ((load<u32>(port, P_GUARD) & GUARD_STORM) === 0 || admitFlood(port, frameSegments())) return true
   drop(port, DROP_STORM)
-  return false
-}
-
-/** Whether the open frame may leave through a port (PORT_METERED); counts the drop when not. */
-export function admitEgress(port: usize): boolean {
-  if (admitRate(port, BUCKET_TO, frameBytes(), frameSegments())) return true
-  drop(port, DROP_RATE)
   return false
 }

@@ -15,6 +15,8 @@ import { publishHeld, serveHeldBatches, settleDirty } from './hold'
 import {
   BROKEN_AVAIL_INDEX,
   BROKEN_HEAD,
+  BUCKET_FROM,
+  BUCKET_TO,
   C_CROWDED,
   C_KICKS,
   C_POLLS,
@@ -32,9 +34,12 @@ import {
   G_REMIND_US,
   G_WOKE_US,
   GLOBALS_AT,
+  GUARD_RATE,
   MAX_FRAME_BYTES,
   MAX_QUEUE_PAIRS,
   P_FLAGS,
+  P_FROM_RING,
+  P_GUARD,
   P_POLLED_US,
   P_RING,
   P_STARTED_PAIRS,
@@ -43,6 +48,10 @@ import {
   PORT_BYTES,
   PORT_VIF,
   PORTS_AT,
+  R_COUNT,
+  RECORD_FRAME,
+  RECORD_FRAME_BYTES,
+  RECORD_HASH,
   SEGS_AT,
   TABLE_SEGS_AT,
   V_BACKLOG,
@@ -54,6 +63,7 @@ import {
   VRING_READY,
 } from './layout'
 import { sendProbe } from './probe'
+import { dropLate, isMetered, isShut, mayGo, queueFrom, releaseTo, waitsNoMore } from './shaper'
 import { arm, complete, disarm, headAt, isLive, markDirty, publish, remind, take, waiting } from './vring'
 
 export { ringFirst, ringPop, sendProbe }
@@ -65,6 +75,8 @@ export { ringFirst, ringPop, sendProbe }
 const BACKLOG_BURST: u32 = 1024
 /** A burst ends with this many bytes: 64 super-frames would keep all others waiting for most of a millisecond. */
 const BURST_BYTES: u64 = 262144
+/** Most frames of a host port that a rate limit held back forwarded in one turn. */
+const RELEASE_BURST: u32 = 64
 
 function portAt(index: u32): usize {
   return <usize>PORTS_AT + <usize>index * PORT_BYTES
@@ -132,12 +144,16 @@ function pollRing(v: usize, index: u32, port: usize, limit: u32): u32 {
   const live = isLive(v)
   const size = load<u32>(v, V_SIZE)
   if (<u32>available > size - (size >> 3)) count(port, C_CROWDED)
+  const limited = (load<u32>(port, P_GUARD) & GUARD_RATE) !== 0
+  if (limited && available === 0) waitsNoMore(port, BUCKET_FROM)
   const burst = <u32>available < limit ? <u32>available : limit
   if (burst > 1) prefetch(v, port, burst)
   let left = burst
   let bytes: u64 = 0
   let done: u32 = 0
   while (left > 0) {
+    // What a guest sends beyond its limit waits in its own ring.
+    if (limited && !mayGo(port, BUCKET_FROM)) break
     if (live) {
       const fast = fastBurst(v, port, left)
       left -= fast
@@ -199,9 +215,49 @@ export function poll(index: u32, burst: u32): u32 {
  */
 export function ingest(index: u32, at: usize, bytes: u32, header: u32): void {
   const port = portAt(index)
+  if (
+    load<u32>(port, P_FROM_RING) !== 0 &&
+    bytes > header &&
+    bytes <= header + MAX_FRAME_BYTES &&
+    queueFrom(port, at, bytes, header)
+  )
+    return
+  forwardFlat(index, port, at, bytes, header)
+}
+
+function forwardFlat(index: u32, port: usize, at: usize, bytes: u32, header: u32): void {
   const reason = openFlat(at, bytes, header, port)
   if (reason >= 0) drop(port, reason)
   else forward(index, port)
+}
+
+/** Forwards what a rate limit has held back of the frames of a host port. Returns the frames forwarded. */
+export function releaseFrom(index: u32): u32 {
+  const port = portAt(index)
+  const ring: usize = load<u32>(port, P_FROM_RING)
+  if (ring === 0 || load<u32>(ring, R_COUNT) === 0) return 0
+  dropLate(port, ring)
+  let moved: u32 = 0
+  while (moved < RELEASE_BURST && mayGo(port, BUCKET_FROM)) {
+    const record = ringFirst(ring)
+    const header = load<u32>(record, RECORD_HASH)
+    const bytes = load<u32>(record, RECORD_FRAME_BYTES)
+    forwardFlat(index, port, record + RECORD_FRAME - header, header + bytes, header)
+    ringPop(ring)
+    moved++
+    if (load<u32>(ring, R_COUNT) === 0) {
+      waitsNoMore(port, BUCKET_FROM)
+      break
+    }
+  }
+  if (moved > 0) flush()
+  return moved
+}
+
+/** Records of a host port's output that may be written now: all, or those that its rate limit lets go. */
+export function ready(index: u32): u32 {
+  const port = portAt(index)
+  return isMetered(port) ? releaseTo(port) : load<u32>(<usize>load<u32>(port, P_RING), R_COUNT)
 }
 
 /** Publishes everything written since the last burst: the end of a burst of ingest() calls. */
@@ -231,9 +287,12 @@ export function armPort(index: u32): u32 {
   if ((flags & PORT_VIF) === 0 || flags & PORT_BROKEN) return 0
   let work: u32 = 0
   const pairs = load<u32>(port, P_STARTED_PAIRS)
+  const shutFrom = isShut(port, BUCKET_FROM)
+  const shutTo = isShut(port, BUCKET_TO)
   for (let queue: u32 = 0; queue < pairs * 2; queue++) {
     const v = vringAt(port, queue)
     const isTransmit = (queue & 1) === 1
+    if (isTransmit ? shutFrom : shutTo) continue
     if (load<u32>(v, V_FLAGS) & VRING_READY && (isTransmit || (hasBacklog(v) && isLive(v)))) {
       if (arm(v) && (isTransmit || backlogFits(v))) work = 1
     }
@@ -336,6 +395,7 @@ function drainAway(port: usize, ring: usize): void {
 export function dropBacklog(index: u32): void {
   const port = portAt(index)
   drainAway(port, load<u32>(port, P_RING))
+  drainAway(port, load<u32>(port, P_FROM_RING))
   for (let pair: u32 = 1; pair < <u32>MAX_QUEUE_PAIRS; pair++)
     drainAway(port, load<u32>(vringAt(port, pair * 2), V_BACKLOG))
 }

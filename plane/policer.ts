@@ -1,9 +1,11 @@
 // Token buckets: rate limits of both directions and the limit on floods. The rule is that of
 // src/aggregation/token-bucket.ts, on the same integers: tokens are millionths of a unit, so that a microsecond
-// adds exactly the rate. A frame passes all buckets of its direction or none.
+// adds exactly the rate.
 //
-// One thing is added: a frame that costs more than a bucket holds (a GSO frame of many segments) passes when the
-// bucket is full and leaves it in debt. The rate holds in the long run, and no frame is refused for ever.
+// Rates are kept by debt: a frame may go when every bucket of its direction holds at least one unit, and then takes
+// all that it costs, below zero if need be. So nobody has to know a frame's cost before it is taken out of a
+// queue, a super-frame of 45 segments never waits for a bucket that cannot hold it, and no bucket has to be as deep
+// as one. What waits for tokens, and where, is the shaper's (shaper.ts).
 import {
   BUCKET_AT_US,
   BUCKET_BYTES,
@@ -17,33 +19,27 @@ import {
 } from './layout'
 
 const MICRO: i64 = 1000000
+/** The engine may be this late with frames that wait: tokens that came meanwhile are not lost to a full bucket. */
+const MAX_LATE_US: i64 = 20000
 
 function bucketAt(port: usize, index: u32): usize {
   return port + P_BUCKETS + <usize>index * BUCKET_BYTES
 }
 
-function isOn(bucket: usize): boolean {
-  return load<i64>(bucket, BUCKET_RATE) !== 0
-}
-
-/** Fills the bucket up to now. Returns whether it holds what `units` cost, or all that it can hold. */
-function has(bucket: usize, units: u32): boolean {
-  const depth = load<i64>(bucket, BUCKET_DEPTH)
-  let tokens = load<i64>(bucket, BUCKET_TOKENS)
+/** Fills a bucket up to now, to its depth, or to what came in the last `lateUs` if that is more. Returns its tokens. */
+function fill(bucket: usize, lateUs: i64): i64 {
+  const tokens = load<i64>(bucket, BUCKET_TOKENS)
   const now = <i64>load<f64>(GLOBALS_AT, G_NOW_US)
   const at = load<i64>(bucket, BUCKET_AT_US)
-  if (now > at) {
-    const rate = load<i64>(bucket, BUCKET_RATE)
-    // Bounded before it is multiplied, so that a long silence cannot overflow.
-    const untilFull = (depth - tokens + rate - 1) / rate
-    const elapsed = now - at < untilFull ? now - at : untilFull
-    tokens += elapsed * rate
-    if (tokens > depth) tokens = depth
-    store<i64>(bucket, tokens, BUCKET_TOKENS)
-    store<i64>(bucket, now, BUCKET_AT_US)
-  }
-  const cost = <i64>units * MICRO
-  return tokens >= (cost < depth ? cost : depth)
+  if (now <= at) return tokens
+  const rate = load<i64>(bucket, BUCKET_RATE)
+  const depth = max(load<i64>(bucket, BUCKET_DEPTH), MICRO + min(lateUs, MAX_LATE_US) * rate)
+  // Bounded before it is multiplied, so that a long silence cannot overflow.
+  const untilFull = max<i64>((depth - tokens + rate - 1) / rate, 0)
+  const filled = min(tokens + min(now - at, untilFull) * rate, depth)
+  store<i64>(bucket, filled, BUCKET_TOKENS)
+  store<i64>(bucket, now, BUCKET_AT_US)
+  return filled
 }
 
 function take(bucket: usize, units: u32): void {
@@ -51,26 +47,40 @@ function take(bucket: usize, units: u32): void {
 }
 
 /**
- * Whether a frame may pass one direction's limits now; takes its tokens when it may.
- * @param first BUCKET_FROM or BUCKET_TO; @param segments frames that it is on the wire
+ * Microseconds until a frame may go in one direction: 0 when one may now.
+ * @param first BUCKET_FROM or BUCKET_TO; @param lateUs for how long frames have waited although it might
  */
-export function admitRate(port: usize, first: u32, bytes: u32, segments: u32): boolean {
-  const frames = bucketAt(port, first)
-  const average = frames + BUCKET_BYTES
-  const peak = average + BUCKET_BYTES
-  if (isOn(frames) && !has(frames, segments)) return false
-  if (isOn(average) && !has(average, bytes)) return false
-  if (isOn(peak) && !has(peak, bytes)) return false
-  if (isOn(frames)) take(frames, segments)
-  if (isOn(average)) take(average, bytes)
-  if (isOn(peak)) take(peak, bytes)
-  return true
+export function untilTokens(port: usize, first: u32, lateUs: i64): i64 {
+  let until: i64 = 0
+  for (let index: u32 = 0; index < 3; index++) {
+    const bucket = bucketAt(port, first + index)
+    const rate = load<i64>(bucket, BUCKET_RATE)
+    if (rate === 0) continue
+    const missing = MICRO - fill(bucket, lateUs)
+    if (missing > 0) until = max(until, (missing + rate - 1) / rate)
+  }
+  return until
 }
 
-/** Whether a frame from the port may be flooded now; takes its tokens when it may. */
+/**
+ * Takes what a frame costs, from frames, average and peak of one direction.
+ * @param segments frames that it is on the wire
+ */
+export function charge(port: usize, first: u32, bytes: u32, segments: u32): void {
+  for (let index: u32 = 0; index < 3; index++) {
+    const bucket = bucketAt(port, first + index)
+    if (load<i64>(bucket, BUCKET_RATE) !== 0) take(bucket, index === 0 ? segments : bytes)
+  }
+}
+
+/**
+ * Whether a frame from the port may be flooded now; takes its tokens when it may. A flood is refused, never delayed;
+ * one of more segments than the bucket holds passes when it is full.
+ */
 export function admitFlood(port: usize, segments: u32): boolean {
   const bucket = bucketAt(port, BUCKET_STORM)
-  if (!has(bucket, segments)) return false
+  const cost = min(<i64>segments * MICRO, load<i64>(bucket, BUCKET_DEPTH))
+  if (fill(bucket, 0) < cost) return false
   take(bucket, segments)
   return true
 }

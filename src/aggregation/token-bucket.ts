@@ -1,12 +1,15 @@
 /**
- * Rate limits in libvirt's units. A bucket fills at `rate` up to `depth` and a frame passes when the bucket has what it
- * costs; so between any two instants t apart no more than rate x t + depth passes.
+ * Rate limits in libvirt's units. A bucket fills at `rate` up to `depth`. A frame may go while every bucket of its
+ * direction holds at least one unit, and then takes what it costs, into debt if need be; so between any two instants t
+ * apart no more than rate x t + depth + one frame passes, and no less than rate x t while frames wait.
  *
  * All arithmetic is on integers: tokens are counted in millionths of a unit, so a microsecond adds exactly `rate` and a
  * unit costs a million. Values stay below 2^53 (an i64 in the data plane) for depths up to 9e9 units: the time taken
  * into account ends when the bucket is full.
  */
 const MICRO = 1_000_000
+/** Who serves a queue may be this late with it: tokens that came meanwhile are not lost to a full bucket. */
+export const MAX_LATE_US = 20_000
 
 /** A bucket that begins full. Times are integer microseconds that never go back. */
 export class TokenBucket {
@@ -23,30 +26,31 @@ export class TokenBucket {
     this.#atUs = nowUs
   }
 
-  /** Whether `units` may pass now. Takes nothing. */
-  has(units: number, nowUs: number): boolean {
-    this.#fill(nowUs)
-    return this.#tokens >= units * MICRO
+  /**
+   * Microseconds until the bucket holds a unit; 0 when it does.
+   * @param lateUs for how long a frame has waited although it might go: what came meanwhile is kept beyond the depth
+   */
+  untilUnit(nowUs: number, lateUs = 0): number {
+    this.#fill(nowUs, Math.min(lateUs, MAX_LATE_US))
+    return Math.max(0, Math.ceil((MICRO - this.#tokens) / this.#rate))
   }
 
-  /** Take what `has` granted. */
+  /** Takes units, also those that are not there. */
   take(units: number): void {
     this.#tokens -= units * MICRO
   }
 
-  #fill(nowUs: number): void {
+  #fill(nowUs: number, lateUs: number): void {
+    if (nowUs <= this.#atUs) return
+    const depth = Math.max(this.#depth, MICRO + lateUs * this.#rate)
     // Bounded before it is multiplied, so that a long silence cannot overflow.
-    const untilFullUs = Math.ceil((this.#depth - this.#tokens) / this.#rate)
-    const elapsedUs = Math.max(0, Math.min(nowUs - this.#atUs, untilFullUs))
-    this.#tokens = Math.min(this.#depth, this.#tokens + elapsedUs * this.#rate)
-    this.#atUs = Math.max(nowUs, this.#atUs)
+    const untilFullUs = Math.max(0, Math.ceil((depth - this.#tokens) / this.#rate))
+    this.#tokens = Math.min(depth, this.#tokens + Math.min(nowUs - this.#atUs, untilFullUs) * this.#rate)
+    this.#atUs = nowUs
   }
 }
 
-/**
- * The largest frame that can cross in one piece: 65,535 bytes of IP with Ethernet and two VLAN headers. No bucket of
- * bytes is shallower, or such a frame would never pass.
- */
+/** The largest frame that can cross in one piece: 65,535 bytes of IP with Ethernet and two VLAN headers. */
 export const MAX_FRAME_BYTES = 65_557
 
 /** Limits of one direction of a vif. Left out = not limited. */
@@ -61,30 +65,50 @@ export interface RateLimits {
   readonly framesPerSecond?: number
 }
 
-/** The buckets of one direction. A frame passes all of them or none. Source of the units: libvirt domain XML, bandwidth. */
+/** The buckets of one direction. A frame pays all of them. Source of the units: libvirt domain XML, bandwidth. */
 export class RateLimiter {
   readonly #byteBuckets: TokenBucket[] = []
   readonly #frames: TokenBucket | undefined
+  /** Since when tokens are there for a frame that waits, or will be; 0: none waits. */
+  #openAtUs = 0
 
   constructor({ averageKiB, peakKiB, burstKiB, framesPerSecond }: RateLimits, nowUs: number) {
-    if (averageKiB !== undefined) {
-      const depth = Math.max(MAX_FRAME_BYTES, (burstKiB ?? averageKiB) * 1024)
-      this.#byteBuckets.push(new TokenBucket(averageKiB * 1024, depth, nowUs))
-    }
-    if (peakKiB !== undefined) {
-      this.#byteBuckets.push(new TokenBucket(peakKiB * 1024, MAX_FRAME_BYTES, nowUs))
-    }
-    if (framesPerSecond !== undefined) {
+    if (averageKiB !== undefined)
+      this.#byteBuckets.push(new TokenBucket(averageKiB * 1024, (burstKiB ?? averageKiB) * 1024, nowUs))
+    if (peakKiB !== undefined) this.#byteBuckets.push(new TokenBucket(peakKiB * 1024, MAX_FRAME_BYTES, nowUs))
+    if (framesPerSecond !== undefined)
       this.#frames = new TokenBucket(framesPerSecond, Math.max(1, Math.floor(framesPerSecond / 10)), nowUs)
-    }
   }
 
-  /** Whether one frame of `bytes` may pass at `nowUs` (integer microseconds); takes its tokens when it may. */
-  admit(bytes: number, nowUs: number): boolean {
-    if (this.#frames && !this.#frames.has(1, nowUs)) return false
-    for (const bucket of this.#byteBuckets) if (!bucket.has(bytes, nowUs)) return false
+  /** Whether a frame that is there may go at `nowUs` (integer microseconds); it waits when not. */
+  mayGo(nowUs: number): boolean {
+    const lateUs = this.#openAtUs === 0 ? 0 : Math.max(0, nowUs - this.#openAtUs)
+    const until = [...this.#byteBuckets, ...(this.#frames ? [this.#frames] : [])].map((bucket) =>
+      bucket.untilUnit(nowUs, lateUs),
+    )
+    const untilUs = Math.max(0, ...until)
+    if (untilUs > 0) this.#openAtUs = nowUs + untilUs
+    return untilUs === 0
+  }
+
+  /** Takes what a frame costs that goes. @param frames that it is on the wire */
+  charge(bytes: number, frames = 1): void {
     for (const bucket of this.#byteBuckets) bucket.take(bytes)
-    this.#frames?.take(1)
+    this.#frames?.take(frames)
+  }
+
+  /** No frame waits any more. */
+  waitsNoMore(): void {
+    this.#openAtUs = 0
+  }
+
+  /** mayGo() and charge() of a frame that does not wait: whether it went. */
+  admit(bytes: number, nowUs: number): boolean {
+    if (!this.mayGo(nowUs)) {
+      this.waitsNoMore()
+      return false
+    }
+    this.charge(bytes)
     return true
   }
 }

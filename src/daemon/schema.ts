@@ -39,10 +39,16 @@ const deviceName = z
 
 /** A limit on one direction, in libvirt's units. */
 const rateSchema = z.strictObject({
-  averageKiB: z.int().min(1).optional().meta({ description: 'Average rate in KiB per second' }),
+  averageKiB: z.int().min(1).optional().meta({
+    description: 'Average rate in KiB per second; what exceeds it waits',
+  }),
   peakKiB: z.int().min(1).optional().meta({ description: 'Highest rate of a burst in KiB per second' }),
-  burstKiB: z.int().min(1).optional().meta({ description: 'Amount that may pass at peak rate in KiB' }),
-  framesPerSecond: z.int().min(1).optional(),
+  burstKiB: z.int().min(1).optional().meta({
+    description: 'Amount that may pass beyond the average, in KiB. Default one second of it',
+  }),
+  framesPerSecond: z.int().min(1).optional().meta({
+    description: 'Frames per second; a super-frame counts as the segments that it is on the wire',
+  }),
 })
 
 /** How a guarded port learns what its guest may use. */
@@ -100,8 +106,12 @@ const every = {
       'IPv4 and IPv6 source addresses and prefixes that the port may use, "link-local" and "any-link-local"; left out: any',
   }),
   learn: learnSchema.optional().meta({ description: 'From what the addresses of the guest are learned' }),
-  fromVm: rateSchema.optional().meta({ description: 'Limit of what the VM sends' }),
-  toVm: rateSchema.optional().meta({ description: 'Limit of what is sent to the VM' }),
+  fromVm: rateSchema
+    .optional()
+    .meta({ description: 'Rate of what the VM sends; it waits, see docs/limits.md' }),
+  toVm: rateSchema
+    .optional()
+    .meta({ description: 'Rate of what is sent to the VM; it waits, see docs/limits.md' }),
   stormFps: z.int().min(0).optional().meta({
     description:
       'Flooded frames per second from the port: broadcast, multicast, unknown unicast; 0: no limit. Default 10000',

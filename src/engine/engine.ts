@@ -26,12 +26,14 @@ import {
   G_MISSES,
   G_NOW_S,
   G_NOW_US,
+  G_RATE_AT_US,
   G_REMIND_US,
   G_WOKE_US,
   GLOBALS_AT,
   MAX_PORTS,
   MISSES_AT,
   P_FLAGS,
+  P_FROM_RING,
   P_SERVICE_US,
   PORT_BROKEN,
   PORT_BYTES,
@@ -85,6 +87,8 @@ const BLOCKED_CALL = 'its call descriptor blocks: O_NONBLOCK was cleared, and it
 const CLOCK = (GLOBALS_AT + G_NOW_US) >>> 3
 const HELD = (GLOBALS_AT + G_HELD_US) >>> 3
 const REMIND = (GLOBALS_AT + G_REMIND_US) >>> 3
+const RATE_AT = (GLOBALS_AT + G_RATE_AT_US) >>> 3
+const NEVER = 1e18
 const HELD_COUNT = (GLOBALS_AT + G_HELD) >>> 2
 
 function targetOf(config: PortConfig): VifTarget {
@@ -127,6 +131,8 @@ export class Engine implements PortHost {
   /** Ports in turn order, and which of them move frames themselves. */
   #active: Port[] = []
   #hostPorts: Port[] = []
+  /** Host ports whose frames may wait for a rate limit. */
+  #limited: Port[] = []
   readonly #calls = new Int32Array(MAX_PORTS * VRINGS_PER_PORT).fill(-1)
   /** Ports whose guest made a call wait: from then on it is asked first whether it can. */
   readonly #wary = new Uint8Array(MAX_PORTS)
@@ -178,6 +184,10 @@ export class Engine implements PortHost {
     this.#global(G_FDB_AGE_S, options.ageingS ?? 300)
     this.#global(G_FDB_LIMIT, options.maxAddresses ?? 16384)
     this.#readClock()
+  }
+
+  #portField(index: number, field: number): number {
+    return this.memory.u32[(PORTS_AT + index * PORT_BYTES + field) >>> 2] as number
   }
 
   #global(field: number, value: number): void {
@@ -235,6 +245,7 @@ export class Engine implements PortHost {
   #setActive(ports: Port[]): void {
     this.#active = ports
     this.#hostPorts = ports.filter((port) => port.transmit !== undefined)
+    this.#limited = this.#hostPorts.filter(({ index }) => this.#portField(index, P_FROM_RING) !== 0)
     this.#served = ports.filter((port) => port.transmit === undefined)
     this.#order = new DeficitRoundRobin(this.#served.length, QUANTUM_US, MAX_DEBT_US)
     for (const [at, port] of this.#served.entries())
@@ -413,9 +424,19 @@ export class Engine implements PortHost {
     return moved
   }
 
+  /** Forwards what rate limits have held back of the frames that host ports read. */
+  #releaseHostPorts(): number {
+    let moved = 0
+    for (let index = 0; index < this.#limited.length; index++)
+      moved += this.plane.releaseFrom((this.#limited[index] as Port).index)
+    if (moved > 0) this.#sendCalls()
+    return moved
+  }
+
   /** One turn over all ports. Returns the frames moved. */
   #turn(): number {
     this.#turns++
+    this.memory.f64[RATE_AT] = NEVER
     let moved = this.#serveVifs()
     if (this.controller.isDue(this.#now)) this.controller.run(this.#now, this.#vifs, this.#use())
     const held = (this.memory.u32[HELD_COUNT] as number) > 0
@@ -423,6 +444,7 @@ export class Engine implements PortHost {
     this.#sendCalls()
     if (held) this.#chargeHeld()
     if (this.#anyWoken) moved += this.#serveWoken()
+    moved += this.#releaseHostPorts()
     moved += this.#writeHostPorts()
     if (this.#faults.counter[0] !== this.#faultsSeen) this.#detachFaulted()
     if (this.#blocking.length > 0) this.#detachBlocking()
@@ -556,7 +578,8 @@ export class Engine implements PortHost {
       this.#workedUs += before - start
       const untilTick = Math.max(0, this.#lastTickUs + TICK_US - before)
       const remindUs = this.#remind()
-      this.#poll(Math.min(untilTick, maxUs, this.memory.f64[HELD] as number, remindUs, this.#polledUs))
+      const dueUs = Math.min(this.memory.f64[HELD] as number, this.#untilRelease(before))
+      this.#poll(Math.min(untilTick, maxUs, dueUs, remindUs, this.#polledUs))
       this.#wakePolled()
       const woke = nowUs()
       this.#wakes++
@@ -567,6 +590,11 @@ export class Engine implements PortHost {
       else this.#spinUs = this.#spinUs < 2 ? 0 : this.#spinUs / 2
     }
     this.#disarm()
+  }
+
+  /** Microseconds until a frame that a rate limit holds back may go on. */
+  #untilRelease(now: number): number {
+    return Math.max(0, (this.memory.f64[RATE_AT] as number) - now)
   }
 
   /**
@@ -592,7 +620,7 @@ export class Engine implements PortHost {
       this.#remind()
     }
     const before = nowUs()
-    this.#poll(Math.min(restUs, this.memory.f64[HELD] as number, this.#polledUs))
+    this.#poll(Math.min(restUs, this.memory.f64[HELD] as number, this.#polledUs, this.#untilRelease(before)))
     this.#wakePolled()
     this.#wakes++
     this.#awakeUs = nowUs()

@@ -64,6 +64,8 @@ export const G_LEARNS = 192
 /** u64 source address and u64 id of the probes that find loops. */
 export const G_PROBE_SOURCE = 176
 export const G_PROBE_ID = 184
+/** f64: on the engine's clock, when frames that a rate limit holds back may go on; the engine resets it every turn. */
+export const G_RATE_AT_US = 200
 export const ACTIVE_AT = 0x10400
 
 /** u32 vring identifiers (port * VRINGS_PER_PORT + queue) whose frontend wants a call. */
@@ -162,6 +164,14 @@ export const P_SERVICE_US = 96
 export const P_STARTED_PAIRS = 144
 /** u32: which frames toward the port are joined (MERGE_*). */
 export const P_MERGE = 104
+
+/**
+ * f64 microseconds, of each direction: since when tokens are there for frames that wait for them, or will be; 0 while
+ * none waits. u32: byte ring of frames that came from a host port with a limit, or 0.
+ */
+export const P_WAIT_FROM = 176
+export const P_WAIT_TO = 184
+export const P_FROM_RING = 192
 
 export const PORT_ACTIVE = 1
 /** The port is a vif (vrings); otherwise a host port (byte ring). */
@@ -446,6 +456,8 @@ export const R_TAIL = 12
 /** u32: records, and bytes in use. */
 export const R_COUNT = 16
 export const R_USED = 20
+/** u32: of the oldest records, how many have paid their rate limit (host ports). */
+export const R_RELEASED = 24
 export const RING_HEADER_BYTES = 64
 export const RECORD_FRAME_BYTES = 4
 export const RECORD_ARRIVAL = 8

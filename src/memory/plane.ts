@@ -11,6 +11,10 @@ export interface Plane {
   /** Forwards a frame of a host port: `bytes` at `at`, of which `header` are the virtio-net header. */
   ingest(port: number, at: number, bytes: number, header: number): void
   flush(): void
+  /** Forwards what a rate limit held back of a host port's frames. Returns the frames forwarded. */
+  releaseFrom(port: number): number
+  /** Records of a host port's output that may be written now. */
+  ready(port: number): number
   /** Publishes held batches that are due (all of them: 1). G_HELD_US tells when the next is. */
   serveHeld(all: number): void
   /** Publishes what is held for one vif. */

@@ -1,6 +1,8 @@
 import {
   P_DROPS,
   P_FDB_COUNT,
+  P_FLAGS,
+  PORT_METERED,
   R_BASE,
   R_BYTES,
   R_COUNT,
@@ -64,9 +66,12 @@ export class HostOutput {
     this.#row = row
   }
 
-  /** Frames queued. */
+  /** Frames that may be written now: all that are queued, but for those that a rate limit holds back. */
   get count(): number {
-    return this.#host.memory.u32[(this.#row.ring + R_COUNT) >>> 2] as number
+    const queued = this.#host.memory.u32[(this.#row.ring + R_COUNT) >>> 2] as number
+    return queued > 0 && (this.#row.get(P_FLAGS) & PORT_METERED) !== 0
+      ? this.#host.plane.ready(this.#row.index)
+      : queued
   }
 
   /** Linear offset of the oldest record, or 0. */

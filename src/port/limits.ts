@@ -9,16 +9,18 @@ import {
   GUARD_RATE,
   GUARD_STORM,
   P_BUCKETS,
+  P_WAIT_FROM,
+  P_WAIT_TO,
 } from '../memory/layout.js'
 import type { LinearMemory } from '../memory/linear-memory.js'
 
 export type { RateLimits } from '../aggregation/token-bucket.js'
 
-/** How much may cross a port. Left out = no limit. Frames beyond a limit are dropped and counted. */
+/** How much may cross a port. Left out = no limit. Frames beyond a rate wait; see docs/limits.md. */
 export interface LimitSettings {
-  /** What the VM sends: dropped as the frame comes in, before anything is learned or copied. */
+  /** What the VM sends: it waits before anything is learned, a vif's in its own transmit ring. */
   readonly fromVm?: RateLimits
-  /** What is sent to the VM: dropped before the frame is segmented or copied. */
+  /** What is sent to the VM: it waits in the port's queue, at most 100 ms while more waits behind it. */
   readonly toVm?: RateLimits
   /**
    * Frames per second that may be flooded from the port: broadcast, multicast and unknown unicast; 0: no limit.
@@ -74,9 +76,7 @@ function direction(limits: RateLimits | undefined, where: string): Bucket[] {
       `${where}.peakKiB is ${peakKiB}, less than averageKiB (${averageKiB}); raise it or leave it out`,
     )
   const average: Bucket =
-    averageKiB === undefined
-      ? NO_LIMIT
-      : { rate: averageKiB * 1024, depth: Math.max(MAX_FRAME_BYTES, (burstKiB ?? averageKiB) * 1024) }
+    averageKiB === undefined ? NO_LIMIT : { rate: averageKiB * 1024, depth: (burstKiB ?? averageKiB) * 1024 }
   const peak = peakKiB === undefined ? NO_LIMIT : { rate: peakKiB * 1024, depth: MAX_FRAME_BYTES }
   return [frameBucket(framesPerSecond), average, peak]
 }
@@ -106,5 +106,7 @@ export function writeLimits(memory: LinearMemory, row: number, limits: LimitBuck
     memory.u64[(at + BUCKET_DEPTH) / 8] = depth
     memory.u64[(at + BUCKET_TOKENS) / 8] = depth
     memory.u64[(at + BUCKET_AT_US) / 8] = 0n
+    memory.f64[(row + P_WAIT_FROM) / 8] = 0
+    memory.f64[(row + P_WAIT_TO) / 8] = 0
   }
 }

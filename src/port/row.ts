@@ -4,6 +4,7 @@ import { RingferryError } from '../errors/errors.js'
 import {
   G_GENERATION,
   GLOBALS_AT,
+  GUARD_RATE,
   GUARD_STORM,
   MAX_FRAME_BYTES,
   MERGE_ACKS,
@@ -11,6 +12,7 @@ import {
   NO_VLAN,
   P_FDB_LIMIT,
   P_FLAGS,
+  P_FROM_RING,
   P_GAP_US,
   P_GROUPS,
   P_GUARD,
@@ -79,6 +81,8 @@ export class PortRow {
   /** Linear offset of the row. */
   readonly at: number
   #ring = 0
+  /** Linear offset of the byte ring of frames that a rate limit holds back before they are forwarded. */
+  #fromRing = 0
 
   constructor(memory: LinearMemory, index: number) {
     this.memory = memory
@@ -121,23 +125,38 @@ export class PortRow {
     readGuard(settings, settings.name)
     readLimits(settings, settings.name)
     this.memory.u8.fill(0, this.at, this.at + PORT_BYTES)
-    this.#ring = allocateByteRing(this.memory)
-    if (this.#ring === 0)
-      throw new RingferryError(
-        'UNSUPPORTED',
-        `port ${settings.name}: the linear memory is full; remove a port or give it more memory`,
-      )
+    this.#ring = this.#allocateRing(settings)
     this.set(P_RING, this.#ring)
     this.set(P_QUEUE_PAIRS, 1)
     this.set(P_STARTED_PAIRS, 1)
     this.set(P_FLAGS, PORT_ACTIVE | (isVif ? PORT_VIF : 0))
-    this.configure(settings)
+    try {
+      this.configure(settings)
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  /** A new byte ring. Throws UNSUPPORTED when the memory has no room. */
+  #allocateRing(settings: PortSettings): number {
+    const ring = allocateByteRing(this.memory)
+    if (ring === 0)
+      throw new RingferryError(
+        'UNSUPPORTED',
+        `port ${settings.name}: the linear memory is full; remove a port or give it more memory`,
+      )
+    return ring
   }
 
   /** Writes the settings that may change while the port runs. Throws CONFIG, changing nothing, when malformed. */
   configure(settings: PortSettings): void {
     const guard = readGuard(settings, settings.name)
     const limits = readLimits(settings, settings.name)
+    if ((limits.checks & GUARD_RATE) !== 0 && (this.get(P_FLAGS) & PORT_VIF) === 0 && this.#fromRing === 0) {
+      this.#fromRing = this.#allocateRing(settings)
+      this.set(P_FROM_RING, this.#fromRing)
+    }
     writeGuard(this.memory, this.at, guard)
     writeLimits(this.memory, this.at, limits)
     const checks = guard.checks | limits.checks
@@ -186,7 +205,10 @@ export class PortRow {
   close(): void {
     this.set(P_FLAGS, 0)
     this.set(P_RING, 0)
+    this.set(P_FROM_RING, 0)
     if (this.#ring !== 0) this.memory.free(this.#ring)
+    if (this.#fromRing !== 0) this.memory.free(this.#fromRing)
     this.#ring = 0
+    this.#fromRing = 0
   }
 }

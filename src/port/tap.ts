@@ -195,8 +195,8 @@ export class TapPort implements Port {
     const queues = this.#fds.length
     let written = 0
     while (written < MAX_WRITES && queues > 0) {
+      if (this.#output.count === 0) break
       const record = this.#output.first()
-      if (record === 0) break
       const hash = queues > 1 ? (memory.u32[(record + RECORD_HASH) >>> 2] as number) : 0
       const fd = this.#fds[hash % queues] as number
       const bytes = TAP_HEADER_BYTES + (memory.u32[(record + RECORD_FRAME_BYTES) >>> 2] as number)
