@@ -171,6 +171,8 @@ export const P_MERGE = 104
 export const P_WAIT_FROM = 176
 export const P_WAIT_TO = 184
 export const P_FROM_RING = 192
+/** u32: the queue pair of a vif with a limit that is polled first. */
+export const P_FIRST_PAIR = 196
 
 export const PORT_ACTIVE = 1
 /** The port is a vif (vrings); otherwise a host port (byte ring). */

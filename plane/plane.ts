@@ -37,6 +37,7 @@ import {
   GUARD_RATE,
   MAX_FRAME_BYTES,
   MAX_QUEUE_PAIRS,
+  P_FIRST_PAIR,
   P_FLAGS,
   P_FROM_RING,
   P_GUARD,
@@ -134,6 +135,14 @@ function prefetch(v: usize, port: usize, burst: u32): void {
   store<u32>(GLOBALS_AT, sum, G_PREFETCHED)
 }
 
+/** Whether a transmit ring that was polled held chains. */
+let anyWaits = false
+
+/** Whether what comes from the port has a rate limit. */
+function isLimited(port: usize): boolean {
+  return (load<u32>(port, P_GUARD) & GUARD_RATE) !== 0
+}
+
 /** Takes a burst from one transmit ring. Returns the chains taken. */
 function pollRing(v: usize, index: u32, port: usize, limit: u32): u32 {
   const available = waiting(v)
@@ -141,19 +150,21 @@ function pollRing(v: usize, index: u32, port: usize, limit: u32): u32 {
     breakPort(port, BROKEN_AVAIL_INDEX, v)
     return 0
   }
+  if (available === 0) return 0
+  anyWaits = true
+  // What a guest sends beyond its limit waits in its own ring.
+  const limited = isLimited(port)
+  if (limited && !mayGo(port, BUCKET_FROM)) return 0
   const live = isLive(v)
   const size = load<u32>(v, V_SIZE)
   if (<u32>available > size - (size >> 3)) count(port, C_CROWDED)
-  const limited = (load<u32>(port, P_GUARD) & GUARD_RATE) !== 0
-  if (limited && available === 0) waitsNoMore(port, BUCKET_FROM)
   const burst = <u32>available < limit ? <u32>available : limit
   if (burst > 1) prefetch(v, port, burst)
   let left = burst
   let bytes: u64 = 0
   let done: u32 = 0
   while (left > 0) {
-    // What a guest sends beyond its limit waits in its own ring.
-    if (limited && !mayGo(port, BUCKET_FROM)) break
+    if (limited && done > 0 && !mayGo(port, BUCKET_FROM)) break
     if (live) {
       const fast = fastBurst(v, port, left)
       left -= fast
@@ -177,6 +188,12 @@ function pollRing(v: usize, index: u32, port: usize, limit: u32): u32 {
   return done
 }
 
+/** The pair that is polled as number `polled` when `first` is the first. */
+function pairAt(first: u32, polled: u32, pairs: u32): u32 {
+  const pair = first + polled
+  return pair < pairs ? pair : pair - pairs
+}
+
 /**
  * Serves one vif: its backlog first, then a burst of what its guest transmits; publishes what came of it.
  * @param burst most chains taken from each transmit ring
@@ -192,17 +209,28 @@ export function poll(index: u32, burst: u32): u32 {
   store<f64>(port, now, P_POLLED_US)
   let moved: u32 = 0
   const pairs = load<u32>(port, P_STARTED_PAIRS)
-  for (let pair: u32 = 0; pair < pairs; pair++) {
-    const v = vringAt(port, pair * 2)
+  const limited = isLimited(port)
+  const metered = isMetered(port)
+  // The rings of a limited port share its tokens: each is first in turn.
+  const first: u32 = (limited || metered) && pairs > 0 ? load<u32>(port, P_FIRST_PAIR) % pairs : 0
+  let backlogs: u32 = 0
+  for (let polled: u32 = 0; polled < pairs; polled++) {
+    const v = vringAt(port, pairAt(first, polled, pairs) * 2)
     if (hasBacklog(v) && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0)
       moved += drainBacklog(v, port, BACKLOG_BURST)
+    if (metered && hasBacklog(v)) backlogs++
   }
+  if (metered && backlogs === 0) waitsNoMore(port, BUCKET_TO)
   store<f64>(GLOBALS_AT, now - since, G_QUEUE_US)
-  for (let pair: u32 = 0; pair < pairs; pair++) {
+  anyWaits = false
+  for (let polled: u32 = 0; polled < pairs; polled++) {
+    const pair = pairAt(first, polled, pairs)
     const v = vringAt(port, pair * 2 + 1)
     if (load<u32>(v, V_FLAGS) & VRING_READY && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0)
       moved += pollRing(v, index, port, burst)
   }
+  if (limited && !anyWaits) waitsNoMore(port, BUCKET_FROM)
+  if ((limited || metered) && moved > 0) store<u32>(port, first + 1, P_FIRST_PAIR)
   if (moved > 0) count(port, C_POLLS)
   settleDirty()
   return moved

@@ -217,6 +217,32 @@ describe('the plane policer', () => {
     expect(taken(290_000)).toBe(1)
   })
 
+  it('shares the rate between the transmit rings of a vif, and lets the engine sleep while one is empty', () => {
+    const engine = newEngine()
+    const a = attach(engine, 'a', { queuePairs: 2 }, { queues: 2, fromVm: { framesPerSecond: 10 } })
+    attach(engine, 'b')
+    setClock(engine, START_US)
+    for (let i = 0; i < 40; i++) for (const queue of [0, 1]) a.driver.enqueue(frame(2, 1, 60), {}, queue)
+    for (const ring of [1, 3]) a.driver.flush(ring)
+    const taken = [0, 0]
+    for (let us = 0; us < 4_000_000; us += 50_000) {
+      setClock(engine, START_US + us)
+      engine.plane.poll(0, 64)
+      for (const queue of [0, 1]) taken[queue] = (taken[queue] ?? 0) + a.driver.reapTx(queue)
+    }
+    expect(taken[0]).toBeGreaterThan(18)
+    expect(taken[1]).toBeGreaterThan(18)
+    for (let us = 4_000_000; a.driver.inFlightTx(0) > 0; us += 50_000) {
+      setClock(engine, START_US + us)
+      engine.plane.poll(0, 64)
+      a.driver.reapTx(0)
+    }
+    a.driver.enqueue(frame(2, 1, 60), {}, 0)
+    a.driver.flush(1)
+    engine.plane.poll(0, 64)
+    expect(engine.plane.armPort(0)).toBe(0)
+  })
+
   it('tells the engine when a frame that waits may go, and nothing when none waits', () => {
     const engine = newEngine()
     const a = attach(engine, 'a', {}, { fromVm: { framesPerSecond: 10 } })
