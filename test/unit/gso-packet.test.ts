@@ -21,7 +21,12 @@ let whole: TestGuest
 beforeAll(() => {
   engine = newEngine({ memoryBytes: 256 * 2 ** 20 })
   const ringSize = 256
-  sender = start(engine, 'sender', { features: LINUX_FEATURES, txSlotBytes: 67584, memory: 32 * 2 ** 20 })
+  sender = start(engine, 'sender', {
+    features: LINUX_FEATURES,
+    txSlotBytes: 67584,
+    memory: 32 * 2 ** 20,
+    port: { stormFps: 0 },
+  })
   cutting = start(engine, 'cutting', { features: PLAIN, ringSize })
   whole = start(engine, 'whole', { features: LINUX_FEATURES, ringSize, memory: 32 * 2 ** 20 })
 })

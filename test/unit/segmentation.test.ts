@@ -29,7 +29,12 @@ let untagged: TestGuest
 
 beforeAll(() => {
   engine = newEngine({ memoryBytes: 256 * 2 ** 20 })
-  sender = start(engine, 'sender', { features: LINUX_FEATURES, txSlotBytes: 67584, memory: 32 * 2 ** 20 })
+  sender = start(engine, 'sender', {
+    features: LINUX_FEATURES,
+    txSlotBytes: 67584,
+    memory: 32 * 2 ** 20,
+    port: { stormFps: 0 },
+  })
   const features = VIRTIO_F.VERSION_1 | VIRTIO_NET_F.MRG_RXBUF
   tagged = start(engine, 'tagged', { features, ringSize: 256, port: { trunk: [7] } })
   untagged = start(engine, 'untagged', { features, ringSize: 256, bufferBytes: 300, port: { vlan: 8 } })
