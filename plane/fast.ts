@@ -36,14 +36,13 @@ import {
   GUARD_RATE,
   P_FAST,
   P_FLAGS,
-  P_GRANULE_COUNT,
-  P_GRANULES,
   P_GUARD,
   P_MAX_BATCH_FRAMES,
   P_MAX_FRAME,
   P_NATIVE_VLAN,
   P_QUEUE_PAIRS,
   P_RING,
+  P_SPAN,
   P_TOUCHED,
   P_VRINGS,
   PORT_FILTER,
@@ -55,6 +54,9 @@ import {
   PORT_METERED,
   PORT_VIF,
   R_COUNT,
+  SPAN_COUNT,
+  SPAN_ENTRIES,
+  SPAN_FIRST,
   V_AVAIL,
   V_DESC,
   V_HEADER_BYTES,
@@ -116,8 +118,10 @@ function commit(port: usize, v: usize, last: u32, next: u32, frames: u32, bytes:
 export function fastBurst(v: usize, port: usize, burst: u32): u32 {
   if (load<u32>(port, P_TOUCHED) !== 0) return 0
   const generation = load<u32>(GLOBALS_AT, G_GENERATION)
-  const table: usize = load<u32>(port, P_GRANULES)
-  const granules: u64 = load<u32>(port, P_GRANULE_COUNT)
+  const span: usize = load<u32>(port, P_SPAN)
+  const table: usize = load<u32>(span, SPAN_ENTRIES)
+  const first: u64 = load<u32>(span, SPAN_FIRST)
+  const granules: u64 = load<u32>(span, SPAN_COUNT)
   const header = load<u32>(v, V_HEADER_BYTES)
   const fromLongest = load<u32>(port, P_MAX_FRAME)
   // Of both ports, once the first frame has told where they go.
@@ -135,6 +139,7 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
   let to: usize = 0
   let toV: usize = 0
   let toTable: usize = 0
+  let toFirst: u64 = 0
   let toGranules: u64 = 0
   let toHeader: u32 = 0
   let toSize: u32 = 0
@@ -160,8 +165,9 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
     const rest = load<u64>(descriptor, 8)
     const length = <u32>rest
     if (<u32>(rest >> 32) & CHAIN_FLAGS || length > longest || length < header + VECTOR) break
-    if (address >> GRANULE_SHIFT >= granules) break
-    const entry = load<u64>(table + <usize>(address >> GRANULE_SHIFT) * GRANULE_ENTRY_BYTES)
+    const granule = (address >> GRANULE_SHIFT) - first
+    if (granule >= granules) break
+    const entry = load<u64>(table + <usize>granule * GRANULE_ENTRY_BYTES)
     const offset = <u32>address & (GRANULE_BYTES - 1)
     const valid = <u32>(entry >> 32)
     if (<u32>entry === 0 || offset < (valid & 0xffff) << 12 || offset + length > (valid >> 16) << 12) break
@@ -191,8 +197,10 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
       longest = header + min<u32>(fromLongest, load<u32>(to, P_MAX_FRAME))
       if (length > longest || load<u32>(toV, V_LISTED) !== 0) break
       if (!isLive(toV) || load<u32>(<usize>load<u32>(to, P_RING), R_COUNT) !== 0) break
-      toTable = load<u32>(to, P_GRANULES)
-      toGranules = load<u32>(to, P_GRANULE_COUNT)
+      const toSpan: usize = load<u32>(to, P_SPAN)
+      toTable = load<u32>(toSpan, SPAN_ENTRIES)
+      toFirst = load<u32>(toSpan, SPAN_FIRST)
+      toGranules = load<u32>(toSpan, SPAN_COUNT)
       toHeader = load<u32>(toV, V_HEADER_BYTES)
       toSize = load<u32>(toV, V_SIZE)
       toDesc = load<u32>(toV, V_DESC)
@@ -235,8 +243,9 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
     const toAddress = load<u64>(toDescriptor)
     const toRest = load<u64>(toDescriptor, 8)
     if ((<u32>(toRest >> 32) & CHAIN_FLAGS) !== WRITE_ONLY || <u32>toRest < need) break
-    if (toAddress >> GRANULE_SHIFT >= toGranules) break
-    const toEntry = load<u64>(toTable + <usize>(toAddress >> GRANULE_SHIFT) * GRANULE_ENTRY_BYTES)
+    const toGranule = (toAddress >> GRANULE_SHIFT) - toFirst
+    if (toGranule >= toGranules) break
+    const toEntry = load<u64>(toTable + <usize>toGranule * GRANULE_ENTRY_BYTES)
     const toOffset = <u32>toAddress & (GRANULE_BYTES - 1)
     const toValid = <u32>(toEntry >> 32)
     if (<u32>toEntry === 0 || toOffset < (toValid & 0xffff) << 12 || toOffset + need > (toValid >> 16) << 12)

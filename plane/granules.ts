@@ -2,7 +2,10 @@
 // physical address into an offset of the linear memory: its check is the isolation between guests.
 //
 //   guest physical address = granule number | offset in the granule
-//   table[granule number]  = u32 linear offset (0 = absent) | u16 first valid page | u16 end of valid pages
+//   span                   = granules from a first number on, with a table; a guest has a few, far apart
+//   table[number - first]  = u32 linear offset (0 = absent) | u16 first valid page | u16 end of valid pages
+//
+// Almost all addresses lie in the span that was used last, so it alone is looked at first.
 //
 // A guest that is mapped whole never misses. Otherwise a miss is recorded, the chain stays where it is, and
 // the engine maps the granule before the next burst.
@@ -15,11 +18,15 @@ import {
   MAX_MISSES,
   MAX_SEGS,
   MISSES_AT,
-  P_GRANULE_COUNT,
-  P_GRANULES,
-  P_TOUCHED,
+  P_SPAN,
+  P_SPANS,
   PORT_BYTES,
   PORTS_AT,
+  SPAN_BYTES,
+  SPAN_COUNT,
+  SPAN_ENTRIES,
+  SPAN_FIRST,
+  SPAN_TOUCHED,
 } from './layout'
 
 /** Results of `grant` and of whoever calls it. */
@@ -36,6 +43,21 @@ function recordMiss(port: usize, granule: u32): void {
   store<u32>(GLOBALS_AT, count + 1, G_MISSES)
 }
 
+/** The span that holds a granule, which is the one to look at first from now on; 0: the guest has no such granule. */
+function spanOf(port: usize, granule: u64): usize {
+  let span: usize = load<u32>(port, P_SPAN)
+  if (granule - <u64>load<u32>(span, SPAN_FIRST) < <u64>load<u32>(span, SPAN_COUNT)) return span
+  span = load<u32>(port, P_SPANS)
+  while (load<u32>(span, SPAN_COUNT) !== 0) {
+    if (granule - <u64>load<u32>(span, SPAN_FIRST) < <u64>load<u32>(span, SPAN_COUNT)) {
+      store<u32>(port, <u32>span, P_SPAN)
+      return span
+    }
+    span += SPAN_BYTES
+  }
+  return 0
+}
+
 /**
  * Translates a guest buffer into linear segments.
  * @param port linear offset of the guest's port
@@ -46,14 +68,13 @@ function recordMiss(port: usize, granule: u32): void {
  * @returns the new number of segments, or BAD_ADDRESS, MISS, TOO_MANY_SEGMENTS
  */
 export function grant(port: usize, address: u64, length: u32, segs: usize, count: i32): i32 {
-  const table: usize = load<u32>(port, P_GRANULES)
-  const granules: u64 = load<u32>(port, P_GRANULE_COUNT)
-  const touched: usize = load<u32>(port, P_TOUCHED)
   let missed = false
   while (length > 0) {
     const granule = address >> GRANULE_SHIFT
-    if (granule >= granules) return BAD_ADDRESS
-    const entry = load<u64>(table + <usize>granule * GRANULE_ENTRY_BYTES)
+    const span = spanOf(port, granule)
+    if (span === 0) return BAD_ADDRESS
+    const index = <usize>granule - <usize>load<u32>(span, SPAN_FIRST)
+    const entry = load<u64>(<usize>load<u32>(span, SPAN_ENTRIES) + index * GRANULE_ENTRY_BYTES)
     const offset = <u32>address & (GRANULE_BYTES - 1)
     const valid = <u32>(entry >> 32)
     const end = (valid >> 16) << 12
@@ -61,7 +82,8 @@ export function grant(port: usize, address: u64, length: u32, segs: usize, count
     let part = end - offset
     if (part > length) part = length
     else if (part < length && end !== <u32>GRANULE_BYTES) return BAD_ADDRESS
-    if (touched) store<u8>(touched + <usize>granule, 1)
+    const touched: usize = load<u32>(span, SPAN_TOUCHED)
+    if (touched) store<u8>(touched + index, 1)
     if (<u32>entry === 0) {
       recordMiss(port, <u32>granule)
       missed = true
@@ -79,12 +101,17 @@ export function grant(port: usize, address: u64, length: u32, segs: usize, count
 }
 
 /**
- * Where a guest address probably lies, for prefetching only: a linear offset that may be read, 0 when it is
- * not mapped. The bytes there may be anything.
+ * Where a guest address lies, for prefetching only: a linear offset of which `bytes` may be read, at most 4096; 0
+ * (reserved memory, which may be read as well) when they are not mapped or not all granted. The bytes may be anything.
  */
-export function peek(port: usize, address: u64): usize {
+export function peek(port: usize, address: u64, bytes: u32): usize {
   const granule = address >> GRANULE_SHIFT
-  if (granule >= <u64>load<u32>(port, P_GRANULE_COUNT)) return 0
-  const at: usize = load<u32>(<usize>load<u32>(port, P_GRANULES) + <usize>granule * GRANULE_ENTRY_BYTES)
-  return at === 0 ? 0 : at + (<usize>address & (GRANULE_BYTES - 1))
+  const span: usize = load<u32>(port, P_SPAN)
+  const index = granule - <u64>load<u32>(span, SPAN_FIRST)
+  if (index >= <u64>load<u32>(span, SPAN_COUNT)) return 0
+  const entry = load<u64>(<usize>load<u32>(span, SPAN_ENTRIES) + <usize>index * GRANULE_ENTRY_BYTES)
+  const offset = <u32>address & (GRANULE_BYTES - 1)
+  const valid = <u32>(entry >> 32)
+  if (<u32>entry === 0 || offset < (valid & 0xffff) << 12 || offset + bytes > (valid >> 16) << 12) return 0
+  return <usize>(<u32>entry + offset)
 }

@@ -24,6 +24,7 @@ import {
   G_DIRTY,
   G_HELD,
   G_NOW_US,
+  G_PUBLISHING,
   G_QUEUE_US,
   GLOBALS_AT,
   HELD_AT,
@@ -222,6 +223,7 @@ export function serveHeldBatches(all: boolean): f64 {
   for (let i: u32 = 0; i < held; i++) {
     const v: usize = load<u32>(<usize>HELD_AT + <usize>i * 4)
     const port: usize = load<u32>(v, V_PORT)
+    store<u32>(GLOBALS_AT, <u32>port, G_PUBLISHING)
     let reason: u32 = REASON_NO_HOLD
     if (load<u32>(v, V_HELD_FRAMES) > 0 && !all) reason = mustPublish(v, port, at)
     if (reason === REASON_HOLD) {
@@ -238,6 +240,7 @@ export function serveHeldBatches(all: boolean): f64 {
     publishBatch(v, reason)
   }
   store<u32>(GLOBALS_AT, kept, G_HELD)
+  store<u32>(GLOBALS_AT, 0, G_PUBLISHING)
   return next
 }
 
@@ -246,9 +249,11 @@ export function settleDirty(): void {
   const dirty = load<u32>(GLOBALS_AT, G_DIRTY)
   for (let i: u32 = 0; i < dirty; i++) {
     const v: usize = load<u32>(<usize>DIRTY_AT + <usize>i * 4)
+    store<u32>(GLOBALS_AT, load<u32>(v, V_PORT), G_PUBLISHING)
     store<u32>(v, load<u32>(v, V_FLAGS) & ~VRING_DIRTY, V_FLAGS)
     if (load<u32>(v, V_BATCH) === 0) publish(v)
     else if (load<u32>(v, V_HELD_FRAMES) > 0) settle(v)
   }
   store<u32>(GLOBALS_AT, 0, G_DIRTY)
+  store<u32>(GLOBALS_AT, 0, G_PUBLISHING)
 }

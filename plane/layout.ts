@@ -13,6 +13,12 @@ export const GRANULE_SHIFT = 21
 export const GRANULE_BYTES = 2097152
 /** One granule table entry: u32 linear offset (0 = absent), u16 first valid page, u16 end of valid pages. */
 export const GRANULE_ENTRY_BYTES = 8
+/** A span: u32 number of its first granule, u32 granules, u32 their entries, u32 a byte for each set when it is used, or 0. */
+export const SPAN_FIRST = 0
+export const SPAN_COUNT = 4
+export const SPAN_ENTRIES = 8
+export const SPAN_TOUCHED = 12
+export const SPAN_BYTES = 16
 
 // ---- globals (GLOBALS_AT + offset) ----
 export const GLOBALS_AT = 0x10000
@@ -52,6 +58,8 @@ export const G_WOKE_US = 80
 export const G_HELD_US = 88
 /** f64: microseconds until a frontend that has not answered a call may be called again; remindPort() lowers it. */
 export const G_REMIND_US = 96
+/** u32: linear offset of the port whose ring is being published, 0 between: whom a trap there is laid to. */
+export const G_PUBLISHING = 104
 /** u32: moves whenever a cached forwarding decision may have become wrong. */
 export const G_GENERATION = 60
 /** u32: 1 while the engine sleeps, by its own will. */
@@ -128,9 +136,10 @@ export const P_FLAGS = 0
 export const P_TAKES = 4
 /** u32: offloads (TAKE_*) that this port's sender may use. */
 export const P_SENDS = 8
-/** u32: granule table. u32: its entries. u32: one byte per granule set when it is used, or 0. */
-export const P_GRANULES = 12
-export const P_GRANULE_COUNT = 16
+/** u32: the span of guest addresses that was used last. u32: the list of all spans, ended by one of no granules. */
+export const P_SPAN = 12
+export const P_SPANS = 16
+/** u32: marks of use of a guest whose granules are mapped on demand, else 0. */
 export const P_TOUCHED = 20
 /** u32: VLAN of untagged frames; NO_VLAN: there are none. */
 export const P_NATIVE_VLAN = 24
@@ -328,7 +337,9 @@ export const C_REMINDERS = 24
 /** Addresses that moved to the port from another, and frames whose source could not be learned. */
 export const C_ADDRESS_MOVES = 25
 export const C_UNLEARNED = 26
-export const COUNTERS = 27
+/** Peers that were refused because the port had one. */
+export const C_REFUSED = 27
+export const COUNTERS = 28
 
 // drops: u64 each, at P_DROPS + 8 * reason
 export const P_DROPS = 1536

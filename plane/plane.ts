@@ -79,6 +79,9 @@ const BURST_BYTES: u64 = 262144
 /** Most frames of a host port that a rate limit held back forwarded in one turn. */
 const RELEASE_BURST: u32 = 64
 
+/** Distance of the second byte that is prefetched of a frame: the next line. */
+const CACHE_LINE: u32 = 64
+
 function portAt(index: u32): usize {
   return <usize>PORTS_AT + <usize>index * PORT_BYTES
 }
@@ -128,9 +131,10 @@ function prefetch(v: usize, port: usize, burst: u32): void {
     const head = headAt(v, i)
     if (head >= size) break
     const descriptor = table + <usize>head * 16
-    const at = peek(port, load<u64>(descriptor))
+    const hasSecond = <u32>load<u64>(descriptor, 8) > CACHE_LINE
+    const at = peek(port, load<u64>(descriptor), hasSecond ? CACHE_LINE + 1 : 1)
     sum += load<u8>(at)
-    if (<u32>load<u64>(descriptor, 8) > 64) sum += load<u8>(at, 64)
+    if (hasSecond) sum += load<u8>(at, CACHE_LINE)
   }
   store<u32>(GLOBALS_AT, sum, G_PREFETCHED)
 }

@@ -45,6 +45,8 @@ export const COUNTER_NAMES = [
   /** Addresses that moved to the port from another; frames from addresses that could not be learned. */
   'address_moves',
   'unlearned',
+  /** Peers that were refused because the port had one. */
+  'refused_peers',
 ] as const
 export type CounterName = (typeof COUNTER_NAMES)[number]
 

@@ -26,6 +26,7 @@ import {
   G_MISSES,
   G_NOW_S,
   G_NOW_US,
+  G_PUBLISHING,
   G_RATE_AT_US,
   G_REMIND_US,
   G_WOKE_US,
@@ -62,6 +63,22 @@ import { randomFdbSeed, seedFdb } from './fdb.js'
 import { LoopGuard } from './loop-guard.js'
 import { changeTuning, readTuning, type TuneChange, type TuneState } from './tune.js'
 import { warmUpController } from './warm-up.js'
+
+interface Handler {
+  /** On whose behalf the descriptor is watched; undefined: the engine's own. */
+  readonly owner: Port | undefined
+  readonly onEvents: (events: number) => void
+  /** The same, as work on behalf of a port. */
+  readonly work: (port: Port, events: number) => number
+}
+
+/** Why something failed, in a line. A trap of the plane and a fault of the program keep their class's name. */
+function reasonOf(error: unknown): string {
+  if (error instanceof RingferryError) return error.message
+  const isSystem = error instanceof Error && 'syscall' in error
+  if (isSystem) return error.message
+  return `internal error: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`
+}
 
 /** Most chains taken from a ring, and frames read from a host port, in one turn. */
 export const BURST = 64
@@ -126,7 +143,9 @@ export class Engine implements PortHost {
   readonly #faults: FaultGuard
   #faultsSeen = 0
   readonly #epoll = new Epoll()
-  readonly #handlers = new Map<number, (events: number) => void>()
+  readonly #handlers = new Map<number, Handler>()
+  /** The port on whose behalf something is being done. */
+  #serving: Port | undefined
   readonly #ports: (Port | undefined)[] = new Array(MAX_PORTS).fill(undefined)
   /** Ports in turn order, and which of them move frames themselves. */
   #active: Port[] = []
@@ -220,7 +239,12 @@ export class Engine implements PortHost {
       throw new RingferryError('UNSUPPORTED', `port ${config.name}: a switch has at most ${MAX_PORTS} ports`)
     const port = createPort(this, index, config)
     this.#wary[index] = 0
-    port.open()
+    this.#serving = port
+    try {
+      port.open()
+    } finally {
+      this.#serving = undefined
+    }
     this.#ports[index] = port
     this.controller.setTarget(index, targetOf(config))
     this.#setActive([...this.#active, port])
@@ -290,7 +314,11 @@ export class Engine implements PortHost {
 
   watch(fd: number, events: number, onEvents: (events: number) => void): void {
     this.#epoll.add(fd, events)
-    this.#handlers.set(fd, onEvents)
+    const work = (_: Port, mask: number): number => {
+      onEvents(mask)
+      return 0
+    }
+    this.#handlers.set(fd, { owner: this.#serving, onEvents, work })
   }
 
   rewatch(fd: number, events: number): void {
@@ -331,6 +359,92 @@ export class Engine implements PortHost {
 
   report(port: Port, event: PortEvent, detail: string): void {
     this.#onReport(this.statusOf(port), event, detail)
+  }
+
+  // ---- the boundary ----
+  //
+  // Whatever is done on behalf of one port is done here: reading its requests, serving its rings, its ticks and
+  // retries, mapping its memory. What fails there, be it a system call or a trap of the plane, detaches that port
+  // alone. What fails outside cannot be laid at a port's door and ends the engine.
+
+  #onBehalfOf(port: Port, work: (port: Port, argument: number) => number, argument: number): number {
+    this.#serving = port
+    try {
+      return work(port, argument)
+    } catch (error) {
+      this.#contain(port, error)
+      return 0
+    } finally {
+      this.#serving = undefined
+    }
+  }
+
+  readonly #pollPort = (port: Port): number => this.plane.poll(port.index, BURST)
+  readonly #transmitPort = (port: Port): number => port.transmit?.() ?? 0
+  readonly #receivePort = (port: Port): number => {
+    const count = port.receive?.(BURST) ?? 0
+    if (count > 0) this.plane.flush()
+    return count
+  }
+  readonly #tickPort = (port: Port, now: number): number => {
+    port.tick?.(now)
+    return 0
+  }
+  readonly #mapPort = (port: Port, granule: number): number => {
+    port.mapMissed?.(granule)
+    return 0
+  }
+  readonly #breachPort = (port: Port): number => {
+    port.breach?.()
+    return 0
+  }
+  readonly #armPort = (port: Port): number => this.plane.armPort(port.index)
+  readonly #disarmPort = (port: Port): number => {
+    this.plane.disarmPort(port.index)
+    return 0
+  }
+  readonly #remindPort = (port: Port): number => {
+    this.plane.remindPort(port.index)
+    return 0
+  }
+
+  /** Publishes held batches; a trap is laid to the port whose ring was being published. */
+  #serveHeld(all: number): void {
+    try {
+      this.plane.serveHeld(all)
+    } catch (error) {
+      const port = this.#publishing()
+      if (!port) throw error
+      this.#contain(port, error)
+    }
+  }
+
+  /** The port whose ring the plane was publishing when it trapped; asked once. */
+  #publishing(): Port | undefined {
+    const at = (GLOBALS_AT + G_PUBLISHING) >>> 2
+    const row = this.memory.u32[at] as number
+    this.memory.u32[at] = 0
+    return row === 0 ? undefined : this.#ports[(row - PORTS_AT) / PORT_BYTES]
+  }
+
+  /** Detaches the port that something failed for, and publishes what the burst had written for others by then. */
+  #contain(port: Port, error: unknown): void {
+    let culprit = this.#publishing() ?? port
+    let reason = reasonOf(error)
+    // Each turn takes one port's rings out of the lists.
+    for (let turns = 0; turns < MAX_PORTS; turns++) {
+      culprit.fail(reason)
+      try {
+        this.plane.flush()
+        return
+      } catch (next) {
+        const other = this.#publishing()
+        if (!other) throw next
+        culprit = other
+        reason = reasonOf(next)
+      }
+    }
+    throw error
   }
 
   // ---- the loop ----
@@ -375,7 +489,7 @@ export class Engine implements PortHost {
       const at = this.#schedule ? order.next() : bursts
       if (at < 0) break
       const port = vifs[at] as Port
-      const count = this.plane.poll(port.index, BURST)
+      const count = this.#onBehalfOf(port, this.#pollPort, 0)
       if (count === 0) {
         order.deactivate(at)
         continue
@@ -419,7 +533,7 @@ export class Engine implements PortHost {
     let moved = 0
     for (let index = 0; index < this.#hostPorts.length; index++) {
       const port = this.#hostPorts[index] as Port
-      if (port.hasOutput?.()) moved += port.transmit?.() ?? 0
+      if (port.hasOutput?.()) moved += this.#onBehalfOf(port, this.#transmitPort, 0)
     }
     return moved
   }
@@ -440,7 +554,7 @@ export class Engine implements PortHost {
     let moved = this.#serveVifs()
     if (this.controller.isDue(this.#now)) this.controller.run(this.#now, this.#vifs, this.#use())
     const held = (this.memory.u32[HELD_COUNT] as number) > 0
-    this.plane.serveHeld(0)
+    this.#serveHeld(0)
     this.#sendCalls()
     if (held) this.#chargeHeld()
     if (this.#anyWoken) moved += this.#serveWoken()
@@ -467,11 +581,10 @@ export class Engine implements PortHost {
       const port = this.#active[index] as Port
       if (this.#woken[port.index] === 0) continue
       this.#woken[port.index] = 0
-      const count = port.receive?.(BURST) ?? 0
+      const count = this.#onBehalfOf(port, this.#receivePort, 0)
       if (count >= BURST) this.wake(port.index)
       if (count === 0) continue
       moved += count
-      this.plane.flush()
       this.#sendCalls()
     }
     this.#sendCalls()
@@ -486,7 +599,7 @@ export class Engine implements PortHost {
     const list = MISSES_AT >>> 2
     for (let index = 0; index < count; index++) {
       const port = this.#ports[this.memory.u32[list + index * 2] as number]
-      port?.mapMissed?.(this.memory.u32[list + index * 2 + 1] as number)
+      if (port) this.#onBehalfOf(port, this.#mapPort, this.memory.u32[list + index * 2 + 1] as number)
     }
   }
 
@@ -497,7 +610,7 @@ export class Engine implements PortHost {
   }
 
   #detachBlocking(): void {
-    for (const port of this.#blocking.splice(0)) port.fail?.(BLOCKED_CALL)
+    for (const port of this.#blocking.splice(0)) port.fail(BLOCKED_CALL)
   }
 
   #detachBroken(): void {
@@ -506,7 +619,7 @@ export class Engine implements PortHost {
     this.memory.u32[at] = 0
     for (const port of this.#active) {
       const flags = this.memory.u32[(PORTS_AT + port.index * PORT_BYTES + P_FLAGS) >>> 2] as number
-      if ((flags & PORT_BROKEN) !== 0) port.fail?.('')
+      if ((flags & PORT_BROKEN) !== 0) this.#onBehalfOf(port, this.#breachPort, 0)
     }
   }
 
@@ -517,7 +630,9 @@ export class Engine implements PortHost {
     this.#global(G_ASLEEP, 0)
     for (let index = 0; index < count; index++) {
       const fd = this.#epoll.fd(index)
-      this.#handlers.get(fd)?.(this.#epoll.events(index))
+      const handler = this.#handlers.get(fd)
+      if (handler?.owner) this.#onBehalfOf(handler.owner, handler.work, this.#epoll.events(index))
+      else handler?.onEvents(this.#epoll.events(index))
       // At once: what a guest loses may be given to another by the next handler.
       if (this.#faults.counter[0] !== this.#faultsSeen) this.#detachFaulted()
     }
@@ -532,7 +647,7 @@ export class Engine implements PortHost {
       this.#waitedAtWake = waited
     }
     this.#lastTickUs = now
-    for (const port of this.#active) port.tick?.(now)
+    for (const port of this.#active) this.#onBehalfOf(port, this.#tickPort, now)
     const report: PortHost['report'] = (port, event, detail) => this.report(port, event, detail)
     this.#bridgeEvents.look(now, this.#active, report)
     this.#loopGuard?.look(now, this.#active, report)
@@ -546,7 +661,7 @@ export class Engine implements PortHost {
   #arm(): boolean {
     let work = false
     for (let index = 0; index < this.#active.length; index++)
-      if (this.plane.armPort((this.#active[index] as Port).index) !== 0) work = true
+      if (this.#onBehalfOf(this.#active[index] as Port, this.#armPort, 0) !== 0) work = true
     return work
   }
 
@@ -554,14 +669,14 @@ export class Engine implements PortHost {
   #remind(): number {
     this.memory.f64[REMIND] = Number.POSITIVE_INFINITY
     for (let index = 0; index < this.#active.length; index++)
-      this.plane.remindPort((this.#active[index] as Port).index)
+      this.#onBehalfOf(this.#active[index] as Port, this.#remindPort, 0)
     this.#sendCalls()
     return this.memory.f64[REMIND] as number
   }
 
   #disarm(): void {
     for (let index = 0; index < this.#active.length; index++)
-      this.plane.disarmPort((this.#active[index] as Port).index)
+      this.#onBehalfOf(this.#active[index] as Port, this.#disarmPort, 0)
   }
 
   /** Sleeps until something happens, at most until the next tick or `maxUs`. */
@@ -691,11 +806,19 @@ export class Engine implements PortHost {
     return this.#turns
   }
 
-  /** Removes all ports and frees what the engine holds. */
+  /** Removes all ports, also when one of them cannot be closed in order, and frees what the engine holds. */
   close(): void {
-    for (const port of [...this.#active]) this.removePort(port.name)
+    const failures: unknown[] = []
+    for (const port of [...this.#active]) {
+      try {
+        this.removePort(port.name)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
     this.#epoll.close()
     this.#threadClock.free()
     this.#faults.close()
+    if (failures.length > 0) throw failures[0]
   }
 }

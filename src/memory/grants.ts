@@ -20,15 +20,24 @@ import {
   GRANULE_BYTES,
   GRANULE_ENTRY_BYTES,
   P_COUNTERS,
-  P_GRANULE_COUNT,
-  P_GRANULES,
+  P_SPAN,
+  P_SPANS,
   P_TOUCHED,
+  SPAN_BYTES,
+  SPAN_COUNT,
+  SPAN_ENTRIES,
+  SPAN_FIRST,
+  SPAN_TOUCHED,
 } from './layout.js'
 import type { LinearMemory } from './linear-memory.js'
 
 const PAGES_PER_GRANULE = GRANULE_BYTES / PAGE_BYTES
-/** Largest guest physical address: 1 TB, a table of 4 MB. */
-const MAX_GUEST_ADDRESS = 2 ** 40
+/** Frontends that are no VM use addresses of a process. Source: Linux, Documentation/arch/x86/x86_64/mm.rst. */
+const MAX_GUEST_ADDRESS = 2 ** 47
+/** Largest memory of a guest: 1 TB, tables of 4 MB. */
+const MAX_GUEST_BYTES = 2 ** 40
+/** Regions with holes up to this many granules between them (8 GB) share a span: the hole costs 32 KB of table. */
+const MAX_HOLE = 4096
 /** A guest is mapped whole only if this part of the heap stays free for others. */
 const RESERVE = 0.25
 
@@ -40,9 +49,30 @@ export interface GrantedRegion {
   readonly fd: number
 }
 
+/** Granules from a first number on, and the linear offset of their entries. */
+interface Span {
+  readonly first: number
+  count: number
+  entries: number
+}
+
 interface Window {
   readonly at: number
   readonly bytes: number
+}
+
+/** The spans of regions, in order: regions that lie close to each other share one. */
+function spansOf(regions: readonly GrantedRegion[]): Span[] {
+  const spans: Span[] = []
+  for (const { guestAddress, sizeBytes } of [...regions].sort((a, b) => a.guestAddress - b.guestAddress)) {
+    const first = Math.floor(guestAddress / GRANULE_BYTES)
+    const end = Math.ceil((guestAddress + sizeBytes) / GRANULE_BYTES)
+    const last = spans.at(-1)
+    if (last && first - (last.first + last.count) <= MAX_HOLE)
+      last.count = Math.max(last.count, end - last.first)
+    else spans.push({ first, count: end - first, entries: 0 })
+  }
+  return spans
 }
 
 export class Grants implements GranuleOwner {
@@ -53,6 +83,8 @@ export class Grants implements GranuleOwner {
   /** Runs of granules mapped whole: first granule, count, offset. Empty when granules are mapped on demand. */
   #runs: { first: number; count: number; at: number }[] = []
   #windows = new Map<string, Window>()
+  #spans: Span[] = []
+  /** Linear offset of the list of spans, which their entries follow. */
   #table = 0
   #touched = 0
   #onDemand = false
@@ -88,11 +120,12 @@ export class Grants implements GranuleOwner {
   }
 
   #check(): string | undefined {
+    if (this.sizeBytes > MAX_GUEST_BYTES) return 'more than 1 TB of memory'
     for (const region of this.#regions) {
       const { guestAddress, sizeBytes, fileOffset, fd } = region
       const where = `memory region at 0x${guestAddress.toString(16)}`
       if (sizeBytes <= 0 || guestAddress + sizeBytes > MAX_GUEST_ADDRESS)
-        return `${where}: reaches beyond guest address 2^40`
+        return `${where}: reaches beyond guest address 2^47`
       const problem = memoryProblem(fd)
       if (problem !== undefined) return `${where}: ${problem}`
       const unit = mapUnitBytes(fd)
@@ -107,22 +140,54 @@ export class Grants implements GranuleOwner {
   }
 
   #map(): string | undefined {
-    const last = Math.max(0, ...this.#regions.map((region) => region.guestAddress + region.sizeBytes))
-    const count = Math.ceil(last / GRANULE_BYTES)
-    if (count === 0) return undefined
-    this.#table = this.#memory.allocate(count * GRANULE_ENTRY_BYTES)
+    this.#spans = spansOf(this.#regions)
+    if (this.#spans.length === 0) return undefined
+    const count = this.#spans.reduce((sum, span) => sum + span.count, 0)
+    const listBytes = (this.#spans.length + 1) * SPAN_BYTES
+    this.#table = this.#memory.allocate(listBytes + count * GRANULE_ENTRY_BYTES)
     if (this.#table === 0) return 'the linear memory has no room for the granule table'
+    let entries = this.#table + listBytes
+    for (const span of this.#spans) {
+      span.entries = entries
+      entries += span.count * GRANULE_ENTRY_BYTES
+    }
     const granules = this.#markValid()
     if (!this.#mapWhole(granules)) {
       this.#onDemand = true
       this.#touched = this.#memory.allocate(count)
       if (this.#touched === 0) return 'the linear memory has no room for the granule table'
     }
-    const row = this.#port >> 2
-    this.#memory.u32[row + (P_GRANULES >> 2)] = this.#table
-    this.#memory.u32[row + (P_GRANULE_COUNT >> 2)] = count
-    this.#memory.u32[row + (P_TOUCHED >> 2)] = this.#touched
+    this.#writeSpans()
     return undefined
+  }
+
+  /** Tells the plane of the spans. */
+  #writeSpans(): void {
+    const { u32 } = this.#memory
+    let touched = this.#touched
+    for (const [index, span] of this.#spans.entries()) {
+      const at = this.#table + index * SPAN_BYTES
+      u32[(at + SPAN_FIRST) >>> 2] = span.first
+      u32[(at + SPAN_COUNT) >>> 2] = span.count
+      u32[(at + SPAN_ENTRIES) >>> 2] = span.entries
+      u32[(at + SPAN_TOUCHED) >>> 2] = touched
+      if (touched !== 0) touched += span.count
+    }
+    u32[(this.#port + P_SPAN) >>> 2] = this.#table
+    u32[(this.#port + P_SPANS) >>> 2] = this.#table
+    u32[(this.#port + P_TOUCHED) >>> 2] = this.#touched
+  }
+
+  /** Linear offset of a granule's entry; 0: it lies in no span. */
+  #entryOf(granule: number): number {
+    const span = this.#spans.find(({ first, count }) => granule >= first && granule < first + count)
+    return span ? span.entries + (granule - span.first) * GRANULE_ENTRY_BYTES : 0
+  }
+
+  /** Where the mark of use of a granule lies. */
+  #markOf(granule: number): number {
+    const first = this.#table + (this.#spans.length + 1) * SPAN_BYTES
+    return this.#touched + (this.#entryOf(granule) - first) / GRANULE_ENTRY_BYTES
   }
 
   /** Writes the valid pages of every granule into the table. Returns the granules that have any, in order. */
@@ -134,7 +199,7 @@ export class Grants implements GranuleOwner {
       for (let at = guestAddress; at < end; ) {
         const granule = Math.floor(at / GRANULE_BYTES)
         const next = Math.min(end, (granule + 1) * GRANULE_BYTES)
-        const entry = this.#table + granule * GRANULE_ENTRY_BYTES
+        const entry = this.#entryOf(granule)
         const from = (at % GRANULE_BYTES) / PAGE_BYTES
         const to = next % GRANULE_BYTES === 0 ? PAGES_PER_GRANULE : (next % GRANULE_BYTES) / PAGE_BYTES
         const known = granules.has(granule)
@@ -174,7 +239,7 @@ export class Grants implements GranuleOwner {
   }
 
   #setEntry(granule: number, at: number): void {
-    this.#memory.u32[(this.#table + granule * GRANULE_ENTRY_BYTES) >>> 2] = at
+    this.#memory.u32[this.#entryOf(granule) >>> 2] = at
   }
 
   /** Maps the parts of all regions that lie in a range of guest addresses; what lies in none reads as zero. */
@@ -201,27 +266,26 @@ export class Grants implements GranuleOwner {
 
   /** Maps a granule that the plane missed, and counts it. Returns false when the guest has no such granule. */
   mapGranule(granule: number): boolean {
-    const count = this.#memory.u32[(this.#port + P_GRANULE_COUNT) >>> 2] ?? 0
-    if (!this.#onDemand || granule >= count) return false
-    const entry = (this.#table + granule * GRANULE_ENTRY_BYTES) >>> 2
+    const entry = this.#entryOf(granule) >>> 2
+    if (!this.#onDemand || entry === 0) return false
     if (this.#memory.u32[entry] !== 0) return true
     const at = this.#pool.acquire(this, granule)
     if (at === 0) return false
     this.#mapRange(granule * GRANULE_BYTES, GRANULE_BYTES, at)
     this.#memory.u32[entry] = at
-    this.#memory.u8[this.#touched + granule] = 1
+    this.#memory.u8[this.#markOf(granule)] = 1
     const counter = (this.#port + P_COUNTERS + C_MISSES * 8) >>> 3
     this.#memory.u64[counter] = (this.#memory.u64[counter] as bigint) + 1n
     return true
   }
 
   isTouched(granule: number): boolean {
-    return this.#memory.u8[this.#touched + granule] === 1
+    return this.#memory.u8[this.#markOf(granule)] === 1
   }
 
   takeTouched(granule: number): boolean {
     const was = this.isTouched(granule)
-    this.#memory.u8[this.#touched + granule] = 0
+    this.#memory.u8[this.#markOf(granule)] = 0
     return was
   }
 
@@ -287,8 +351,8 @@ export class Grants implements GranuleOwner {
   /** Unmaps everything and closes the regions' files, except those to keep. */
   release(kept: ReadonlySet<number> = new Set()): void {
     const row = this.#port >> 2
-    this.#memory.u32[row + (P_GRANULE_COUNT >> 2)] = 0
-    this.#memory.u32[row + (P_GRANULES >> 2)] = 0
+    this.#memory.u32[row + (P_SPAN >> 2)] = 0
+    this.#memory.u32[row + (P_SPANS >> 2)] = 0
     this.#memory.u32[row + (P_TOUCHED >> 2)] = 0
     for (const key of [...this.#windows.keys()]) this.unmapRing(key)
     for (const run of this.#runs) {
@@ -302,6 +366,7 @@ export class Grants implements GranuleOwner {
     if (this.#touched !== 0) this.#memory.free(this.#touched)
     this.#table = 0
     this.#touched = 0
+    this.#spans = []
     for (const fd of new Set(this.#regions.map((region) => region.fd))) if (!kept.has(fd)) closeFd(fd)
     this.#regions = []
   }

@@ -2,6 +2,9 @@ import { RingferryError } from '../errors/errors.js'
 import { addressOf } from '../sys/libc.js'
 import { GRANULE_BYTES, HEAP_AT } from './layout.js'
 
+/** The end of the memory that nobody is given: a load that reaches beyond what was checked ends in it. */
+export const GUARD_BYTES = 65536
+
 const WASM_PAGE_BYTES = 65536
 const UNIT_BYTES = 4096
 export const MAX_MEMORY_BYTES = 4 * 1024 ** 3
@@ -52,7 +55,7 @@ export class LinearMemory {
     this.data = new DataView(buffer)
     this.granules = new Uint8Array(new ArrayBuffer(sizeBytes / GRANULE_BYTES))
     this.address = addressOf(this.u8)
-    this.#free = [{ at: HEAP_AT, bytes: sizeBytes - HEAP_AT }]
+    this.#free = [{ at: HEAP_AT, bytes: sizeBytes - GUARD_BYTES - HEAP_AT }]
   }
 
   /** Bytes of the heap that are free. */

@@ -4,7 +4,6 @@
  * kernel takes the same back and cuts for the NIC. A VLAN tag that the kernel took out is put back.
  */
 import { release } from 'node:os'
-import { RingferryError } from '../errors/errors.js'
 import {
   DROP_HOST_ERROR,
   PORT_LINK,
@@ -148,10 +147,22 @@ export class PacketPort implements Port {
       this.#setLink(state === 'up')
       return
     }
+    this.#detach(`device ${this.#config.device} was removed`)
+  }
+
+  #detach(reason: string): void {
     this.#release()
-    this.#reason = `device ${this.#config.device} was removed`
+    this.#reason = reason
     this.#setLink(false)
-    this.#host.report(this, 'detached', this.#reason)
+    this.#host.report(this, 'detached', reason)
+  }
+
+  fail(reason: string): void {
+    if (this.#fd >= 0) this.#detach(reason)
+    else if (this.#reason !== reason) {
+      this.#reason = reason
+      this.#host.report(this, 'error', reason)
+    }
   }
 
   tick(nowUs: number): void {
@@ -162,12 +173,7 @@ export class PacketPort implements Port {
     }
     if (nowUs < this.#retryAtUs) return
     this.#retryAtUs = nowUs + RETRY_US
-    try {
-      this.#attach()
-    } catch (error) {
-      if (!(error instanceof RingferryError)) throw error
-      this.#reason = error.message
-    }
+    this.#attach()
   }
 
   receive(budget: number): number {

@@ -29,6 +29,8 @@ export type PortEvent =
   | 'link-up'
   | 'link-down'
   | 'error'
+  /** A second peer came to a port that has one. */
+  | 'refused'
   /** What the bridge sees: src/engine/bridge-events.ts. */
   | 'address-moved'
   | 'address-kept'
@@ -76,8 +78,13 @@ export interface Port {
   transmit?(): number
   /** Called some ten times a second: retries, timers. */
   tick?(nowUs: number): void
-  /** Vifs: detaches the guest for a reason; empty: the plane found it breaking the protocol, and noted how. */
-  fail?(reason: string): void
+  /** Vifs: the plane found the guest breaking the protocol. */
+  breach?(): void
+  /**
+   * Something done on behalf of the port failed: a system call, or the plane. Detaches the peer, if there is one, with
+   * the reason; without one the port keeps the reason and tries again.
+   */
+  fail(reason: string): void
   /** Vifs: the plane missed granules of this guest. */
   mapMissed?(granule: number): void
   /** Vifs: there was no memory behind an offset. Detaches the guest if it is this one's; returns whether it is. */

@@ -24,6 +24,7 @@ import { acceptUnix, closeFd, connectUnix, listenUnix, unlinkQuietly } from '../
 import type { StreamConfig } from './config.js'
 import { countDrops, forgetPeer, HostOutput } from './host-output.js'
 import type { Port, PortHost, PortStatus } from './port.js'
+import { Refusals } from './refusal.js'
 import { PortRow } from './row.js'
 
 const RETRY_US = 200_000
@@ -44,6 +45,7 @@ export class StreamPort implements Port {
   readonly #host: PortHost
   readonly #config: StreamConfig
   readonly #row: PortRow
+  readonly #refusals: Refusals
   readonly #output: HostOutput
   #vectors: NativeBuffer | undefined
   #words: Uint32Array = new Uint32Array(0)
@@ -68,6 +70,7 @@ export class StreamPort implements Port {
     this.name = config.name
     this.index = index
     this.#row = new PortRow(host.memory, index)
+    this.#refusals = new Refusals(host, this, this.#row)
     this.#output = new HostOutput(host, this.#row)
   }
 
@@ -96,7 +99,7 @@ export class StreamPort implements Port {
   #accept(): void {
     const fd = acceptUnix(this.#listener)
     if (fd < 0) return
-    if (this.#fd >= 0) closeFd(fd)
+    if (this.#fd >= 0) this.#refusals.refuse(fd)
     else this.#attach(fd)
   }
 
@@ -140,15 +143,18 @@ export class StreamPort implements Port {
     this.#host.report(this, 'detached', reason)
   }
 
+  fail(reason: string): void {
+    if (this.#fd >= 0) this.#detach(reason, false)
+    else if (this.#reason !== reason) {
+      this.#reason = reason
+      this.#host.report(this, 'error', reason)
+    }
+  }
+
   tick(nowUs: number): void {
     if (this.#config.mode !== 'client' || this.#fd >= 0 || nowUs < this.#retryAtUs) return
     this.#retryAtUs = nowUs + RETRY_US
-    try {
-      this.#connect()
-    } catch (error) {
-      if (!(error instanceof RingferryError)) throw error
-      this.#reason = error.message
-    }
+    this.#connect()
   }
 
   receive(budget: number): number {

@@ -130,6 +130,14 @@ export class TapPort implements Port {
     this.#host.report(this, 'detached', reason)
   }
 
+  fail(reason: string): void {
+    if (this.#fds.length > 0) this.#detach(reason)
+    else if (this.#reason !== reason) {
+      this.#reason = reason
+      this.#host.report(this, 'error', reason)
+    }
+  }
+
   /** Follows the device: up, down, removed; makes a removed one again. */
   tick(nowUs: number): void {
     const first = this.#fds[0]
@@ -141,12 +149,7 @@ export class TapPort implements Port {
     }
     if (nowUs < this.#retryAtUs) return
     this.#retryAtUs = nowUs + RETRY_US
-    try {
-      this.#attach()
-    } catch (error) {
-      if (!(error instanceof RingferryError)) throw error
-      this.#reason = error.message
-    }
+    this.#attach()
   }
 
   receive(budget: number): number {

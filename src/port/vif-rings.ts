@@ -52,6 +52,9 @@ import { closeFd } from '../sys/unix-socket.js'
 import type { PortHost } from './port.js'
 import { allocateByteRing, type PortRow } from './row.js'
 
+/** So many kicks without a ring that moves are no accident: a driver makes buffers available before it kicks. */
+const UNSHARED_KICKS = 8
+
 interface Ring {
   size: number
   base: number
@@ -82,6 +85,10 @@ export class VifRings {
   readonly #grants: Grants
   readonly #rings: Ring[] = Array.from({ length: VRINGS_PER_PORT }, newRing)
   #features = 0n
+  /** Kicks that came while no ring had moved since it was started; -1: one has. */
+  #deafKicks = 0
+  /** Called when kicks come and no ring ever moves: the frontend's memory is another than the one that was granted. */
+  onUnshared: () => void = () => {}
   /** Rings that the frontend does not kick (kick without descriptor): they must be polled. */
   #unkicked = new Set<number>()
 
@@ -154,12 +161,27 @@ export class VifRings {
     else
       this.#host.watch(fd, EPOLLIN | EPOLLET, () => {
         this.#host.plane.countKick(this.#row.index)
+        this.#lookForLife()
         this.#host.wake(this.#row.index)
       })
     // What the backend before this one published may never have been called for.
     const reason = this.isRunning(queue) ? undefined : (this.#start(queue) ?? this.#callOnce(queue))
     this.#host.wake(this.#row.index)
     return reason
+  }
+
+  /** Whether the rings that are kicked move in the memory that was granted. */
+  #lookForLife(): void {
+    if (this.#deafKicks < 0) return
+    for (let queue = 0; queue < VRINGS_PER_PORT; queue++) {
+      if (!this.isRunning(queue)) continue
+      const index = this.#row.memory.data.getUint16(this.#get(queue, V_AVAIL) + 2, true)
+      if (index !== 0 || this.#get(queue, V_LAST_AVAIL) !== 0) {
+        this.#deafKicks = -1
+        return
+      }
+    }
+    if (++this.#deafKicks === UNSHARED_KICKS) this.onUnshared()
   }
 
   /** Replaces the call; a running ring is called once, because a call may have been lost meanwhile. Returns what is wrong. */
@@ -318,6 +340,7 @@ export class VifRings {
   /** Stops all rings, closes every descriptor and forgets what was said of them. */
   reset(): void {
     this.#host.plane.dropBacklog(this.#row.index)
+    this.#deafKicks = 0
     for (let queue = 0; queue < VRINGS_PER_PORT; queue++) {
       this.stop(queue)
       this.setCall(queue, -1)

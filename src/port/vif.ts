@@ -34,15 +34,19 @@ import {
 import { featureNames, NET_CONFIG, VIRTIO_F, VIRTIO_NET_F, VIRTIO_NET_S } from '../memory/virtio.js'
 import { EPOLLIN } from '../sys/epoll.js'
 import { acceptUnix, closeFd, connectUnix, listenUnix, unlinkQuietly } from '../sys/unix-socket.js'
-import type { GuestRegion, VhostUserDevice, VringAddresses } from '../vhost-user/device.js'
+import type { DetachCause, GuestRegion, VhostUserDevice, VringAddresses } from '../vhost-user/device.js'
 import { VhostUserSession } from '../vhost-user/session.js'
 import type { EmbeddedConfig, VifConfig } from './config.js'
 import type { Port, PortHost, PortStatus } from './port.js'
+import { Refusals } from './refusal.js'
 import { PortRow } from './row.js'
 import { VifControl } from './vif-control.js'
 import { VifRings } from './vif-rings.js'
 
 const RETRY_US = 200_000
+const UNSHARED =
+  'the guest kicks, but its rings never move: its memory is not shared with the switch; with QEMU give ' +
+  '-object memory-backend-memfd,share=on and name it in -machine memory-backend= or -numa'
 const MAX_MEMORY_SLOTS = 32
 const SPEED_MBPS = 100_000
 const NET_HEADER_BYTES = 12
@@ -119,6 +123,7 @@ export class Vif implements Port, VhostUserDevice {
   readonly #host: PortHost
   readonly #config: VifConfig | EmbeddedConfig
   readonly #row: PortRow
+  readonly #refusals: Refusals
   readonly #grants: Grants
   readonly #rings: VifRings
   readonly #control: VifControl
@@ -149,8 +154,10 @@ export class Vif implements Port, VhostUserDevice {
     this.index = index
     this.maxQueuePairs = Math.min(config.queues ?? 1, MAX_QUEUE_PAIRS)
     this.#row = new PortRow(host.memory, index)
+    this.#refusals = new Refusals(host, this, this.#row)
     this.#grants = new Grants(host.memory, host.pool, this.#row.at)
     this.#rings = new VifRings(host, this.#row, this.#grants)
+    this.#rings.onUnshared = () => this.#tellUnshared()
     this.#mac = parseMac(config)
     this.setLimits = config.publish === undefined ? (limits) => this.#row.setLimits(limits) : undefined
     this.#control = new VifControl(host, this.#row, {
@@ -186,7 +193,7 @@ export class Vif implements Port, VhostUserDevice {
   #accept(): void {
     const fd = acceptUnix(this.#listener)
     if (fd < 0) return
-    if (this.#session) closeFd(fd)
+    if (this.#session) this.#refusals.refuse(fd)
     else this.#attach(fd)
   }
 
@@ -224,11 +231,18 @@ export class Vif implements Port, VhostUserDevice {
     return 0
   }
 
-  fail(because: string): void {
-    if (because !== '') {
-      this.#session?.close(because)
+  fail(reason: string): void {
+    if (this.#session) {
+      this.#session.close(reason, 'fault')
       return
     }
+    // Tries go on; the same reason is told once.
+    if (this.#reason === reason) return
+    this.#reason = reason
+    this.#host.report(this, 'error', reason)
+  }
+
+  breach(): void {
     const reason = this.#row.get(P_BROKEN_REASON)
     const queue = this.#row.get(P_BROKEN_VRING) % VRINGS_PER_PORT
     this.#session?.close(`ring ${queue}: ${BROKEN_TEXT.get(reason) ?? `broken (${reason})`}`)
@@ -243,6 +257,11 @@ export class Vif implements Port, VhostUserDevice {
     if (reason === undefined) return false
     this.#session?.close(reason)
     return true
+  }
+
+  #tellUnshared(): void {
+    this.#reason = UNSHARED
+    this.#host.report(this, 'error', UNSHARED)
   }
 
   #place(): string {
@@ -263,13 +282,14 @@ export class Vif implements Port, VhostUserDevice {
   }
 
   close(): void {
-    this.#session?.close('the port was removed')
+    // The socket goes first, whatever the rest meets.
     if (this.#listener >= 0) {
       this.#host.unwatch(this.#listener)
       closeFd(this.#listener)
       this.#listener = -1
       if (this.#config.kind === 'vif') unlinkQuietly(this.#config.socket)
     }
+    this.#session?.close('the port was removed', 'removed')
     this.#row.close()
   }
 
@@ -510,13 +530,12 @@ export class Vif implements Port, VhostUserDevice {
     return this.#announce && this.#session?.notifyConfigChange() === true
   }
 
-  onDetach(reason: string): void {
+  onDetach(reason: string, cause: DetachCause): void {
     const session = this.#session
     this.#session = undefined
     if (session) this.#host.unwatch(session.fd)
     this.#reason = reason
-    if (this.#row.get(P_BROKEN_REASON) !== BROKEN_NONE || !reason.includes('closed the connection'))
-      this.#detachments++
+    if (cause === 'breach' || cause === 'fault') this.#detachments++
     this.resetDevice()
     this.#grants.release()
     this.#regions = []

@@ -90,8 +90,12 @@ const CODE_OF_ERRNO = new Map<number, ErrorCode>([
  */
 export function check(result: number, what: string): number {
   if (result >= 0) return result
-  const value = errno()
-  throw new RingferryError(CODE_OF_ERRNO.get(value) ?? 'SYSCALL', `${what}: ${errnoName(value)}`)
+  throw syscallError(errno(), what)
+}
+
+/** The RingferryError of a system call that failed. @param value its errno; @param what what the call was for */
+export function syscallError(value: number, what: string): RingferryError {
+  return new RingferryError(CODE_OF_ERRNO.get(value) ?? 'SYSCALL', `${what}: ${errnoName(value)}`)
 }
 
 /** The address of an ArrayBuffer or view, for example of a WebAssembly memory. */

@@ -1,5 +1,5 @@
 import { fstatSync } from 'node:fs'
-import { check, libc } from './libc.js'
+import { check, errno, libc, syscallError } from './libc.js'
 import {
   MAP_ANONYMOUS,
   MAP_FIXED,
@@ -33,12 +33,16 @@ export function createSealedMemfd(name: string, sizeBytes: number): number {
   return fd
 }
 
-/** Maps a part of a file over an address range that the caller owns. */
+/**
+ * Maps a part of a file over an address range that the caller owns. Throws when the kernel refuses; the range holds
+ * zero pages then, because some refusals come after the old mapping is gone.
+ */
 export function mapShared(address: number, sizeBytes: number, fd: number, fileOffset: number): void {
-  check(
-    libc.mmap(address, sizeBytes, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd, fileOffset),
-    `mapping ${sizeBytes} bytes of guest memory`,
-  )
+  const mapped = libc.mmap(address, sizeBytes, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd, fileOffset)
+  if (mapped >= 0) return
+  const error = errno()
+  mapZero(address, sizeBytes)
+  throw syscallError(error, `mapping ${sizeBytes} bytes of a shared memory file`)
 }
 
 /** Replaces an address range by fresh zero pages. */

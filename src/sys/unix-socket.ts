@@ -1,7 +1,18 @@
-import { existsSync, statSync, unlinkSync } from 'node:fs'
+import { existsSync, lstatSync, statSync, unlinkSync } from 'node:fs'
 import { RingferryError } from '../errors/errors.js'
 import { discardFd } from './descriptor.js'
-import { check, EAGAIN, ECONNREFUSED, EINTR, ENOENT, errno, errnoName, libc } from './libc.js'
+import {
+  check,
+  EACCES,
+  EAGAIN,
+  ECONNREFUSED,
+  EINTR,
+  ENOENT,
+  errno,
+  errnoName,
+  libc,
+  syscallError,
+} from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
 import { giveAccess, resolveAccess, type SocketAccess } from './socket-access.js'
 
@@ -62,13 +73,44 @@ export function tryConnect(path: string, type: number = SOCK_STREAM): number {
   return -error
 }
 
+/** Whether a path is a link to a file that is not there: it exists for bind(2) and for nobody else. */
+function isDanglingLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink() && !existsSync(path)
+  } catch {
+    return false
+  }
+}
+
+/** Why no socket could be made at a path. */
+function bindRefused(path: string, error: number): RingferryError {
+  if (error === ENOENT)
+    return new RingferryError('NOT_FOUND', `${path}: its folder does not exist; create it first`)
+  if (errnoName(error) === 'ENOTDIR')
+    return new RingferryError(
+      'NOT_FOUND',
+      `${path}: what should be its folder is a file; choose another path`,
+    )
+  const refused = syscallError(error, path)
+  return new RingferryError(
+    refused.code,
+    `${path}: cannot create the socket (${errnoName(error)}); choose a folder you may write to`,
+  )
+}
+
 /**
  * A listening Unix stream socket. A stale socket file (nobody listens) is replaced; a live one is an error.
- * Throws BUSY, NOT_FOUND (missing folder, unknown user or group), PERMISSION.
+ * Throws USAGE (longer than 107 bytes), BUSY, NOT_FOUND (missing folder, unknown user or group), PERMISSION.
  * @param access who may connect; at no moment may anybody else
  */
 export function listenUnix(path: string, access: SocketAccess = {}): number {
   const wanted = resolveAccess(access)
+  writeAddress(path)
+  if (isDanglingLink(path))
+    throw new RingferryError(
+      'BUSY',
+      `${path}: is a link to a file that is not there; remove the link or choose another path`,
+    )
   if (existsSync(path)) {
     // Connecting to an ordinary file is refused like connecting to a stale socket: it must not be removed.
     if (!statSync(path).isSocket())
@@ -81,6 +123,11 @@ export function listenUnix(path: string, access: SocketAccess = {}): number {
         `${path}: another program listens on this socket; stop it or choose another path`,
       )
     }
+    if (probe === -EACCES)
+      throw new RingferryError(
+        'PERMISSION',
+        `${path}: a socket is there that you may not connect to; remove it or choose another path`,
+      )
     if (probe !== -ECONNREFUSED)
       throw new RingferryError(
         'BUSY',
@@ -96,12 +143,7 @@ export function listenUnix(path: string, access: SocketAccess = {}): number {
   if (libc.bind(fd, scratch().address + ADDR, length) < 0) {
     const error = errno()
     libc.close(fd)
-    if (error === ENOENT)
-      throw new RingferryError('NOT_FOUND', `${path}: its folder does not exist; create it first`)
-    throw new RingferryError(
-      errnoName(error) === 'EACCES' ? 'PERMISSION' : 'SYSCALL',
-      `${path}: cannot create the socket (${errnoName(error)}); choose a folder you may write to`,
-    )
+    throw bindRefused(path, error)
   }
   try {
     giveAccess(path, wanted)
@@ -176,6 +218,8 @@ export interface Received {
   readonly fds: number[]
   /** The peer has closed the connection. */
   readonly closed: boolean
+  /** Some that came along are lost: this process may open no more, or they were more than 64. The others are closed. */
+  readonly lostFds?: 'no more may be open' | 'too many'
 }
 
 /** Receives up to maxBytes with file descriptors. Returns undefined when nothing waits. */
@@ -204,7 +248,8 @@ export function receiveWithFds(fd: number, maxBytes: number): Received | undefin
   const truncated = (buffer.data.getInt32(MSGHDR + 48, true) & MSG_CTRUNC) !== 0
   if (truncated) {
     for (const received of fds) discardFd(received)
-    return { bytes: new Uint8Array(0), fds: [], closed: true }
+    const lostFds = fds.length < MAX_FDS ? 'no more may be open' : 'too many'
+    return { bytes: new Uint8Array(0), fds: [], closed: true, lostFds }
   }
   return { bytes: buffer.bytes.slice(DATA, DATA + count), fds, closed: count === 0 }
 }

@@ -9,6 +9,12 @@ export interface GuestRegion {
   readonly fd: number
 }
 
+/**
+ * Why a peer was detached. hung-up: it closed the connection; breach: it broke the protocol; fault: what was done for it
+ * failed, a system call for instance; removed: its port was removed.
+ */
+export type DetachCause = 'hung-up' | 'breach' | 'fault' | 'removed'
+
 /** Where a ring lies, in guest physical addresses. */
 export interface VringAddresses {
   readonly desc: number
@@ -64,5 +70,5 @@ export interface VhostUserDevice {
   sendRarp(mac: Uint8Array): boolean
   setMtu(mtu: number): boolean
   /** Called once when the session has ended: close everything that was handed over. */
-  onDetach(reason: string): void
+  onDetach(reason: string, cause: DetachCause): void
 }

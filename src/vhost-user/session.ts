@@ -6,7 +6,8 @@
  *
  * Reads are sized to one message, so that descriptors always belong to the message at hand, and a message
  * may arrive in any number of pieces. A frontend that breaks the protocol is detached: the reason is kept,
- * the device hears it once, and every descriptor that the session holds is closed. Nothing throws.
+ * the device hears it once, and every descriptor that the session holds is closed. What the kernel refuses is thrown:
+ * the engine detaches the port.
  *
  * The order of requests that frontends really use (QEMU 7.2, Linux UML): features, protocol features,
  * backend channel, owner, features; per ring CALL and ERR; ENABLE many times before there is memory; then
@@ -15,9 +16,10 @@
  * Migration (dirty logging) is not offered: SET_LOG_BASE and SET_LOG_FD detach.
  * Source: QEMU, docs/interop/vhost-user.rst.
  */
+import { RingferryError } from '../errors/errors.js'
 import { discardFd, slowness } from '../sys/descriptor.js'
 import { closeFd, receiveWithFds, sendWithFds } from '../sys/unix-socket.js'
-import type { VhostUserDevice } from './device.js'
+import type { DetachCause, VhostUserDevice } from './device.js'
 import { checkFdCount, checkPayloadSize, decodeHeader, encodeMessage, encodeU64 } from './messages.js'
 import { type Outcome, RequestHandler } from './request-handler.js'
 import {
@@ -77,11 +79,19 @@ export class VhostUserSession {
       const received = receiveWithFds(this.fd, this.#wanted - this.#filled)
       if (!received) return false
       this.#fds.push(...received.fds)
+      if (received.lostFds === 'no more may be open')
+        return this.close(
+          'no file descriptors left for those that the frontend sent; raise the limit of the switch (ulimit -n)',
+          'fault',
+        )
+      if (received.lostFds !== undefined)
+        return this.close(`more file descriptors with one message than ${MAX_TABLE_REGIONS}`)
       const slow = received.fds.map(slowness).find((reason) => reason !== undefined)
       if (slow !== undefined) return this.close(slow)
       if (received.closed) {
         this.close(
           this.#filled > 0 ? 'the frontend hung up within a message' : 'the frontend closed the connection',
+          'hung-up',
         )
         return false
       }
@@ -123,8 +133,16 @@ export class VhostUserSession {
     this.#filled = 0
     this.#wanted = HEADER_BYTES
     const shapeProblem = checkFdCount(request, fds.length)
-    const outcome = shapeProblem ?? this.#handler.handle(request, payload, fds)
-    for (const fd of fds) closeFd(fd)
+    let outcome: Outcome
+    try {
+      outcome = shapeProblem ?? this.#handler.handle(request, payload, fds)
+    } catch (error) {
+      // What failed is told by whoever serves the port; here is known which request it was.
+      if (error instanceof RingferryError) error.message = `${requestName(request)}: ${error.message}`
+      throw error
+    } finally {
+      for (const fd of fds) closeFd(fd)
+    }
     this.#answer(request, flags, outcome)
     if (typeof outcome === 'string') this.close(shapeProblem ?? `${requestName(request)}: ${outcome}`)
   }
@@ -156,15 +174,17 @@ export class VhostUserSession {
   }
 
   /** Ends the session for a reason; the first call counts. Always returns false. */
-  close(reason: string): false {
+  close(reason: string, cause: DetachCause = 'breach'): false {
     if (this.#reason !== undefined) return false
     this.#reason = reason
     for (const fd of this.#fds) discardFd(fd)
     this.#fds = []
     if (this.#handler.backendFd >= 0) closeFd(this.#handler.backendFd)
     this.#handler.backendFd = -1
+    if (this.#handler.replyFd >= 0) closeFd(this.#handler.replyFd)
+    this.#handler.replyFd = -1
     closeFd(this.fd)
-    this.#device.onDetach(reason)
+    this.#device.onDetach(reason, cause)
     return false
   }
 }

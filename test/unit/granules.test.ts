@@ -307,6 +307,46 @@ describe('rings of a guest mapped granule by granule', () => {
 })
 
 describe('memory hot-plug', () => {
+  it.each([
+    ['one region at a process address', [0x7f00_0000_0000]],
+    ['regions at both ends of what can be addressed', [0, 2 ** 40, 2 ** 47 - 16 * MB]],
+    ['regions on both sides of 2^40', [2 ** 40 - 16 * MB, 2 ** 45 + 4096 * 3]],
+  ])('of %s are reached everywhere, and nothing beside them', (_, starts) => {
+    for (const memoryBytes of [256 * MB, 32 * MB]) {
+      const engine = newEngine({ memoryBytes })
+      const before = engine.memory.freeBytes
+      const a = new Scattered(
+        engine,
+        'a',
+        starts.map((guestAddress) => ({ guestAddress, sizeBytes: 16 * MB })),
+      )
+      const b = new Scattered(engine, 'b', 16 * MB)
+      // Tables are as large as what is granted, wherever it lies.
+      if (memoryBytes === 256 * MB)
+        expect(before - engine.memory.freeBytes).toBeLessThan((starts.length + 3) * 20 * MB)
+      let count = 0
+      for (const start of starts)
+        for (const address of [start + 12 * MB, start + 14 * MB - 30, start + 16 * MB - 72]) {
+          b.post(5 * MB + count++ * 4096, RX_BYTES)
+          const data = frame(9, 1, 60, count)
+          a.send(data, [address, 72])
+          expect(awaitFrame(engine, b)).toEqual(data)
+          a.reap()
+        }
+      let refused = 0
+      for (const start of starts)
+        for (const address of [start - 30, start + 16 * MB - 71, start + 16 * MB, start + 2 ** 42])
+          if (address > 0 && !starts.some((at) => address >= at && address + 72 <= at + 16 * MB)) {
+            a.raw([address, 72])
+            for (let tries = 0; tries < 4; tries++) engine.step()
+            expect(a.reap()).toBe(1)
+            refused++
+          }
+      expect(dropped(engine, 0, DROP_BAD_ADDRESS)).toBe(refused)
+      expect(engine.ports[0]?.status()).toMatchObject({ detachments: 0 })
+    }
+  })
+
   it('adds a region to a running guest and takes it away again', () => {
     const engine = newEngine({ memoryBytes: 128 * MB })
     const a = new Scattered(engine, 'a', 16 * MB)
