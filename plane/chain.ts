@@ -2,11 +2,19 @@
 // Every descriptor is read once, as two u64, checked, and then used. Source: virtio 1.3, 2.7.5.
 import { BAD_ADDRESS, grant, MISS, TOO_MANY_SEGMENTS } from './granules'
 import { MAX_SEGS, V_DESC, V_FLAGS, V_SIZE, VRING_INDIRECT } from './layout'
+import { spend } from './work'
 
 const NEXT: u32 = 1
 const WRITE: u32 = 2
 const INDIRECT: u32 = 4
 const DESCRIPTOR_BYTES: u32 = 16
+/**
+ * Most descriptors without bytes in a chain. No driver makes any; a chain of nothing else would be as long as the
+ * ring and end at no other limit.
+ */
+const MAX_EMPTY: u32 = 16
+/** Most descriptors of a chain that are found unmapped in one walk: the rest is found when these are mapped. */
+const MAX_MISSED: u32 = 64
 
 export const BAD_CHAIN: i32 = -4
 
@@ -34,18 +42,29 @@ export function setTableSegs(at: usize): void {
   tableSegs = at
 }
 
+/** Descriptors read by the last walk. */
+let walked: u32 = 0
+
 /**
- * Walks one chain and appends its segments.
+ * Walks one chain, appends its segments, and counts what it read as work of the burst.
  * @param kind READABLE, WRITABLE or CONTROL
  * @param need stop when this many bytes are found (the rest of the chain stays unread)
  * @returns the new number of segments, or BAD_ADDRESS, MISS, TOO_MANY_SEGMENTS, BAD_CHAIN
  */
 export function walk(v: usize, port: usize, head: u32, kind: u32, segs: usize, count: i32, need: u32): i32 {
+  walked = 0
+  const found = walkOn(v, port, head, kind, segs, count, need)
+  spend(walked)
+  return found
+}
+
+function walkOn(v: usize, port: usize, head: u32, kind: u32, segs: usize, count: i32, need: u32): i32 {
   let table: usize = load<u32>(v, V_DESC)
   let limit = load<u32>(v, V_SIZE)
   let index = head
   let left = limit
-  let missed = false
+  let empty: u32 = 0
+  let missed: u32 = 0
   let indirect = false
   let scattered = false
   let tableAddress: u64 = 0
@@ -58,6 +77,7 @@ export function walk(v: usize, port: usize, head: u32, kind: u32, segs: usize, c
       if (found !== 1) return found < 0 ? found : BAD_CHAIN
       at = load<u32>(tableSegs)
     }
+    walked++
     const address = load<u64>(at)
     const rest = load<u64>(at, 8)
     const length = <u32>rest
@@ -85,19 +105,20 @@ export function walk(v: usize, port: usize, head: u32, kind: u32, segs: usize, c
       bytes += length
       if (kind === READABLE && bytes > <u64>need) return count
       const found = grant(port, address, length, segs, count)
-      if (found === MISS) missed = true
-      else if (found < 0) return found
+      if (found === MISS) {
+        if (++missed === MAX_MISSED) return MISS
+      } else if (found < 0) return found
       else {
         count = found
         if (kind === CONTROL && writable === 0) readable = count
       }
-    }
+    } else if (++empty > MAX_EMPTY) return BAD_CHAIN
     if (kind === WRITABLE && bytes >= <u64>need) break
     if ((flags & NEXT) === 0) break
     index = <u32>(rest >> 48)
     if (index >= limit || --left === 0) return BAD_CHAIN
   }
-  return missed ? MISS : count
+  return missed > 0 ? MISS : count
 }
 
 /** Whether a result of walk() means that the chain itself is at fault. */

@@ -31,6 +31,7 @@ import {
   C_TO_FRAMES,
   CHAINS_AT,
   DROP_BUFFER_TOO_SMALL,
+  DROP_COSTLY,
   DROP_NO_LINK,
   DROP_RATE,
   DROP_RING_FULL,
@@ -61,6 +62,7 @@ import { chargeTo, dropLate, isMetered, mayGo } from './shaper'
 import { isTcp, isUrgent } from './urgent'
 import { listChain } from './used-list'
 import { complete, isLive, remind, take, waiting } from './vring'
+import { isOverdrawn, isSpent, spendFrame } from './work'
 
 const SCRATCH_HEADER: usize = OUT_NET_HEADER_AT
 
@@ -142,7 +144,12 @@ export function emit(
   offset: u32,
   hash: u32,
 ): void {
+  if (isOverdrawn()) {
+    drop(port, DROP_COSTLY)
+    return
+  }
   const bytes = headBytes + bodyBytes
+  spendFrame(bytes)
   let ring: usize = load<u32>(port, P_RING)
   takeBodyOfFrame(position)
   const flags = load<u32>(port, P_FLAGS)
@@ -229,6 +236,7 @@ export function drainBacklog(v: usize, port: usize, limit: u32): u32 {
     const head = record + RECORD_FRAME
     const have = min<u32>(bytes, MAX_MERGE_HEAD)
     takeBodyAt(head + have)
+    spendFrame(bytes)
     const result = deliver(v, port, head, have, bytes, header, load<u16>(record + RECORD_NET_HEADER, 8))
     if (result === TOO_SMALL) drop(port, DROP_BUFFER_TOO_SMALL)
     else if (result <= 0) {
@@ -239,7 +247,7 @@ export function drainBacklog(v: usize, port: usize, limit: u32): u32 {
     } else if (metered) chargeTo(port, header, head, bytes)
     ringPop(ring)
     moved++
-    if (load<u32>(GLOBALS_AT, G_CALL_NOW)) break
+    if (load<u32>(GLOBALS_AT, G_CALL_NOW) || isSpent()) break
   }
   return moved
 }

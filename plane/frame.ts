@@ -27,6 +27,7 @@ import {
   TAKE_USO6,
 } from './layout'
 import { ETH_IPV6, isTag, networkOffset, TAG_BYTES } from './tags'
+import { spend } from './work'
 
 // virtio-net header. Source: virtio 1.3, 5.1.6.
 export const NEEDS_CSUM: u32 = 1
@@ -253,6 +254,7 @@ export function seek(position: u32): void {
     cursor += 8
     has = load<u32>(cursor, 4)
   }
+  if (cursor > segs) spend(<u32>((cursor - segs) >> 3))
   cursorAt = load<u32>(cursor) + position
   cursorLeft = has - position
 }

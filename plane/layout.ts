@@ -60,6 +60,8 @@ export const G_HELD_US = 88
 export const G_REMIND_US = 96
 /** u32: linear offset of the port whose ring is being published, 0 between: whom a trap there is laid to. */
 export const G_PUBLISHING = 104
+/** i32: units of work left to the burst (plane/work.ts); below 0 when its last frame took more. */
+export const G_WORK_LEFT = 136
 /** u32: moves whenever a cached forwarding decision may have become wrong. */
 export const G_GENERATION = 60
 /** u32: 1 while the engine sleeps, by its own will. */
@@ -339,7 +341,9 @@ export const C_ADDRESS_MOVES = 25
 export const C_UNLEARNED = 26
 /** Peers that were refused because the port had one. */
 export const C_REFUSED = 27
-export const COUNTERS = 28
+/** Times that a ring's kicks were ignored for a while because they brought nothing. */
+export const C_MUTED_KICKS = 28
+export const COUNTERS = 29
 
 // drops: u64 each, at P_DROPS + 8 * reason
 export const P_DROPS = 1536
@@ -367,6 +371,8 @@ export const DROP_RX_BAD_CHAIN = 20
 export const DROP_DETACHED = 21
 export const DROP_STICKY = 22
 export const DROP_LOOP = 23
+/** The frame had cost the burst too much before it reached this receiver. */
+export const DROP_COSTLY = 24
 export const DROP_REASONS = 32
 
 /** VLANs that a trunk carries: 4096 bits. */

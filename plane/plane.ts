@@ -66,6 +66,7 @@ import {
 import { sendProbe } from './probe'
 import { dropLate, isMetered, isShut, mayGo, queueFrom, releaseTo, waitsNoMore } from './shaper'
 import { arm, complete, disarm, headAt, isLive, markDirty, publish, remind, take, waiting } from './vring'
+import { isSpent, openFrameWork, openWork } from './work'
 
 export { ringFirst, ringPop, sendProbe }
 
@@ -99,6 +100,7 @@ export function fdbSweep(index: i32): void {
 /** Called once before anything else. */
 export function start(): void {
   setTableSegs(TABLE_SEGS_AT)
+  openWork()
 }
 
 /** Takes one transmitted chain. Returns false when it must wait for guest memory to be mapped. */
@@ -187,7 +189,7 @@ function pollRing(v: usize, index: u32, port: usize, limit: u32): u32 {
     left--
     done++
     bytes += chainBytes()
-    if (bytes > BURST_BYTES || load<u32>(GLOBALS_AT, G_CALL_NOW)) break
+    if (bytes > BURST_BYTES || isSpent() || load<u32>(GLOBALS_AT, G_CALL_NOW)) break
   }
   return done
 }
@@ -208,6 +210,7 @@ export function poll(index: u32, burst: u32): u32 {
   const flags = load<u32>(port, P_FLAGS)
   if ((flags & PORT_VIF) === 0 || flags & PORT_BROKEN) return 0
   store<u32>(GLOBALS_AT, 0, G_CALL_NOW)
+  openWork()
   const now = load<f64>(GLOBALS_AT, G_NOW_US)
   const since = max(load<f64>(port, P_POLLED_US), load<f64>(GLOBALS_AT, G_WOKE_US))
   store<f64>(port, now, P_POLLED_US)
@@ -215,26 +218,26 @@ export function poll(index: u32, burst: u32): u32 {
   const pairs = load<u32>(port, P_STARTED_PAIRS)
   const limited = isLimited(port)
   const metered = isMetered(port)
-  // The rings of a limited port share its tokens: each is first in turn.
-  const first: u32 = (limited || metered) && pairs > 0 ? load<u32>(port, P_FIRST_PAIR) % pairs : 0
+  // The rings of a port share its tokens, and what a burst may cost: each is first in turn.
+  const first: u32 = pairs > 1 ? load<u32>(port, P_FIRST_PAIR) % pairs : 0
   let backlogs: u32 = 0
   for (let polled: u32 = 0; polled < pairs; polled++) {
     const v = vringAt(port, pairAt(first, polled, pairs) * 2)
-    if (hasBacklog(v) && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0)
+    if (hasBacklog(v) && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0 && !isSpent())
       moved += drainBacklog(v, port, BACKLOG_BURST)
     if (metered && hasBacklog(v)) backlogs++
   }
   if (metered && backlogs === 0) waitsNoMore(port, BUCKET_TO)
   store<f64>(GLOBALS_AT, now - since, G_QUEUE_US)
   anyWaits = false
-  for (let polled: u32 = 0; polled < pairs; polled++) {
+  for (let polled: u32 = 0; polled < pairs && !isSpent(); polled++) {
     const pair = pairAt(first, polled, pairs)
     const v = vringAt(port, pair * 2 + 1)
     if (load<u32>(v, V_FLAGS) & VRING_READY && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0)
       moved += pollRing(v, index, port, burst)
   }
   if (limited && !anyWaits) waitsNoMore(port, BUCKET_FROM)
-  if ((limited || metered) && moved > 0) store<u32>(port, first + 1, P_FIRST_PAIR)
+  if (pairs > 1 && moved > 0) store<u32>(port, first + 1, P_FIRST_PAIR)
   if (moved > 0) count(port, C_POLLS)
   settleDirty()
   return moved
@@ -244,8 +247,9 @@ export function poll(index: u32, burst: u32): u32 {
  * Forwards one frame that a host port received. Publication waits for flush().
  * @param at linear offset of the virtio-net header; @param bytes header and frame
  * @param header bytes of the virtio-net header
+ * @returns 0 when the burst has cost enough: the rest must wait for the next
  */
-export function ingest(index: u32, at: usize, bytes: u32, header: u32): void {
+export function ingest(index: u32, at: usize, bytes: u32, header: u32): u32 {
   const port = portAt(index)
   if (
     load<u32>(port, P_FROM_RING) !== 0 &&
@@ -253,11 +257,13 @@ export function ingest(index: u32, at: usize, bytes: u32, header: u32): void {
     bytes <= header + MAX_FRAME_BYTES &&
     queueFrom(port, at, bytes, header)
   )
-    return
+    return 1
   forwardFlat(index, port, at, bytes, header)
+  return isSpent() ? 0 : 1
 }
 
 function forwardFlat(index: u32, port: usize, at: usize, bytes: u32, header: u32): void {
+  openFrameWork()
   const reason = openFlat(at, bytes, header, port)
   if (reason >= 0) drop(port, reason)
   else forward(index, port)
@@ -270,7 +276,7 @@ export function releaseFrom(index: u32): u32 {
   if (ring === 0 || load<u32>(ring, R_COUNT) === 0) return 0
   dropLate(port, ring)
   let moved: u32 = 0
-  while (moved < RELEASE_BURST && mayGo(port, BUCKET_FROM)) {
+  while (moved < RELEASE_BURST && !isSpent() && mayGo(port, BUCKET_FROM)) {
     const record = ringFirst(ring)
     const header = load<u32>(record, RECORD_HASH)
     const bytes = load<u32>(record, RECORD_FRAME_BYTES)
@@ -296,6 +302,7 @@ export function ready(index: u32): u32 {
 export function flush(): void {
   store<u32>(GLOBALS_AT, 0, G_CALL_NOW)
   settleDirty()
+  openWork()
 }
 
 /**
@@ -372,34 +379,32 @@ export function countKick(index: u32): void {
 /**
  * Takes the next control chain; its segments lie at SEGS_AT.
  * Returns 0 when there is none, else its head + 1 in the low 16 bits, readable segments in bits 16 to 23 and
- * all segments above; -1 when it must wait for guest memory.
+ * all segments above; -1 when it must wait for guest memory; -2 when a malformed one was dropped.
  */
 export function takeControl(index: u32): i32 {
   const port = portAt(index)
   const v = vringAt(port, CONTROL_VRING)
-  while (true) {
-    const available = waiting(v)
-    if (available === 0) return 0
-    if (available < 0) {
-      breakPort(port, BROKEN_AVAIL_INDEX, v)
-      return 0
-    }
-    const head = headAt(v, 0)
-    if (head >= load<u32>(v, V_SIZE)) {
-      breakPort(port, BROKEN_HEAD, v)
-      return 0
-    }
-    const found = walk(v, port, head, CONTROL, SEGS_AT, 0, 0xffffffff)
-    if (found === MISS) return -1
-    if (isBad(found) || found > 127 || chainReadable() === 0 || chainReadable() === found) {
-      drop(port, DROP_BAD_CHAIN)
-      take(v, 1)
-      complete(v, head, 0)
-      publish(v)
-      continue
-    }
-    return <i32>(head + 1) | (chainReadable() << 16) | (found << 24)
+  const available = waiting(v)
+  if (available === 0) return 0
+  if (available < 0) {
+    breakPort(port, BROKEN_AVAIL_INDEX, v)
+    return 0
   }
+  const head = headAt(v, 0)
+  if (head >= load<u32>(v, V_SIZE)) {
+    breakPort(port, BROKEN_HEAD, v)
+    return 0
+  }
+  const found = walk(v, port, head, CONTROL, SEGS_AT, 0, 0xffffffff)
+  if (found === MISS) return -1
+  if (isBad(found) || found > 127 || chainReadable() === 0 || chainReadable() === found) {
+    drop(port, DROP_BAD_CHAIN)
+    take(v, 1)
+    complete(v, head, 0)
+    publish(v)
+    return -2
+  }
+  return <i32>(head + 1) | (chainReadable() << 16) | (found << 24)
 }
 
 /** Completes the control chain that takeControl() returned. */

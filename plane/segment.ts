@@ -3,7 +3,7 @@
 // and udp_offload.c (6.1) for which fields change; RFC 1071 for the arithmetic.
 import { addSum, fold, pseudoSum, sumBytes } from './checksum'
 import { copy } from './copy'
-import { count } from './counters'
+import { count, drop } from './counters'
 import { emit } from './egress'
 import { isDhcp } from './flow'
 import {
@@ -22,6 +22,7 @@ import { csumOffsetOf, gsoHeaders, gsoKind, gsoNetwork, storeBe16, UDP, writeLen
 import {
   C_CHECKSUMMED,
   C_SEGMENTED,
+  DROP_COSTLY,
   HEAD_AT,
   IS_UDP,
   IS_V4,
@@ -31,6 +32,7 @@ import {
   TAKE_CSUM,
 } from './layout'
 import { ETH_IPV4, networkOffset } from './tags'
+import { isOverdrawn } from './work'
 
 const FIN: u32 = 0x01
 const PSH: u32 = 0x08
@@ -105,6 +107,10 @@ export function emitSegments(port: usize, head: usize, shift: i32, hash: u32): v
   copy(OUT_HEAD_AT, head, headers)
   let index: u32 = 0
   for (let offset: u32 = 0; offset < payload; offset += size) {
+    if (isOverdrawn()) {
+      drop(port, DROP_COSTLY)
+      break
+    }
     const part = payload - offset < size ? payload - offset : size
     const last = offset + part === payload
     if (kind & IS_V4) storeBe16(OUT_HEAD_AT + network + 4, identification + index)

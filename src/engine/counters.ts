@@ -47,6 +47,8 @@ export const COUNTER_NAMES = [
   'unlearned',
   /** Peers that were refused because the port had one. */
   'refused_peers',
+  /** Times that a ring's kicks were ignored for a while because they brought nothing. */
+  'muted_kicks',
 ] as const
 export type CounterName = (typeof COUNTER_NAMES)[number]
 
@@ -79,6 +81,7 @@ export const DROP_NAMES = [
   'detached',
   'sticky',
   'loop',
+  'costly',
 ] as const
 export type DropName = (typeof DROP_NAMES)[number]
 

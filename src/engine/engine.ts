@@ -61,6 +61,7 @@ import {
 } from './controller.js'
 import { randomFdbSeed, seedFdb } from './fdb.js'
 import { LoopGuard } from './loop-guard.js'
+import { RequestScheduler } from './request-scheduler.js'
 import { changeTuning, readTuning, type TuneChange, type TuneState } from './tune.js'
 import { warmUpController } from './warm-up.js'
 
@@ -87,6 +88,13 @@ const TURNS_PER_EPOLL = 32
 /** The same with ports whose descriptors tell by epoll alone that they can be read or written. */
 const TURNS_PER_EPOLL_WITH_HOST_PORTS = 2
 const TICK_US = 100_000
+/** Granules mapped for one port in one turn, and the longest time that a turn spends on mapping them. */
+const MAX_MAPPED_PER_TURN = 64
+const MAPPING_US = 1_000
+/** Reports of one port between two ticks; of more, the last one is made at the tick. */
+const MAX_REPORTS_PER_TICK = 32
+/** Part of the engine's time that the requests of one port may take in the long run. */
+const REQUEST_SHARE = 0.25
 /** A turn that found nothing and took longer was interrupted: others used the processor meanwhile. */
 const MAX_SPIN_TURN_US = 3
 const SWEEP_US = 5_000_000
@@ -129,6 +137,8 @@ export interface EngineOptions extends ControllerOptions {
   readonly schedule?: boolean
   /** Whether a port is held down for a while when what leaves it comes back. Default true. */
   readonly loopGuard?: boolean
+  /** Part of the engine's time that messages of one port's peer may take in the long run, to 1. Default 0.25. */
+  readonly requestShare?: number
   readonly onReport?: (port: PortStatus, event: PortEvent, detail: string) => void
 }
 
@@ -162,6 +172,12 @@ export class Engine implements PortHost {
   #anyWoken = false
   /** Indices of ports whose guests do not kick. */
   readonly #polled = new Set<number>()
+  readonly #requests: RequestScheduler
+  /** Granules mapped in this turn, and reports since the last tick, by port. */
+  readonly #mapped = new Uint8Array(MAX_PORTS)
+  readonly #reports = new Uint32Array(MAX_PORTS)
+  /** The last report of each port that has made too many. */
+  readonly #lateReports = new Map<Port, readonly [PortEvent, string]>()
   readonly #onReport: NonNullable<EngineOptions['onReport']>
   readonly #spinMaxUs: number
   #spinUs = 0
@@ -200,6 +216,16 @@ export class Engine implements PortHost {
     this.#bridgeEvents = new BridgeEvents(this.memory)
     seedFdb(this.memory.u64, randomFdbSeed())
     if (options.loopGuard ?? true) this.#loopGuard = new LoopGuard(this.memory, this.plane)
+    this.#requests = new RequestScheduler({
+      ports: MAX_PORTS,
+      share: options.requestShare ?? REQUEST_SHARE,
+      serve: (index) => {
+        const port = this.#ports[index]
+        return port !== undefined && this.#onBehalfOf(port, this.#requestPort, 0) !== 0
+      },
+      clock: nowUs,
+      used: () => this.#threadClock.us(),
+    })
     this.#global(G_FDB_AGE_S, options.ageingS ?? 300)
     this.#global(G_FDB_LIMIT, options.maxAddresses ?? 16384)
     this.#readClock()
@@ -263,6 +289,8 @@ export class Engine implements PortHost {
     this.#bridgeEvents.forget(port.index)
     this.#loopGuard?.forget(port.index)
     port.close()
+    this.#requests.forget(port.index)
+    this.#lateReports.delete(port)
     this.applyPolicy()
   }
 
@@ -339,6 +367,10 @@ export class Engine implements PortHost {
     this.#anyWoken = true
   }
 
+  request(index: number): void {
+    this.#requests.ask(index)
+  }
+
   setPolled(index: number, on: boolean): void {
     if (on) this.#polled.add(index)
     else this.#polled.delete(index)
@@ -358,7 +390,18 @@ export class Engine implements PortHost {
   }
 
   report(port: Port, event: PortEvent, detail: string): void {
-    this.#onReport(this.statusOf(port), event, detail)
+    const made = (this.#reports[port.index] as number) + 1
+    this.#reports[port.index] = made
+    if (made <= MAX_REPORTS_PER_TICK) this.#onReport(this.statusOf(port), event, detail)
+    else this.#lateReports.set(port, [event, detail])
+  }
+
+  /** Makes the last of the reports that were too many: the port's state is right again with it. */
+  #reportLate(): void {
+    this.#reports.fill(0)
+    for (const [port, [event, detail]] of this.#lateReports)
+      this.#onReport(this.statusOf(port), event, detail)
+    this.#lateReports.clear()
   }
 
   // ---- the boundary ----
@@ -386,6 +429,7 @@ export class Engine implements PortHost {
     if (count > 0) this.plane.flush()
     return count
   }
+  readonly #requestPort = (port: Port): number => (port.serveRequest?.() ? 1 : 0)
   readonly #tickPort = (port: Port, now: number): number => {
     port.tick?.(now)
     return 0
@@ -560,6 +604,7 @@ export class Engine implements PortHost {
     if (this.#anyWoken) moved += this.#serveWoken()
     moved += this.#releaseHostPorts()
     moved += this.#writeHostPorts()
+    this.#requests.run(moved > 0)
     if (this.#faults.counter[0] !== this.#faultsSeen) this.#detachFaulted()
     if (this.#blocking.length > 0) this.#detachBlocking()
     this.#mapMisses()
@@ -596,10 +641,19 @@ export class Engine implements PortHost {
     const count = this.memory.u32[at] as number
     if (count === 0) return
     this.memory.u32[at] = 0
+    this.#mapped.fill(0)
     const list = MISSES_AT >>> 2
-    for (let index = 0; index < count; index++) {
-      const port = this.#ports[this.memory.u32[list + index * 2] as number]
+    const endUs = nowUs() + MAPPING_US
+    // From another place each turn, so that no port always comes last. What is left is missed again.
+    for (let step = 0; step < count; step++) {
+      const index = (step + this.#turns) % count
+      const row = this.memory.u32[list + index * 2] as number
+      const mapped = (this.#mapped[row] as number) + 1
+      if (mapped > MAX_MAPPED_PER_TURN) continue
+      this.#mapped[row] = mapped
+      const port = this.#ports[row]
       if (port) this.#onBehalfOf(port, this.#mapPort, this.memory.u32[list + index * 2 + 1] as number)
+      if (nowUs() > endUs) break
     }
   }
 
@@ -621,6 +675,11 @@ export class Engine implements PortHost {
       const flags = this.memory.u32[(PORTS_AT + port.index * PORT_BYTES + P_FLAGS) >>> 2] as number
       if ((flags & PORT_BROKEN) !== 0) this.#onBehalfOf(port, this.#breachPort, 0)
     }
+  }
+
+  /** Whether a port was woken, or has a request that may be served now. */
+  get #isAsked(): boolean {
+    return this.#anyWoken || this.#requests.dueUs(this.#now) === 0
   }
 
   /** Looks at epoll and calls the handlers. Returns the events seen. */
@@ -652,6 +711,7 @@ export class Engine implements PortHost {
     this.#bridgeEvents.look(now, this.#active, report)
     this.#loopGuard?.look(now, this.#active, report)
     this.#sendCalls()
+    this.#reportLate()
     if (now - this.#lastSweepUs < SWEEP_US) return
     this.#lastSweepUs = now
     this.plane.fdbSweep(-1)
@@ -694,7 +754,7 @@ export class Engine implements PortHost {
       const untilTick = Math.max(0, this.#lastTickUs + TICK_US - before)
       const remindUs = this.#remind()
       const dueUs = Math.min(this.memory.f64[HELD] as number, this.#untilRelease(before))
-      this.#poll(Math.min(untilTick, maxUs, dueUs, remindUs, this.#polledUs))
+      this.#poll(Math.min(untilTick, maxUs, dueUs, remindUs, this.#polledUs, this.#requests.dueUs(before)))
       this.#wakePolled()
       const woke = nowUs()
       this.#wakes++
@@ -756,7 +816,7 @@ export class Engine implements PortHost {
       if (this.#now - this.#lastTickUs >= TICK_US) this.#tick(this.#now)
       const count = this.#turn()
       moved += count
-      if (count === 0 && !this.#anyWoken) break
+      if (count === 0 && !this.#isAsked) break
     }
     if (moved === 0) this.#sleep(maxUs)
     return moved
@@ -775,7 +835,7 @@ export class Engine implements PortHost {
       const now = this.#now
       if (now - this.#lastTickUs >= TICK_US) this.#tick(now)
       const moved = this.#turn()
-      if (moved > 0 || this.#anyWoken) {
+      if (moved > 0 || this.#isAsked) {
         idleSince = now
         if (
           ++sinceEpoll >= (this.#hostPorts.length > 0 ? TURNS_PER_EPOLL_WITH_HOST_PORTS : TURNS_PER_EPOLL)

@@ -40,6 +40,8 @@ const MAX_GUEST_BYTES = 2 ** 40
 const MAX_HOLE = 4096
 /** A guest is mapped whole only if this part of the heap stays free for others. */
 const RESERVE = 0.25
+/** Unmapped at once: pages that were used cost some 50 us a megabyte. */
+const SWEEP_BYTES = 4 * GRANULE_BYTES
 
 /** A region of guest memory. Bytes; `fd` is owned by the grants once it is set. */
 export interface GrantedRegion {
@@ -54,6 +56,13 @@ interface Span {
   readonly first: number
   count: number
   entries: number
+}
+
+/** A range whose guest has gone, and how much of it is unmapped. */
+interface Leftover {
+  readonly at: number
+  readonly bytes: number
+  done: number
 }
 
 interface Window {
@@ -88,6 +97,7 @@ export class Grants implements GranuleOwner {
   #table = 0
   #touched = 0
   #onDemand = false
+  #leftovers: Leftover[] = []
 
   /** @param port linear offset of the guest's row in the port table */
   constructor(memory: LinearMemory, pool: GranulePool, port: number) {
@@ -113,6 +123,7 @@ export class Grants implements GranuleOwner {
   set(regions: readonly GrantedRegion[]): string | undefined {
     const kept = new Set(regions.map((region) => region.fd))
     this.release(kept)
+    while (this.sweep());
     this.#regions = [...regions]
     const reason = this.#check() ?? this.#map()
     if (reason !== undefined) this.release()
@@ -348,17 +359,35 @@ export class Grants implements GranuleOwner {
     return `its memory file was cut short to ${fileSize(cut.fd)} bytes; it granted ${cut.fileOffset + cut.sizeBytes}`
   }
 
-  /** Unmaps everything and closes the regions' files, except those to keep. */
+  /**
+   * Unmaps a piece of what was released. Returns whether there is more. A large guest that goes takes a tenth of a
+   * second to unmap, which nobody else should wait for.
+   */
+  sweep(): boolean {
+    const range = this.#leftovers[0]
+    if (!range) return this.#pool.sweep()
+    const bytes = Math.min(SWEEP_BYTES, range.bytes - range.done)
+    mapZero(this.#memory.address + range.at + range.done, bytes)
+    range.done += bytes
+    if (range.done === range.bytes) {
+      this.#leftovers.shift()
+      this.#memory.free(range.at)
+    }
+    return true
+  }
+
+  /**
+   * Takes everything out of the plane's reach and closes the regions' files, except those to keep. The memory is free
+   * again when sweep() has unmapped it.
+   */
   release(kept: ReadonlySet<number> = new Set()): void {
     const row = this.#port >> 2
     this.#memory.u32[row + (P_SPAN >> 2)] = 0
     this.#memory.u32[row + (P_SPANS >> 2)] = 0
     this.#memory.u32[row + (P_TOUCHED >> 2)] = 0
     for (const key of [...this.#windows.keys()]) this.unmapRing(key)
-    for (const run of this.#runs) {
-      mapZero(this.#memory.address + run.at, run.count * GRANULE_BYTES)
-      this.#memory.free(run.at)
-    }
+    for (const { at, count } of this.#runs)
+      this.#leftovers.push({ at, bytes: count * GRANULE_BYTES, done: 0 })
     this.#runs = []
     if (this.#onDemand) this.#pool.release(this)
     this.#onDemand = false

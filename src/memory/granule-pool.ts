@@ -36,6 +36,8 @@ export class GranulePool {
   readonly #held = new Map<GranuleOwner, number>()
   #hand = 0
   #sinceAged = 0
+  /** Slots of guests that have gone. */
+  #ownerless = 0
   /** Granules taken away so far. */
   evictions = 0
 
@@ -47,8 +49,12 @@ export class GranulePool {
   /** A slot for a granule: its offset in linear memory, or 0 when there is not one slot in all. */
   acquire(owner: GranuleOwner, granule: number): number {
     if (++this.#sinceAged >= AGE_AFTER) this.#age()
-    const slot = this.#grow() ?? this.#evict(owner)
-    if (!slot) return 0
+    let slot = this.#grow()
+    if (!slot) {
+      slot = this.#evict(owner)
+      if (!slot) return 0
+      if (!slot.owner) this.#ownerless--
+    }
     slot.owner = owner
     slot.granule = granule
     this.#held.set(owner, this.#holds(owner) + 1)
@@ -100,6 +106,7 @@ export class GranulePool {
 
   #free(index: number): void {
     const [slot] = this.#slots.splice(index, 1) as [Slot]
+    if (!slot.owner) this.#ownerless--
     mapZero(this.#memory.address + slot.at, GRANULE_BYTES)
     this.#memory.free(slot.at)
     this.#hand = 0
@@ -110,10 +117,20 @@ export class GranulePool {
     return this.#slots.find(({ at }) => offset >= at && offset < at + GRANULE_BYTES)?.owner
   }
 
-  /** Frees all slots of a guest that goes. */
+  /** Takes all slots from a guest that goes; sweep() gives them back to the heap, unless others use them first. */
   release(owner: GranuleOwner): void {
     this.#held.delete(owner)
-    for (let index = this.#slots.length - 1; index >= 0; index--)
-      if ((this.#slots[index] as Slot).owner === owner) this.#free(index)
+    for (const slot of this.#slots) {
+      if (slot.owner !== owner) continue
+      slot.owner = undefined
+      this.#ownerless++
+    }
+  }
+
+  /** Gives one slot that nobody has back to the heap. Returns whether there was one. */
+  sweep(): boolean {
+    if (this.#ownerless === 0) return false
+    this.#free(this.#slots.findIndex((slot) => slot.owner === undefined))
+    return true
   }
 }

@@ -8,8 +8,11 @@ export interface Plane {
   start(): void
   /** Serves one vif: backlog, then a burst from each transmit ring. Returns the frames moved. */
   poll(port: number, burst: number): number
-  /** Forwards a frame of a host port: `bytes` at `at`, of which `header` are the virtio-net header. */
-  ingest(port: number, at: number, bytes: number, header: number): void
+  /**
+   * Forwards a frame of a host port: `bytes` at `at`, of which `header` are the virtio-net header. Returns 0 when the
+   * burst has cost enough: the rest waits until after flush().
+   */
+  ingest(port: number, at: number, bytes: number, header: number): number
   flush(): void
   /** Forwards what a rate limit held back of a host port's frames. Returns the frames forwarded. */
   releaseFrom(port: number): number
@@ -23,6 +26,7 @@ export interface Plane {
   remindPort(port: number): void
   disarmPort(port: number): void
   countKick(port: number): void
+  /** The next control chain, as plane/plane.ts packs it; 0: none, -1: not mapped yet, -2: a malformed one was dropped. */
   takeControl(port: number): number
   completeControl(port: number, head: number, bytes: number): void
   armControl(port: number): number

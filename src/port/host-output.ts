@@ -1,4 +1,5 @@
 import {
+  P_COUNTERS,
   P_DROPS,
   P_FDB_COUNT,
   P_FLAGS,
@@ -44,6 +45,12 @@ export function countDrops(row: PortRow, reason: number, count: number): void {
   if (count === 0) return
   const at = (row.at + P_DROPS) / 8 + reason
   row.memory.u64[at] = (row.memory.u64[at] as bigint) + BigInt(count)
+}
+
+/** Counts an event (C_*) of a port that happens outside the plane. */
+export function count(row: PortRow, counter: number): void {
+  const at = (row.at + P_COUNTERS) / 8 + counter
+  row.memory.u64[at] = (row.memory.u64[at] as bigint) + 1n
 }
 
 /** Forgets what is queued for, and was learned from, a port whose other side has gone. */

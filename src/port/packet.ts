@@ -195,8 +195,8 @@ export class PacketPort implements Port {
         continue
       }
       for (let slot = 0; slot < got; slot++) {
-        this.#ingest(batch, slot)
-        readBytes += batch.bytes(slot)
+        const more = this.#ingest(batch, slot)
+        readBytes += more ? batch.bytes(slot) : MAX_READ_BYTES
       }
       frames += got
       if (got < wanted) break
@@ -206,15 +206,14 @@ export class PacketPort implements Port {
     return frames
   }
 
-  #ingest(batch: ReceiveBatch, slot: number): void {
+  /** Hands a frame to the plane. Returns 0 when the burst has cost enough. */
+  #ingest(batch: ReceiveBatch, slot: number): number {
     const { memory, plane } = this.#host
     const at = this.#messageAt(slot)
     const bytes = batch.bytes(slot)
     const tag = batch.tag(slot)
-    if (tag === 0 || bytes < PACKET_HEADER_BYTES + MACS_BYTES) {
-      plane.ingest(this.index, at, bytes, PACKET_HEADER_BYTES)
-      return
-    }
+    if (tag === 0 || bytes < PACKET_HEADER_BYTES + MACS_BYTES)
+      return plane.ingest(this.index, at, bytes, PACKET_HEADER_BYTES)
     const to = at - TAG_BYTES
     const { u8, data } = memory
     u8.copyWithin(to, at, at + PACKET_HEADER_BYTES + MACS_BYTES)
@@ -223,7 +222,7 @@ export class PacketPort implements Port {
       const start = to + NET_HEADER.CSUM_START
       data.setUint16(start, data.getUint16(start, true) + TAG_BYTES, true)
     }
-    plane.ingest(this.index, to, bytes + TAG_BYTES, PACKET_HEADER_BYTES)
+    return plane.ingest(this.index, to, bytes + TAG_BYTES, PACKET_HEADER_BYTES)
   }
 
   hasOutput(): boolean {

@@ -19,6 +19,8 @@ export interface PortHost {
   wake(index: number): void
   /** Whether a port must be looked at, and woken, as often as its target demands: a ring of it is never kicked. */
   setPolled(index: number, on: boolean): void
+  /** Asks that the port's peer be served: serveRequest() is called, as time permits, until it returns false. */
+  request(index: number): void
   /** Reports a change that an operator wants to know; kept with the port's status. */
   report(port: Port, event: PortEvent, detail: string): void
 }
@@ -69,9 +71,14 @@ export interface Port {
   open(): void
   /**
    * Called after wake(). Host ports: reads up to `budget` frames and gives them to the plane; returns how many,
-   * and `budget` means that there may be more. Vifs: serves the control queue.
+   * and `budget` means that there may be more. Vifs: looks at the control queue.
    */
   receive?(budget: number): number
+  /**
+   * Called after request(): does one thing that the peer asks for (a message, a connection, a command), as short as
+   * it can be. Returns whether there may be more.
+   */
+  serveRequest?(): boolean
   /** Host ports: whether the plane queued frames that can be written now. */
   hasOutput?(): boolean
   /** Host ports: writes what the plane queued. Returns the frames written. */

@@ -1,5 +1,6 @@
-import { C_REFUSED, G_NOW_US, GLOBALS_AT, P_COUNTERS } from '../memory/layout.js'
+import { C_REFUSED, G_NOW_US, GLOBALS_AT } from '../memory/layout.js'
 import { closeFd } from '../sys/unix-socket.js'
+import { count } from './host-output.js'
 import type { Port, PortHost } from './port.js'
 import type { PortRow } from './row.js'
 
@@ -23,10 +24,8 @@ export class Refusals {
   /** @param fd the second peer's connection, closed here */
   refuse(fd: number): void {
     closeFd(fd)
-    const { u64, f64 } = this.#host.memory
-    const counter = (this.#row.at + P_COUNTERS + C_REFUSED * 8) >>> 3
-    u64[counter] = (u64[counter] as bigint) + 1n
-    const nowUs = f64[(GLOBALS_AT + G_NOW_US) >>> 3] as number
+    count(this.#row, C_REFUSED)
+    const nowUs = this.#host.memory.f64[(GLOBALS_AT + G_NOW_US) >>> 3] as number
     if (nowUs < this.#nextUs) return
     this.#nextUs = nowUs + TELL_EVERY_US
     this.#host.report(this.#port, 'refused', SECOND_PEER)

@@ -20,9 +20,10 @@ import {
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { EAGAIN, EINTR, errno, errnoName, libc } from '../sys/libc.js'
 import { NativeBuffer } from '../sys/native-buffer.js'
-import { acceptUnix, closeFd, connectUnix, listenUnix, unlinkQuietly } from '../sys/unix-socket.js'
+import { closeFd, connectUnix } from '../sys/unix-socket.js'
 import type { StreamConfig } from './config.js'
 import { countDrops, forgetPeer, HostOutput } from './host-output.js'
+import { Listener } from './listener.js'
 import type { Port, PortHost, PortStatus } from './port.js'
 import { Refusals } from './refusal.js'
 import { PortRow } from './row.js'
@@ -49,7 +50,7 @@ export class StreamPort implements Port {
   readonly #output: HostOutput
   #vectors: NativeBuffer | undefined
   #words: Uint32Array = new Uint32Array(0)
-  #listener = -1
+  #listener: Listener | undefined
   #fd = -1
   #retryAtUs = 0
   #blocked = false
@@ -86,21 +87,20 @@ export class StreamPort implements Port {
       this.#vectors = new NativeBuffer(MAX_VECTORS * IOVEC_WORDS * 4)
       this.#words = new Uint32Array(this.#vectors.bytes.buffer)
       if (this.#config.mode === 'client') this.#connect()
-      else {
-        this.#listener = listenUnix(this.#config.socket, this.#config)
-        this.#host.watch(this.#listener, EPOLLIN, () => this.#accept())
-      }
+      else this.#listener = new Listener(this.#host, this.index, this.#config.socket, this.#config)
     } catch (error) {
       this.#freeMemory()
       throw error
     }
   }
 
-  #accept(): void {
-    const fd = acceptUnix(this.#listener)
-    if (fd < 0) return
-    if (this.#fd >= 0) this.#refusals.refuse(fd)
+  serveRequest(): boolean {
+    const fd = this.#listener?.mayWait ? this.#listener.accept() : -EAGAIN
+    if (fd < 0) {
+      if (fd !== -EAGAIN) this.#reason = `a connection cannot be taken yet (${errnoName(-fd)})`
+    } else if (this.#fd >= 0) this.#refusals.refuse(fd)
     else this.#attach(fd)
+    return this.#listener?.mayWait === true
   }
 
   #connect(): void {
@@ -152,6 +152,7 @@ export class StreamPort implements Port {
   }
 
   tick(nowUs: number): void {
+    this.#listener?.tick()
     if (this.#config.mode !== 'client' || this.#fd >= 0 || nowUs < this.#retryAtUs) return
     this.#retryAtUs = nowUs + RETRY_US
     this.#connect()
@@ -214,9 +215,11 @@ export class StreamPort implements Port {
       if (this.#to - this.#from < LENGTH_BYTES + length) break
       const at = start + this.#from + LENGTH_BYTES - NET_HEADER_BYTES
       u8.fill(0, at, at + NET_HEADER_BYTES)
-      this.#host.plane.ingest(this.index, at, NET_HEADER_BYTES + length, NET_HEADER_BYTES)
+      const more = this.#host.plane.ingest(this.index, at, NET_HEADER_BYTES + length, NET_HEADER_BYTES)
       this.#from += LENGTH_BYTES + length
       frames++
+      // The burst has cost enough: as if the budget were used up.
+      if (!more) return budget
     }
     return frames
   }
@@ -326,12 +329,8 @@ export class StreamPort implements Port {
 
   close(): void {
     this.#detach('the port was removed', false)
-    if (this.#listener >= 0) {
-      this.#host.unwatch(this.#listener)
-      closeFd(this.#listener)
-      this.#listener = -1
-      unlinkQuietly(this.#config.socket)
-    }
+    this.#listener?.close()
+    this.#listener = undefined
     this.#freeMemory()
   }
 }

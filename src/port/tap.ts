@@ -182,8 +182,8 @@ export class TapPort implements Port {
           this.#detach(`device ${this.#config.device}: reading failed (${errnoName(error)}), it was removed`)
         break
       }
-      plane.ingest(this.index, STAGE_AT, bytes, TAP_HEADER_BYTES)
-      this.#readBytes += bytes
+      const more = plane.ingest(this.index, STAGE_AT, bytes, TAP_HEADER_BYTES)
+      this.#readBytes += more ? bytes : MAX_READ_BYTES
       frames++
     }
     return frames

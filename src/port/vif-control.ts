@@ -32,7 +32,9 @@ import type { PortHost } from './port.js'
 import type { PortRow } from './row.js'
 
 const MAX_COMMAND_BYTES = 8192
-const MAX_COMMANDS_PER_KICK = 64
+/** Answers of the plane's takeControl(): guest memory must be mapped first; a malformed chain was dropped. */
+const WAITS = -1
+const MALFORMED = -2
 const MAC_BYTES = 6
 
 /** What a command may change beyond the receive filter. */
@@ -98,21 +100,20 @@ export class VifControl {
     this.#writeTable()
   }
 
-  /** Answers the commands that wait. Returns whether some were left for the next turn. */
-  serve(): boolean {
-    for (let count = 0; count < MAX_COMMANDS_PER_KICK; count++) {
-      const taken = this.#host.plane.takeControl(this.#row.index)
-      if (taken === 0) return this.#host.plane.armControl(this.#row.index) !== 0
-      if (taken === -1) return true
-      const head = (taken & 0xffff) - 1
-      const readable = (taken >>> 16) & 0xff
-      const command = this.#gather(readable)
-      const ok = command !== undefined && this.#execute(command)
-      const ack = this.#row.memory.u32[(SEGS_AT + readable * 8) >>> 2] as number
-      this.#row.memory.u8[ack] = ok ? VIRTIO_NET_OK : VIRTIO_NET_ERR
-      this.#host.plane.completeControl(this.#row.index, head, 1)
-    }
-    return true
+  /** Answers one command. Returns whether more may wait, or one that needs guest memory to be mapped first. */
+  serve(): 'none' | 'more' | 'later' {
+    const taken = this.#host.plane.takeControl(this.#row.index)
+    if (taken === 0) return this.#host.plane.armControl(this.#row.index) !== 0 ? 'more' : 'none'
+    if (taken === WAITS) return 'later'
+    if (taken === MALFORMED) return 'more'
+    const head = (taken & 0xffff) - 1
+    const readable = (taken >>> 16) & 0xff
+    const command = this.#gather(readable)
+    const ok = command !== undefined && this.#execute(command)
+    const ack = this.#row.memory.u32[(SEGS_AT + readable * 8) >>> 2] as number
+    this.#row.memory.u8[ack] = ok ? VIRTIO_NET_OK : VIRTIO_NET_ERR
+    this.#host.plane.completeControl(this.#row.index, head, 1)
+    return 'more'
   }
 
   /** Copies the readable segments: class, command, data. */

@@ -7,6 +7,7 @@ import type { Grants } from '../memory/grants.js'
 import {
   BATCH_BYTES,
   C_CALLS,
+  C_MUTED_KICKS,
   C_TX_CALLS,
   CONTROL_VRING,
   LISTED_BYTES,
@@ -49,11 +50,17 @@ import { EPOLLET, EPOLLIN } from '../sys/epoll.js'
 import { signalEventfd } from '../sys/eventfd.js'
 import { EINTR } from '../sys/libc.js'
 import { closeFd } from '../sys/unix-socket.js'
+import { count } from './host-output.js'
 import type { PortHost } from './port.js'
 import { allocateByteRing, type PortRow } from './row.js'
 
 /** So many kicks without a ring that moves are no accident: a driver makes buffers available before it kicks. */
 const UNSHARED_KICKS = 8
+/**
+ * Kicks in a row for which a ring had nothing new. Beyond it they are not listened to until the next tick, and the
+ * ring is polled meanwhile: a frontend that only kicks must not keep the engine awake.
+ */
+const MAX_IDLE_KICKS = 64
 
 interface Ring {
   size: number
@@ -64,6 +71,9 @@ interface Ring {
   err: number
   started: boolean
   enabled: boolean
+  /** Kicks in a row that brought nothing, and the next available index as of the last one. */
+  idleKicks: number
+  kickedAt: number
 }
 
 function newRing(): Ring {
@@ -76,6 +86,8 @@ function newRing(): Ring {
     err: -1,
     started: false,
     enabled: false,
+    idleKicks: 0,
+    kickedAt: -1,
   }
 }
 
@@ -91,6 +103,8 @@ export class VifRings {
   onUnshared: () => void = () => {}
   /** Rings that the frontend does not kick (kick without descriptor): they must be polled. */
   #unkicked = new Set<number>()
+  /** Rings whose kicks are not listened to until the next tick. */
+  #muted = new Set<number>()
 
   constructor(host: PortHost, row: PortRow, grants: Grants) {
     this.#host = host
@@ -158,12 +172,7 @@ export class VifRings {
     ring.started = true
     if (fd < 0) this.#polls(queue, true)
     // Each kick is told once, so the counter is never read: a frontend may make reads block, or set it to anything.
-    else
-      this.#host.watch(fd, EPOLLIN | EPOLLET, () => {
-        this.#host.plane.countKick(this.#row.index)
-        this.#lookForLife()
-        this.#host.wake(this.#row.index)
-      })
+    else this.#host.watch(fd, EPOLLIN | EPOLLET, () => this.#kicked(queue))
     // What the backend before this one published may never have been called for.
     const reason = this.isRunning(queue) ? undefined : (this.#start(queue) ?? this.#callOnce(queue))
     this.#host.wake(this.#row.index)
@@ -182,6 +191,32 @@ export class VifRings {
       }
     }
     if (++this.#deafKicks === UNSHARED_KICKS) this.onUnshared()
+  }
+
+  #kicked(queue: number): void {
+    this.#host.plane.countKick(this.#row.index)
+    this.#lookForLife()
+    this.#host.wake(this.#row.index)
+    const ring = this.#ring(queue)
+    const at = this.#get(queue, V_LAST_AVAIL)
+    ring.idleKicks = at === ring.kickedAt ? ring.idleKicks + 1 : 0
+    ring.kickedAt = at
+    if (ring.idleKicks < MAX_IDLE_KICKS) return
+    this.#muted.add(queue)
+    this.#polls(queue, true)
+    this.#host.rewatch(ring.kick, EPOLLET)
+    count(this.#row, C_MUTED_KICKS)
+  }
+
+  /** Listens to the kicks again that were too many. Called some ten times a second. */
+  tick(): void {
+    for (const queue of this.#muted) {
+      const ring = this.#ring(queue)
+      ring.idleKicks = MAX_IDLE_KICKS / 2
+      this.#polls(queue, false)
+      this.#host.rewatch(ring.kick, EPOLLIN | EPOLLET)
+    }
+    this.#muted.clear()
   }
 
   /** Replaces the call; a running ring is called once, because a call may have been lost meanwhile. Returns what is wrong. */
@@ -302,6 +337,8 @@ export class VifRings {
   #closeKick(queue: number): void {
     const ring = this.#ring(queue)
     this.#polls(queue, false)
+    this.#muted.delete(queue)
+    ring.idleKicks = 0
     if (ring.kick < 0) return
     this.#host.unwatch(ring.kick)
     closeFd(ring.kick)

@@ -32,11 +32,13 @@ import {
   VRINGS_PER_PORT,
 } from '../memory/layout.js'
 import { featureNames, NET_CONFIG, VIRTIO_F, VIRTIO_NET_F, VIRTIO_NET_S } from '../memory/virtio.js'
-import { EPOLLIN } from '../sys/epoll.js'
-import { acceptUnix, closeFd, connectUnix, listenUnix, unlinkQuietly } from '../sys/unix-socket.js'
+import { EPOLLET, EPOLLIN } from '../sys/epoll.js'
+import { EAGAIN, errnoName } from '../sys/libc.js'
+import { connectUnix } from '../sys/unix-socket.js'
 import type { DetachCause, GuestRegion, VhostUserDevice, VringAddresses } from '../vhost-user/device.js'
 import { VhostUserSession } from '../vhost-user/session.js'
 import type { EmbeddedConfig, VifConfig } from './config.js'
+import { Listener } from './listener.js'
 import type { Port, PortHost, PortStatus } from './port.js'
 import { Refusals } from './refusal.js'
 import { PortRow } from './row.js'
@@ -134,7 +136,13 @@ export class Vif implements Port, VhostUserDevice {
   #deviceStatus = 0
   #announce = false
   #session: VhostUserSession | undefined
-  #listener = -1
+  #listener: Listener | undefined
+  /** Whether the session's socket may hold something. */
+  #mayRead = false
+  /** Whether memory of the last guest is still to be unmapped; the next one is not served before. */
+  #sweeps = false
+  /** The error that was reported last and still lasts, or ''. */
+  #told = ''
   #retryAtUs = 0
   #reason: string | undefined
   #detachments = 0
@@ -180,21 +188,29 @@ export class Vif implements Port, VhostUserDevice {
     try {
       if (config.kind === 'embedded') this.#attach(config.fd)
       else if (config.mode === 'client') this.#connect()
-      else {
-        this.#listener = listenUnix(config.socket, config)
-        this.#host.watch(this.#listener, EPOLLIN, () => this.#accept())
-      }
+      else this.#listener = new Listener(this.#host, this.index, config.socket, config)
     } catch (error) {
       this.#row.close()
       throw error
     }
   }
 
-  #accept(): void {
-    const fd = acceptUnix(this.#listener)
-    if (fd < 0) return
+  #accept(listener: Listener): void {
+    const fd = listener.accept()
+    if (fd < 0) {
+      if (fd !== -EAGAIN) this.#tellOnce(`a connection cannot be taken yet (${errnoName(-fd)})`)
+      return
+    }
+    this.#told = ''
     if (this.#session) this.#refusals.refuse(fd)
     else this.#attach(fd)
+  }
+
+  /** Reports an error that goes on, the first time. */
+  #tellOnce(error: string): void {
+    if (error === this.#told) return
+    this.#told = error
+    this.#host.report(this, 'error', error)
   }
 
   #connect(): void {
@@ -208,7 +224,12 @@ export class Vif implements Port, VhostUserDevice {
     this.#session = session
     this.#row.set(P_BROKEN_REASON, BROKEN_NONE)
     this.#row.flag(PORT_BROKEN, false)
-    this.#host.watch(fd, EPOLLIN, () => session.onReadable())
+    this.#mayRead = true
+    this.#host.watch(fd, EPOLLIN | EPOLLET, () => {
+      this.#mayRead = true
+      this.#host.request(this.index)
+    })
+    this.#host.request(this.index)
     this.#host.report(this, 'attached', this.#place())
   }
 
@@ -222,13 +243,38 @@ export class Vif implements Port, VhostUserDevice {
       this.#retryAtUs = nowUs + RETRY_US
       this.#connect()
     }
+    this.#listener?.tick()
+    this.#rings.tick()
     if (this.#controlWaits) this.#host.wake(this.index)
   }
 
-  /** Serves the control queue. Called when the port was woken. */
+  /** Looks at the control queue. Called when the port was woken. */
   receive(): number {
-    this.#controlWaits = this.#rings.isRunning(CONTROL_VRING) && this.#control.serve()
+    this.#controlWaits = this.#rings.isRunning(CONTROL_VRING)
+    if (this.#controlWaits) this.#host.request(this.index)
     return 0
+  }
+
+  serveRequest(): boolean {
+    if (this.#sweeps) {
+      this.#sweeps = this.#grants.sweep()
+      return true
+    }
+    const session = this.#session
+    if (this.#mayRead && session) {
+      const more = session.onReadable()
+      // The session may have ended by it, and another begun.
+      if (session === this.#session) this.#mayRead = more
+    }
+    const commands =
+      this.#controlWaits && this.#rings.isRunning(CONTROL_VRING) ? this.#control.serve() : 'none'
+    this.#controlWaits = commands !== 'none'
+    if (this.#listener?.mayWait) this.#accept(this.#listener)
+    return (
+      (this.#mayRead && this.#session !== undefined) ||
+      commands === 'more' ||
+      this.#listener?.mayWait === true
+    )
   }
 
   fail(reason: string): void {
@@ -283,13 +329,10 @@ export class Vif implements Port, VhostUserDevice {
 
   close(): void {
     // The socket goes first, whatever the rest meets.
-    if (this.#listener >= 0) {
-      this.#host.unwatch(this.#listener)
-      closeFd(this.#listener)
-      this.#listener = -1
-      if (this.#config.kind === 'vif') unlinkQuietly(this.#config.socket)
-    }
+    this.#listener?.close()
+    this.#listener = undefined
     this.#session?.close('the port was removed', 'removed')
+    while (this.#grants.sweep());
     this.#row.close()
   }
 
@@ -538,6 +581,8 @@ export class Vif implements Port, VhostUserDevice {
     if (cause === 'breach' || cause === 'fault') this.#detachments++
     this.resetDevice()
     this.#grants.release()
+    this.#sweeps = true
+    this.#host.request(this.index)
     this.#regions = []
     this.#deviceStatus = 0
     this.#host.plane.fdbSweep(this.index)

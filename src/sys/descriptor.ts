@@ -63,20 +63,19 @@ interface FileFacts {
   readonly kind: string | undefined
 }
 
+let scratch: NativeBuffer | undefined
+
 function factsOf(fd: number): FileFacts | undefined {
-  const buffer = new NativeBuffer(STATX_BYTES)
-  try {
-    if (libc.statx(fd, '', AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, buffer.address) < 0) return undefined
-    const { data } = buffer
-    const major = data.getUint32(STX_DEV_MAJOR, true)
-    const kinds = mounts()
-    const kind =
-      kinds.get(`${major}:${data.getUint32(STX_DEV_MINOR, true)}`) ??
-      kinds.get(`mount ${data.getBigUint64(STX_MNT_ID, true)}`)
-    return { isRegular: (data.getUint16(STX_MODE, true) & S_IFMT) === S_IFREG, hasDevice: major !== 0, kind }
-  } finally {
-    buffer.free()
-  }
+  // One buffer for all calls: a loop that never yields frees no buffer's JavaScript side.
+  scratch ??= new NativeBuffer(STATX_BYTES)
+  if (libc.statx(fd, '', AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, scratch.address) < 0) return undefined
+  const { data } = scratch
+  const major = data.getUint32(STX_DEV_MAJOR, true)
+  const kinds = mounts()
+  const kind =
+    kinds.get(`${major}:${data.getUint32(STX_DEV_MINOR, true)}`) ??
+    kinds.get(`mount ${data.getBigUint64(STX_MNT_ID, true)}`)
+  return { isRegular: (data.getUint16(STX_MODE, true) & S_IFMT) === S_IFREG, hasDevice: major !== 0, kind }
 }
 
 /** Whether a file is on tmpfs or hugetlbfs, as every memfd is: only those have seals. */

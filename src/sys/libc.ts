@@ -12,6 +12,7 @@ const lib = koffi.load('libc.so.6')
 export const libc = {
   read: lib.func('intptr_t read(int fd, uintptr_t buf, size_t count)'),
   write: lib.func('intptr_t write(int fd, uintptr_t buf, size_t count)'),
+  pwrite: lib.func('intptr_t pwrite(int fd, uintptr_t buf, size_t count, long offset)'),
   writev: lib.func('intptr_t writev(int fd, uintptr_t iov, int count)'),
   open: lib.func('int open(const char *path, int flags, int mode)'),
   close: lib.func('int close(int fd)'),
@@ -61,8 +62,18 @@ export const libc = {
   syscall: lib.func('long syscall(long number, long a, uintptr_t b, uintptr_t c, long d)'),
 } as const
 
-export const { EAGAIN, EINTR, ENOENT, EBUSY, EPERM, EACCES, ECONNREFUSED, EADDRINUSE, EINPROGRESS } =
-  constants.errno
+export const {
+  EAGAIN,
+  EINTR,
+  ENOENT,
+  EBUSY,
+  EPERM,
+  EACCES,
+  ECONNABORTED,
+  ECONNREFUSED,
+  EADDRINUSE,
+  EINPROGRESS,
+} = constants.errno
 
 const NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]))
 

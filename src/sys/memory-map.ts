@@ -65,14 +65,24 @@ export function fileSize(fd: number): number {
   return fstatSync(fd).size
 }
 
+/** For statfs and small writes. One for all calls: a loop that never yields frees no buffer's JavaScript side. */
+let scratch: NativeBuffer | undefined
+function scratchBuffer(): NativeBuffer {
+  scratch ??= new NativeBuffer(PAGE_BYTES)
+  return scratch
+}
+
 /** The smallest unit in which a file can be mapped: its huge page size on hugetlbfs, else 4096. */
 export function mapUnitBytes(fd: number): number {
-  const buffer = new NativeBuffer(128)
-  try {
-    check(libc.fstatfs(fd, buffer.address), 'reading the file system of guest memory')
-    const magic = buffer.data.getUint32(0, true)
-    return magic === HUGETLBFS_MAGIC ? Number(buffer.data.getBigInt64(8, true)) : PAGE_BYTES
-  } finally {
-    buffer.free()
-  }
+  const buffer = scratchBuffer()
+  check(libc.fstatfs(fd, buffer.address), 'reading the file system of guest memory')
+  const magic = buffer.data.getUint32(0, true)
+  return magic === HUGETLBFS_MAGIC ? Number(buffer.data.getBigInt64(8, true)) : PAGE_BYTES
+}
+
+/** Writes a u32 into a file that has room for it. */
+export function writeU32(fd: number, value: number, fileOffset: number): void {
+  const buffer = scratchBuffer()
+  buffer.data.setUint32(0, value, true)
+  check(libc.pwrite(fd, buffer.address, 4, fileOffset), 'writing to a memory file')
 }

@@ -5,6 +5,7 @@ import {
   check,
   EACCES,
   EAGAIN,
+  ECONNABORTED,
   ECONNREFUSED,
   EINTR,
   ENOENT,
@@ -156,9 +157,15 @@ export function listenUnix(path: string, access: SocketAccess = {}): number {
   return fd
 }
 
-/** Accepts a connection (non-blocking). Returns -1 when none waits. */
+/** Accepts a connection (non-blocking). Returns the negated errno when it cannot: -EAGAIN when none waits. */
 export function acceptUnix(fd: number): number {
-  return libc.accept4(fd, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC)
+  while (true) {
+    const accepted = libc.accept4(fd, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC)
+    if (accepted >= 0) return accepted
+    const error = errno()
+    // A connection that was given up while it waited is not the last one.
+    if (error !== EINTR && error !== ECONNABORTED) return -error
+  }
 }
 
 /** Connects to a listening socket. Returns -1 while nobody listens there. */
@@ -226,10 +233,11 @@ export interface Received {
 export function receiveWithFds(fd: number, maxBytes: number): Received | undefined {
   const buffer = scratch()
   writeHeader(Math.min(maxBytes, MAX_MESSAGE_BYTES), CONTROL_BYTES)
-  const count = libc.recvmsg(fd, buffer.address + MSGHDR, MSG_CMSG_CLOEXEC | MSG_DONTWAIT)
+  const flags = MSG_CMSG_CLOEXEC | MSG_DONTWAIT
+  let count = libc.recvmsg(fd, buffer.address + MSGHDR, flags)
+  while (count < 0 && errno() === EINTR) count = libc.recvmsg(fd, buffer.address + MSGHDR, flags)
   if (count < 0) {
-    const error = errno()
-    if (error === EAGAIN || error === EINTR) return undefined
+    if (errno() === EAGAIN) return undefined
     return { bytes: new Uint8Array(0), fds: [], closed: true }
   }
   const fds: number[] = []

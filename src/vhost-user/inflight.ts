@@ -7,8 +7,8 @@
  * index and never reads this area; it exists for frontends that insist on one, laid out as they expect.
  * Source: QEMU, docs/interop/vhost-user.rst, "Inflight I/O tracking", split virtqueue.
  */
-import { createSealedMemfd, fileSize, mapShared } from '../sys/memory-map.js'
-import { NativeBuffer } from '../sys/native-buffer.js'
+import { createSealedMemfd, fileSize, writeU32 } from '../sys/memory-map.js'
+import { closeFd } from '../sys/unix-socket.js'
 import type { InflightPayload } from './messages.js'
 
 const REGION_HEADER_BYTES = 16
@@ -26,15 +26,13 @@ export function createInflight(queues: number, queueSize: number): { fd: number;
   const regionBytes = inflightRegionBytes(queueSize)
   const sizeBytes = Math.max(1, queues) * regionBytes
   const fd = createSealedMemfd('ringferry-inflight', sizeBytes)
-  const mapping = new NativeBuffer(sizeBytes)
   try {
-    mapShared(mapping.address, sizeBytes, fd, 0)
-    for (let queue = 0; queue < queues; queue++) {
-      mapping.data.setUint16(queue * regionBytes + 8, AREA_VERSION, true)
-      mapping.data.setUint16(queue * regionBytes + 10, queueSize, true)
-    }
-  } finally {
-    mapping.free()
+    // Two u16 side by side: version, descriptors.
+    for (let queue = 0; queue < queues; queue++)
+      writeU32(fd, AREA_VERSION | (queueSize << 16), queue * regionBytes + 8)
+  } catch (error) {
+    closeFd(fd)
+    throw error
   }
   return { fd, sizeBytes }
 }

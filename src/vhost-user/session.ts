@@ -35,8 +35,8 @@ import {
   SHAPES,
 } from './requests.js'
 
-/** Messages served in one call of onReadable, so that a chatty frontend cannot hold the engine. */
-export const MAX_MESSAGES_PER_CALL = 32
+/** Reads in one call of onReadable: a frontend may send a message in as many pieces as it has bytes. */
+const MAX_READS_PER_CALL = 8
 
 const REFUSED: ReadonlyMap<number, string> = new Map<number, string>([
   [REQUEST.SET_LOG_BASE, 'live migration is not offered'],
@@ -69,13 +69,10 @@ export class VhostUserSession {
     return this.#handler.protocolFeatures
   }
 
-  /**
-   * Serves what waits on the socket, at most MAX_MESSAGES_PER_CALL messages.
-   * Returns whether more may wait; with level-triggered epoll the caller need not care.
-   */
+  /** Serves at most one message. Returns whether more may wait on the socket; false only when it was read empty. */
   onReadable(): boolean {
-    for (let served = 0; served < MAX_MESSAGES_PER_CALL; ) {
-      if (this.#reason !== undefined) return false
+    if (this.#reason !== undefined) return false
+    for (let reads = 0; reads < MAX_READS_PER_CALL; reads++) {
       const received = receiveWithFds(this.fd, this.#wanted - this.#filled)
       if (!received) return false
       this.#fds.push(...received.fds)
@@ -105,9 +102,9 @@ export class VhostUserSession {
       if (this.#filled === HEADER_BYTES && !this.#headerFits()) return false
       if (this.#filled < this.#wanted) continue
       this.#serve()
-      served++
+      return this.#reason === undefined
     }
-    return this.#reason === undefined
+    return true
   }
 
   /** Checks a complete header and sets how many bytes the whole message has. */

@@ -7,9 +7,9 @@ import { socketPair } from '../../src/sys/unix-socket.js'
 const engines: Engine[] = []
 const guests: EmbeddedGuest[] = []
 
-/** A switch that the test steps itself; closed by cleanUp(). */
+/** A switch that the test steps itself, with all the time for requests; closed by cleanUp(). */
 export function newEngine(options: EngineOptions = {}): Engine {
-  const engine = new Engine({ memoryBytes: 256 * 2 ** 20, ...options })
+  const engine = new Engine({ memoryBytes: 256 * 2 ** 20, requestShare: 1, ...options })
   engines.push(engine)
   return engine
 }
