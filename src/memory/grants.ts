@@ -14,6 +14,7 @@ import { memoryProblem } from '../sys/descriptor.js'
 import { fileSize, mapShared, mapUnitBytes, mapZero } from '../sys/memory-map.js'
 import { PAGE_BYTES } from '../sys/native-buffer.js'
 import { closeFd } from '../sys/unix-socket.js'
+import { type GranuleGroup, groupGranules } from './granule-group.js'
 import type { GranuleOwner, GranulePool } from './granule-pool.js'
 import {
   C_MISSES,
@@ -29,20 +30,20 @@ import {
   SPAN_FIRST,
   SPAN_TOUCHED,
 } from './layout.js'
+import { Leftovers } from './leftovers.js'
 import type { LinearMemory } from './linear-memory.js'
 
 const PAGES_PER_GRANULE = GRANULE_BYTES / PAGE_BYTES
 /** Frontends that are no VM use addresses of a process. Source: Linux, Documentation/arch/x86/x86_64/mm.rst. */
 const MAX_GUEST_ADDRESS = 2 ** 47
+/** The entry of a granule that is valid as a whole and not mapped. */
+const ALL_PAGES = BigInt(PAGES_PER_GRANULE) << 48n
 /** Largest memory of a guest: 1 TB, tables of 4 MB. */
 const MAX_GUEST_BYTES = 2 ** 40
 /** Regions with holes up to this many granules between them (8 GB) share a span: the hole costs 32 KB of table. */
 const MAX_HOLE = 4096
 /** A guest is mapped whole only if this part of the heap stays free for others. */
 const RESERVE = 0.25
-/** Unmapped at once: pages that were used cost some 50 us a megabyte. */
-const SWEEP_BYTES = 4 * GRANULE_BYTES
-
 /** A region of guest memory. Bytes; `fd` is owned by the grants once it is set. */
 export interface GrantedRegion {
   readonly guestAddress: number
@@ -51,37 +52,9 @@ export interface GrantedRegion {
   readonly fd: number
 }
 
-/** Granules from a first number on, and the linear offset of their entries. */
-interface Span {
-  readonly first: number
-  count: number
-  entries: number
-}
-
-/** A range whose guest has gone, and how much of it is unmapped. */
-interface Leftover {
-  readonly at: number
-  readonly bytes: number
-  done: number
-}
-
 interface Window {
   readonly at: number
   readonly bytes: number
-}
-
-/** The spans of regions, in order: regions that lie close to each other share one. */
-function spansOf(regions: readonly GrantedRegion[]): Span[] {
-  const spans: Span[] = []
-  for (const { guestAddress, sizeBytes } of [...regions].sort((a, b) => a.guestAddress - b.guestAddress)) {
-    const first = Math.floor(guestAddress / GRANULE_BYTES)
-    const end = Math.ceil((guestAddress + sizeBytes) / GRANULE_BYTES)
-    const last = spans.at(-1)
-    if (last && first - (last.first + last.count) <= MAX_HOLE)
-      last.count = Math.max(last.count, end - last.first)
-    else spans.push({ first, count: end - first, entries: 0 })
-  }
-  return spans
 }
 
 export class Grants implements GranuleOwner {
@@ -90,19 +63,21 @@ export class Grants implements GranuleOwner {
   readonly #port: number
   #regions: GrantedRegion[] = []
   /** Runs of granules mapped whole: first granule, count, offset. Empty when granules are mapped on demand. */
-  #runs: { first: number; count: number; at: number }[] = []
+  #runs: GranuleGroup[] = []
   #windows = new Map<string, Window>()
-  #spans: Span[] = []
+  /** Groups of granules that share a part of the table; regions that lie close to each other share one. */
+  #spans: GranuleGroup[] = []
   /** Linear offset of the list of spans, which their entries follow. */
   #table = 0
   #touched = 0
   #onDemand = false
-  #leftovers: Leftover[] = []
+  readonly #leftovers: Leftovers
 
   /** @param port linear offset of the guest's row in the port table */
   constructor(memory: LinearMemory, pool: GranulePool, port: number) {
     this.#memory = memory
     this.#pool = pool
+    this.#leftovers = new Leftovers(memory)
     this.#port = port
   }
 
@@ -151,7 +126,7 @@ export class Grants implements GranuleOwner {
   }
 
   #map(): string | undefined {
-    this.#spans = spansOf(this.#regions)
+    this.#spans = groupGranules(this.#regions, MAX_HOLE)
     if (this.#spans.length === 0) return undefined
     const count = this.#spans.reduce((sum, span) => sum + span.count, 0)
     const listBytes = (this.#spans.length + 1) * SPAN_BYTES
@@ -159,11 +134,11 @@ export class Grants implements GranuleOwner {
     if (this.#table === 0) return 'the linear memory has no room for the granule table'
     let entries = this.#table + listBytes
     for (const span of this.#spans) {
-      span.entries = entries
+      span.at = entries
       entries += span.count * GRANULE_ENTRY_BYTES
     }
-    const granules = this.#markValid()
-    if (!this.#mapWhole(granules)) {
+    this.#markValid()
+    if (!this.#mapWhole()) {
       this.#onDemand = true
       this.#touched = this.#memory.allocate(count)
       if (this.#touched === 0) return 'the linear memory has no room for the granule table'
@@ -180,7 +155,7 @@ export class Grants implements GranuleOwner {
       const at = this.#table + index * SPAN_BYTES
       u32[(at + SPAN_FIRST) >>> 2] = span.first
       u32[(at + SPAN_COUNT) >>> 2] = span.count
-      u32[(at + SPAN_ENTRIES) >>> 2] = span.entries
+      u32[(at + SPAN_ENTRIES) >>> 2] = span.at
       u32[(at + SPAN_TOUCHED) >>> 2] = touched
       if (touched !== 0) touched += span.count
     }
@@ -192,7 +167,7 @@ export class Grants implements GranuleOwner {
   /** Linear offset of a granule's entry; 0: it lies in no span. */
   #entryOf(granule: number): number {
     const span = this.#spans.find(({ first, count }) => granule >= first && granule < first + count)
-    return span ? span.entries + (granule - span.first) * GRANULE_ENTRY_BYTES : 0
+    return span ? span.at + (granule - span.first) * GRANULE_ENTRY_BYTES : 0
   }
 
   /** Where the mark of use of a granule lies. */
@@ -201,38 +176,38 @@ export class Grants implements GranuleOwner {
     return this.#touched + (this.#entryOf(granule) - first) / GRANULE_ENTRY_BYTES
   }
 
-  /** Writes the valid pages of every granule into the table. Returns the granules that have any, in order. */
-  #markValid(): number[] {
-    const { data } = this.#memory
-    const granules = new Set<number>()
+  /** Writes the valid pages of every granule into the table; whole granules at once, for there may be half a million. */
+  #markValid(): void {
     for (const { guestAddress, sizeBytes } of this.#regions) {
       const end = guestAddress + sizeBytes
-      for (let at = guestAddress; at < end; ) {
-        const granule = Math.floor(at / GRANULE_BYTES)
-        const next = Math.min(end, (granule + 1) * GRANULE_BYTES)
-        const entry = this.#entryOf(granule)
-        const from = (at % GRANULE_BYTES) / PAGE_BYTES
-        const to = next % GRANULE_BYTES === 0 ? PAGES_PER_GRANULE : (next % GRANULE_BYTES) / PAGE_BYTES
-        const known = granules.has(granule)
-        data.setUint16(entry + 4, known ? Math.min(from, data.getUint16(entry + 4, true)) : from, true)
-        data.setUint16(entry + 6, known ? Math.max(to, data.getUint16(entry + 6, true)) : to, true)
-        granules.add(granule)
-        at = next
+      const first = Math.ceil(guestAddress / GRANULE_BYTES)
+      const last = Math.floor(end / GRANULE_BYTES)
+      if (first < last) {
+        const at = this.#entryOf(first) >>> 3
+        this.#memory.u64.fill(ALL_PAGES, at, at + last - first)
       }
+      if (guestAddress % GRANULE_BYTES !== 0)
+        this.#markPart(first - 1, guestAddress, Math.min(end, first * GRANULE_BYTES))
+      if (end % GRANULE_BYTES !== 0 && last >= first) this.#markPart(last, last * GRANULE_BYTES, end)
     }
-    return [...granules].sort((a, b) => a - b)
+  }
+
+  /** Adds the pages from one guest address to another, both in one granule, to those that are valid. */
+  #markPart(granule: number, start: number, end: number): void {
+    const { data } = this.#memory
+    const entry = this.#entryOf(granule)
+    const from = (start - granule * GRANULE_BYTES) / PAGE_BYTES
+    const to = (end - granule * GRANULE_BYTES) / PAGE_BYTES
+    const isFirst = data.getUint16(entry + 6, true) === 0
+    data.setUint16(entry + 4, isFirst ? from : Math.min(from, data.getUint16(entry + 4, true)), true)
+    data.setUint16(entry + 6, Math.max(to, data.getUint16(entry + 6, true)), true)
   }
 
   /** Maps all granules at once, if enough of the heap stays free. */
-  #mapWhole(granules: readonly number[]): boolean {
-    const bytes = granules.length * GRANULE_BYTES
+  #mapWhole(): boolean {
+    const runs = groupGranules(this.#regions, 0)
+    const bytes = runs.reduce((sum, run) => sum + run.count, 0) * GRANULE_BYTES
     if (this.#memory.freeBytes - bytes < RESERVE * this.#memory.sizeBytes) return false
-    const runs: { first: number; count: number; at: number }[] = []
-    for (const granule of granules) {
-      const run = runs.at(-1)
-      if (run && run.first + run.count === granule) run.count++
-      else runs.push({ first: granule, count: 1, at: 0 })
-    }
     for (const run of runs) {
       run.at = this.#memory.allocateGranules(run.count)
       if (run.at === 0) {
@@ -359,21 +334,9 @@ export class Grants implements GranuleOwner {
     return `its memory file was cut short to ${fileSize(cut.fd)} bytes; it granted ${cut.fileOffset + cut.sizeBytes}`
   }
 
-  /**
-   * Unmaps a piece of what was released. Returns whether there is more. A large guest that goes takes a tenth of a
-   * second to unmap, which nobody else should wait for.
-   */
+  /** Unmaps a piece of what was released. Returns whether there may be more. */
   sweep(): boolean {
-    const range = this.#leftovers[0]
-    if (!range) return this.#pool.sweep()
-    const bytes = Math.min(SWEEP_BYTES, range.bytes - range.done)
-    mapZero(this.#memory.address + range.at + range.done, bytes)
-    range.done += bytes
-    if (range.done === range.bytes) {
-      this.#leftovers.shift()
-      this.#memory.free(range.at)
-    }
-    return true
+    return this.#leftovers.sweep() || this.#pool.sweep()
   }
 
   /**
@@ -386,8 +349,7 @@ export class Grants implements GranuleOwner {
     this.#memory.u32[row + (P_SPANS >> 2)] = 0
     this.#memory.u32[row + (P_TOUCHED >> 2)] = 0
     for (const key of [...this.#windows.keys()]) this.unmapRing(key)
-    for (const { at, count } of this.#runs)
-      this.#leftovers.push({ at, bytes: count * GRANULE_BYTES, done: 0 })
+    for (const { at, count } of this.#runs) this.#leftovers.add(at, count * GRANULE_BYTES)
     this.#runs = []
     if (this.#onDemand) this.#pool.release(this)
     this.#onDemand = false
