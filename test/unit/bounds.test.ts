@@ -7,6 +7,7 @@ import { SplitRing } from '../../src/frontend/split-ring.js'
 import { VhostUserFrontend } from '../../src/frontend/vhost-user-frontend.js'
 import { VIRTIO_F, VIRTQ_DESC_F } from '../../src/memory/virtio.js'
 import { signalEventfd } from '../../src/sys/eventfd.js'
+import { createMemfd } from '../../src/sys/memory-map.js'
 import { closeFd, connectUnix, receiveWithFds, sendWithFds } from '../../src/sys/unix-socket.js'
 import { encodeInflight, encodeMemoryTable, encodeMessage } from '../../src/vhost-user/messages.js'
 import { PROTOCOL_F, REQUEST } from '../../src/vhost-user/requests.js'
@@ -74,17 +75,17 @@ describe('a healthy pair is not late', () => {
     LIMIT_MS,
   )
 
-  it(
-    'when a peer replaces a large memory table without end',
-    async () => {
+  it.each([
+    ['2 GB', 2 ** 31],
+    ['1 TB', 2 ** 40],
+  ])(
+    'when a peer replaces a memory table of %s without end',
+    async (_, sizeBytes) => {
       const { channel } = await connect(PROTOCOL_F.REPLY_ACK)
-      memory = new GuestMemory(2048 * MB)
-      const table = encodeMemoryTable(memory.regions)
-      await floodMessages(
-        channel.fd,
-        encodeMessage(REQUEST.SET_MEM_TABLE, 0, table),
-        memory.regions.map(({ fd }) => fd),
-      )
+      const fd = createMemfd('ringferry-test', sizeBytes)
+      const table = encodeMemoryTable([{ guestAddress: 0, sizeBytes, userAddress: 2 ** 42, fileOffset: 0 }])
+      await floodMessages(channel.fd, encodeMessage(REQUEST.SET_MEM_TABLE, 0, table), [fd])
+      closeFd(fd)
       expect(await site.end()).toEqual(UNHARMED)
     },
     LIMIT_MS,
