@@ -2,12 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: [
-      'src/**/*.test.ts',
-      'test/unit/**/*.test.ts',
-      'test/gallery/**/*.test.ts',
-      'test/docs/**/*.test.ts',
-    ],
+    include: ['src/**/*.test.ts', 'test/{plane,tools,gallery,docs}/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     // Bounds of hangs, not of speed: other work on the machine must not decide.

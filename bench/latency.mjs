@@ -2,7 +2,7 @@
 // idle, and the processor time that the switch takes for it, for each bound on its spinning; and what it takes when
 // nothing happens at all.
 
-import { EmbeddedWorker } from '../dist/frontend/embedded-worker.js'
+import { EmbeddedWorker } from '../dist/embedded/worker.js'
 import { connectUnix } from '../dist/sys/unix-socket.js'
 import { isEnding, runBench, sleep, undoLater } from './lib/cleanup.mjs'
 import { numbers, readOptions } from './lib/options.mjs'

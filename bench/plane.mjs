@@ -4,11 +4,11 @@
 //   node bench/plane.mjs [--json FILE]
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { EmbeddedGuest } from '../dist/embedded/guest.js'
 import { Engine } from '../dist/engine/engine.js'
-import { EmbeddedGuest } from '../dist/frontend/embedded-guest.js'
-import { VIRTIO_F, VIRTIO_NET_F } from '../dist/memory/virtio.js'
 import { median } from '../dist/stats/summary.js'
 import { socketPair } from '../dist/sys/unix-socket.js'
+import { VIRTIO_F, VIRTIO_NET_F } from '../dist/virtio/virtio.js'
 import { describe } from './lib/machine.mjs'
 
 const { values } = parseArgs({ options: { json: { type: 'string' } } })

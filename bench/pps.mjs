@@ -6,9 +6,9 @@
 //     are dropped, medians compared per class.
 // (b) testpmd's flowgen on virtio_user as a client that knows nothing of either switch, both directions at once.
 //     Its own limit is near; windows of about two seconds alternate, rates are read at the switch.
-import { EmbeddedGuest } from '../dist/frontend/embedded-guest.js'
-import { VIRTIO_F, VIRTIO_NET_F } from '../dist/memory/virtio.js'
+import { EmbeddedGuest } from '../dist/embedded/guest.js'
 import { median } from '../dist/stats/summary.js'
+import { VIRTIO_F, VIRTIO_NET_F } from '../dist/virtio/virtio.js'
 import { isEnding, runBench, sleep, undoLater } from './lib/cleanup.mjs'
 import { distanceClass, startDistanceProbe } from './lib/distance.mjs'
 import { numbers, readOptions } from './lib/options.mjs'

@@ -11,11 +11,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { GRANULE_BYTES } from '../src/core/layout.js'
+import { EmbeddedGuest, LINUX_FEATURES } from '../src/embedded/guest.js'
 import { Engine } from '../src/engine/engine.js'
-import { EmbeddedGuest, LINUX_FEATURES } from '../src/frontend/embedded-guest.js'
-import { GRANULE_BYTES } from '../src/memory/layout.js'
-import { VIRTIO_F, VIRTIO_NET_F } from '../src/memory/virtio.js'
 import { socketPair } from '../src/sys/unix-socket.js'
+import { VIRTIO_F, VIRTIO_NET_F } from '../src/virtio/virtio.js'
 import { Flow } from '../test/model/flows.js'
 
 export interface FuzzOptions {

@@ -1,8 +1,8 @@
 // Where everything lies in the linear memory. Written once here; tools/build.mjs copies this file to
-// src/memory/layout.ts for the TypeScript side. Only numeric constants: the file is valid in both languages.
+// src/core/layout.ts for the TypeScript side. Only numeric constants: the file is valid in both languages.
 //
 //   0x000000  reserved          0x010000  globals, lists and scratch of the plane
-//   0x100000  port table        0x500000  forwarding database          0x600000  heap (owned by src/memory)
+//   0x100000  port table        0x500000  forwarding database          0x600000  heap (owned by src/core)
 //
 // The heap holds granule tables, byte rings of host ports, backlogs and the granted guest memory itself.
 

@@ -1,26 +1,26 @@
 /** The public face of the package: a switch, its ports, its guests. */
-export type { SwitchConfig } from './daemon/config.js'
-export { loadConfig, parseConfig } from './daemon/config.js'
+export type { SwitchConfig } from './config/config.js'
+export { loadConfig, parseConfig } from './config/config.js'
+export type { CounterName, DropName, PortCounters } from './core/counters.js'
+export { countersSince, totalDrops } from './core/counters.js'
+export type { FdbEntry } from './core/fdb.js'
 export { makeRecipe, type Recipe, type RecipeKind } from './daemon/recipes.js'
 export { startSwitch } from './daemon/start.js'
-export type { CounterName, DropName, PortCounters } from './engine/counters.js'
-export { countersSince, totalDrops } from './engine/counters.js'
-export { Engine, type EngineOptions } from './engine/engine.js'
-export type { FdbEntry } from './engine/fdb.js'
-export { Switch, type SwitchEvent, type SwitchOptions } from './engine/switch.js'
-export { ERRORS, type ErrorCode, RingferryError } from './errors/errors.js'
-export { EmbeddedGuest, type EmbeddedGuestOptions } from './frontend/embedded-guest.js'
+export { GuestMemory } from './driver/guest-memory.js'
+export { NetDriver } from './driver/net-driver.js'
+export { SplitRing } from './driver/split-ring.js'
+export { VhostUserFrontend } from './driver/vhost-user-frontend.js'
+export { EmbeddedGuest, type EmbeddedGuestOptions } from './embedded/guest.js'
 export {
   type EmbeddedCounters,
   type EmbeddedRole,
   EmbeddedWorker,
   type EmbeddedWorkerOptions,
   type RoundTrips,
-} from './frontend/embedded-worker.js'
-export { GuestMemory } from './frontend/guest-memory.js'
-export { NetDriver } from './frontend/net-driver.js'
-export { SplitRing } from './frontend/split-ring.js'
-export { VhostUserFrontend } from './frontend/vhost-user-frontend.js'
+} from './embedded/worker.js'
+export { Engine, type EngineOptions } from './engine/engine.js'
+export { Switch, type SwitchEvent, type SwitchOptions } from './engine/switch.js'
+export { ERRORS, type ErrorCode, RingferryError } from './errors/errors.js'
 export {
   bootGuest,
   type CommandResult,

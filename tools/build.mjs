@@ -12,7 +12,7 @@ const bin = (name) => `node_modules/.bin/${name}`
 export function generateLayout() {
   const source = readFileSync('plane/layout.ts', 'utf8')
   const text = `// Generated from plane/layout.ts by tools/build.mjs. Do not edit.\n${source}`
-  const target = 'src/memory/layout.ts'
+  const target = 'src/core/layout.ts'
   if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text)
 }
 

@@ -79,9 +79,10 @@ function pathAfterClause(tokens, at) {
 /**
  * Every module a file refers to.
  * `static`: import and export statements; `types`: the same with `type`, erased by the compiler; `dynamic`:
- * `import('...')`, path undefined when it is computed; `url`: `new URL('./x', import.meta.url)`.
+ * `import('...')`, path undefined when it is computed; `url`: `new URL('./x', import.meta.url)`; `built`:
+ * `builtFile('x')`, a path inside dist/.
  * @param {Token[]} tokens
- * @returns {{ path: string | undefined, line: number, kind: 'static' | 'types' | 'dynamic' | 'url' }[]}
+ * @returns {{ path: string | undefined, line: number, kind: 'static' | 'types' | 'dynamic' | 'url' | 'built' }[]}
  */
 export function findImports(tokens) {
   const found = []
@@ -106,6 +107,8 @@ export function findImports(tokens) {
     } else if (reads(tokens, at, ['new', 'URL', '(']) && isPath(tokens[at + 3])) {
       if (!reads(tokens, at + 4, [',', 'import', '.', 'meta', '.', 'url'])) return
       found.push({ path: tokens[at + 3].value, line, kind: 'url' })
+    } else if (reads(tokens, at, ['builtFile', '(']) && isPath(tokens[at + 2])) {
+      found.push({ path: tokens[at + 2].value, line, kind: 'built' })
     }
   })
   return found

@@ -6,34 +6,62 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findImports, reads, tokenize } from './imports.mjs'
 
-/** The rules. A folder of src/ imports itself and every level below its own; folders of one level are strangers. */
+/**
+ * The rules. A layer is a folder of src/, or one of src/lab/. It imports itself and every level below its own; layers
+ * of one level are strangers.
+ */
 const RULES = {
   /** From low to high. */
   levels: [
     ['errors'],
-    ['sys'],
-    ['memory', 'aggregation', 'stats', 'plot'],
-    ['vhost-user', 'xen'],
-    ['frontend'],
-    ['port'],
-    ['engine', 'sim'],
-    ['lab'],
+    ['sys', 'virtio', 'aggregation', 'stats', 'plot'],
+    ['core'],
+    ['control', 'grants', 'vhost-user'],
+    ['driver', 'port'],
+    ['embedded', 'engine', 'sim'],
+    ['config'],
     ['daemon'],
+    ['lab/guest', 'lab/record'],
+    ['lab/machine'],
+    ['lab/bed'],
+    ['lab/workload'],
+    ['lab/study'],
+    ['lab/run'],
+    ['lab/analysis'],
+    ['lab/report'],
     ['cli'],
     ['dashboard'],
   ],
-  /** Folders that see less than all below them: the folders they see, besides their own. */
-  only: { aggregation: ['errors'], stats: ['errors'], plot: ['errors'], dashboard: [] },
-  /** Folders that a folder must not see although they are below it. */
-  never: { sim: ['sys'] },
-  /** Modules whose types, and nothing else, a folder sees in addition. */
+  /** Layers that see less than all below them: the layers they see, besides their own. */
+  only: { virtio: [], aggregation: ['errors'], stats: ['errors'], plot: ['errors'], dashboard: [] },
+  /** Layers whose code must work where there is no kernel to ask: what they must not reach, through others either. */
+  unreachable: {
+    from: ['virtio', 'aggregation', 'stats', 'plot', 'core', 'control', 'sim'],
+    layer: 'sys',
+    outside: /./,
+  },
+  /** Modules whose types, and nothing else, a layer sees in addition. */
   types: { dashboard: /^daemon\/api(\/|\.ts$)/ },
-  /** Modules from outside that a folder must not import. */
-  outside: { aggregation: /./, stats: /./, plot: /./, sim: /^node:/, dashboard: /^node:/ },
-  /** Packages that one folder keeps to itself. */
+  /** Modules from outside that a layer must not import. */
+  outside: { dashboard: /^node:/ },
+  /** Packages that one layer keeps to itself. */
   owned: { koffi: 'sys' },
-  /** Folders in which time and chance are arguments, and what they must not use. */
-  pure: ['memory', 'aggregation', 'stats', 'plot', 'vhost-user', 'frontend', 'xen', 'port', 'sim'],
+  /** Layers in which time and chance are arguments, and what they must not use. */
+  pure: [
+    ...[
+      'virtio',
+      'aggregation',
+      'stats',
+      'plot',
+      'core',
+      'control',
+      'grants',
+      'vhost-user',
+      'driver',
+      'port',
+    ],
+    'sim',
+  ],
   ambient: [
     ['Date', '.', 'now'],
     ['performance', '.', 'now'],
@@ -47,7 +75,14 @@ const RULES = {
 }
 
 const isTest = (file) => /\.test\.ts$/.test(file)
-const folderOf = (file) => (file.includes('/') ? file.slice(0, file.indexOf('/')) : '')
+const LAYERS = RULES.levels.flat()
+
+/** The layer of a file: its folder, or the folder inside one that is divided. */
+function folderOf(file) {
+  const parts = file.split('/').slice(0, -1)
+  const inner = parts.slice(0, 2).join('/')
+  return LAYERS.includes(inner) ? inner : (parts[0] ?? '')
+}
 const levelOf = (folder) => RULES.levels.findIndex((level) => level.includes(folder))
 
 /** All TypeScript files below `root/top`, as paths relative to it, sorted. */
@@ -73,7 +108,6 @@ function whyNot(file, target, kind) {
   if (levelOf(to) > levelOf(from)) return `upward import: ${from} must not see ${to}`
   if (levelOf(to) === levelOf(from)) return `sideways import: ${from} and ${to} are on one level`
   if (RULES.only[from] && !RULES.only[from].includes(to)) return `${from} must not import ${to}`
-  if (RULES.never[from]?.includes(to)) return `${from} must not import ${to}`
   return undefined
 }
 
@@ -86,6 +120,44 @@ function whyNotOutside(file, name) {
   if (/^ringferry(\/|$)/.test(name)) return 'imports the package by its own name; use a relative path'
   if (RULES.outside[from]?.test(name)) return `${from} must not import ${name}`
   return undefined
+}
+
+/**
+ * A breach per file of a layer without a kernel that reaches the layer of system calls, or a module from outside, through
+ * whatever it imports: the import by which it gets there, and the way.
+ */
+function findReached(graph, strangers) {
+  const { from, layer, outside } = RULES.unreachable
+  const breaches = []
+  for (const start of graph.keys()) {
+    const own = start.replace(/^src\//, '')
+    if (!start.startsWith('src/') || isTest(own) || !from.includes(folderOf(own))) continue
+    const seen = new Set([start])
+    const queue = [{ file: start, way: [], line: 0 }]
+    for (const { file, way, line } of queue) {
+      const stranger = strangers.get(file)?.find(({ name }) => outside.test(name))
+      if (stranger) {
+        const path = [...way, file, stranger.name].map((name) => name.replace(/^src\//, '')).join(' > ')
+        breaches.push({
+          file: start,
+          line: line || stranger.line,
+          message: `reaches ${stranger.name}: ${path}`,
+        })
+        break
+      }
+      if (file !== start && folderOf(file.replace(/^src\//, '')) === layer) {
+        const path = [...way, file].map((name) => name.replace(/^src\//, '')).join(' > ')
+        breaches.push({ file: start, line, message: `reaches ${layer}: ${path}` })
+        break
+      }
+      for (const edge of graph.get(file) ?? [])
+        if (!edge.erased && !seen.has(edge.target)) {
+          seen.add(edge.target)
+          queue.push({ file: edge.target, way: [...way, file], line: line || edge.line })
+        }
+    }
+  }
+  return breaches
 }
 
 /** One breach per circle: the imports that close it, met by a depth-first walk in the order of the files. */
@@ -111,6 +183,7 @@ function findCircles(graph) {
 
 /** A module's path inside the folder `top`. Sources that run uncompiled name a worker by what it becomes in dist/. */
 function inFolder(root, top, module, kind) {
+  if (kind === 'built') return relative(join(root, top), module)
   const compiled = relative(join(root, 'dist'), module)
   if (top === 'src' && kind === 'url' && !compiled.startsWith('..')) return compiled
   return relative(join(root, top), module)
@@ -124,6 +197,8 @@ function inFolder(root, top, module, kind) {
 export function checkLayers(root) {
   const breaches = []
   const graph = new Map()
+  /** Modules from outside, by file; types that the compiler erases are none. */
+  const strangers = new Map()
   for (const top of ['src', 'plane']) {
     const files = listFiles(root, top)
     for (const file of files) {
@@ -138,9 +213,14 @@ export function checkLayers(root) {
       }
       for (const { path, line, kind } of findImports(tokens)) {
         if (path === undefined) report(line, 'the path of an import is a literal, so that it can be checked')
-        else if (/^\.\.?(\/|$)/.test(path)) {
-          if (kind === 'url' && !path.endsWith('.js')) continue
-          const target = inFolder(root, top, resolve(root, top, dirname(file), path), kind)
+        else if (/^\.\.?(\/|$)/.test(path) || kind === 'built') {
+          if ((kind === 'url' || kind === 'built') && !path.endsWith('.js')) continue
+          const target = inFolder(
+            root,
+            top,
+            resolve(root, top, kind === 'built' ? '' : dirname(file), path),
+            kind,
+          )
           const source = target.replace(/\.js$/, '.ts').replace(/(?<!\.ts)$/, top === 'plane' ? '.ts' : '')
           if (target.startsWith('..')) {
             if (!isTest(file)) report(line, `imports ${path}, which is outside ${top}/`)
@@ -149,11 +229,12 @@ export function checkLayers(root) {
           const why = top === 'src' ? whyNot(file, source, kind) : undefined
           if (why) report(line, why)
           if (files.includes(source) && !(kind === 'url' && source === file)) {
-            edges.push({ target: `${top}/${source}`, line })
+            edges.push({ target: `${top}/${source}`, line, erased: kind === 'types' })
           }
         } else if (kind !== 'url') {
           const why = top === 'src' ? whyNotOutside(file, path) : `imports ${path}, which is outside plane/`
           if (why) report(line, why)
+          if (kind !== 'types') strangers.set(name, [...(strangers.get(name) ?? []), { name: path, line }])
         }
       }
       if (top === 'src' && RULES.pure.includes(folderOf(file)) && !isTest(file)) {
@@ -168,7 +249,7 @@ export function checkLayers(root) {
       }
     }
   }
-  breaches.push(...findCircles(graph))
+  breaches.push(...findReached(graph, strangers), ...findCircles(graph))
   breaches.sort((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1))
   return { files: graph.size, breaches }
 }

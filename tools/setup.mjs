@@ -11,7 +11,7 @@ const NODE_MAJOR = 20
 /** Written when a build has succeeded, dated at its beginning: an edit during the build leads to another one. */
 const STAMP = 'dist/.built'
 /** What the build makes itself. */
-const GENERATED = 'src/memory/layout.ts'
+const GENERATED = 'src/core/layout.ts'
 
 const modifiedMs = (path) => (existsSync(join(root, path)) ? statSync(join(root, path)).mtimeMs : 0)
 

@@ -4,11 +4,11 @@
 // A guest that also receives does so when it is called, as a guest that sleeps between interrupts: it asks for
 // calls, looks at its ring only after one, and empties it.
 import { parentPort, workerData } from 'node:worker_threads'
-import { EmbeddedGuest, LINUX_FEATURES } from '../../dist/frontend/embedded-guest.js'
-import { VIRTIO_F } from '../../dist/memory/virtio.js'
+import { EmbeddedGuest, LINUX_FEATURES } from '../../dist/embedded/guest.js'
 import { EPOLLIN, Epoll } from '../../dist/sys/epoll.js'
 import { drainEventfd } from '../../dist/sys/eventfd.js'
 import { libc } from '../../dist/sys/libc.js'
+import { VIRTIO_F } from '../../dist/virtio/virtio.js'
 import { udpFrame } from './frames.mjs'
 import { FIELDS, LIVE } from './load.mjs'
 import { pinThread } from './pin.mjs'

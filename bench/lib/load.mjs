@@ -1,7 +1,7 @@
 // The control of a load thread, and of receivers in threads of their own.
 import { readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import { EmbeddedWorker } from '../../dist/frontend/embedded-worker.js'
+import { EmbeddedWorker } from '../../dist/embedded/worker.js'
 import { connectUnix } from '../../dist/sys/unix-socket.js'
 import { undoLater } from './cleanup.mjs'
 import { threadSeconds } from './cpu.mjs'

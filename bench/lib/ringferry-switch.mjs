@@ -4,9 +4,9 @@
 //              The thread that reads the counters leaves that processor to the engine: reading takes milliseconds.
 //   requests   {id, method: 'snapshot' | 'configure' | 'target' | 'decisions' | 'status', ...}
 import { MessageChannel, Worker } from 'node:worker_threads'
-import { readCounters } from '../../dist/engine/counters.js'
-import { readDelays } from '../../dist/engine/delays.js'
-import { P_SERVICE_US, PORT_BYTES, PORTS_AT } from '../../dist/memory/layout.js'
+import { readCounters } from '../../dist/core/counters.js'
+import { readDelays } from '../../dist/core/delays.js'
+import { P_SERVICE_US, PORT_BYTES, PORTS_AT } from '../../dist/core/layout.js'
 import { createEventfd, signalEventfd } from '../../dist/sys/eventfd.js'
 
 const { ports, options, cpu } = JSON.parse(process.argv[2])

@@ -1,6 +1,6 @@
 /** Options that several commands share. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { addPorts, loadConfig, type SwitchConfig } from '../daemon/config.js'
+import { addPorts, loadConfig, type SwitchConfig } from '../config/config.js'
 import { type FlaggedPort, PORT_FLAGS, type PortFlag, parsePortFlag } from './port-flags.js'
 
 export interface ConfigOptions {

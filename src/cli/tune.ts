@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { POLICY_NAMES, type PolicyName } from '../aggregation/create.js'
+import type { TuneState, VifTuning } from '../control/tuning.js'
 import { askControl, type ControlRequest } from '../daemon/control.js'
-import type { TuneState, VifTuning } from '../engine/tune.js'
 import { RingferryError } from '../errors/errors.js'
 import { didYouMean } from '../errors/suggestion.js'
 import { Interruption } from './interruption.js'

@@ -1,4 +1,4 @@
-import type { SwitchConfig } from '../daemon/config.js'
+import type { SwitchConfig } from '../config/config.js'
 import { reload } from '../daemon/reload.js'
 import type { Switch } from '../engine/switch.js'
 import { RingferryError } from '../errors/errors.js'

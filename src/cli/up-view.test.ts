@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { COUNTER_NAMES, type CounterName, type PortCounters } from '../engine/counters.js'
+import { COUNTER_NAMES, type CounterName, type PortCounters } from '../core/counters.js'
 import { eventLine, type PortSample, statsRecord, statsTable } from './up-view.js'
 
 function counters(counts: Partial<Record<CounterName, number>>, drops = {}): PortCounters {

@@ -1,8 +1,8 @@
 /** What `ringferry up` shows: a live table on a terminal, else lines when something changes, or JSON lines. */
 
+import { countersSince, type PortCounters, totalDrops } from '../core/counters.js'
 import { ratesOf } from '../daemon/rates.js'
 import type { ReloadChange } from '../daemon/reload.js'
-import { countersSince, type PortCounters, totalDrops } from '../engine/counters.js'
 import type { Switch, SwitchEvent } from '../engine/switch.js'
 import type { PortStatus } from '../port/port.js'
 import { formatTable, print, printJson, shortNumber } from './output.js'

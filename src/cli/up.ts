@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { parseControl, type SwitchConfig } from '../daemon/config.js'
+import { parseControl, type SwitchConfig } from '../config/config.js'
 import { openControl } from '../daemon/control.js'
 import { startSwitch } from '../daemon/start.js'
 import { RingferryError } from '../errors/errors.js'

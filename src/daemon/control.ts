@@ -7,13 +7,13 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { createInterface, type Interface } from 'node:readline'
 import { z } from 'zod'
+import type { ControlConfig } from '../config/config.js'
+import { policySchema } from '../config/schema.js'
+import type { TuneState } from '../control/tuning.js'
 import type { Switch } from '../engine/switch.js'
-import type { TuneState } from '../engine/tune.js'
 import { type ErrorCode, RingferryError } from '../errors/errors.js'
 import { checkReachable } from '../sys/socket-reach.js'
 import { listenUnix, unlinkQuietly } from '../sys/unix-socket.js'
-import type { ControlConfig } from './config.js'
-import { policySchema } from './schema.js'
 
 const MAX_LINE_BYTES = 65_536
 const ANSWER_LIMIT_MS = 5_000

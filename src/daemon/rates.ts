@@ -1,4 +1,4 @@
-import { type PortCounters, totalDrops } from '../engine/counters.js'
+import { type PortCounters, totalDrops } from '../core/counters.js'
 
 /** What a port carries, per second; directions named from the VM. */
 export interface PortRates {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { SwitchConfig } from '../config/config.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
-import type { SwitchConfig } from './config.js'
 import { type ReloadableSwitch, reload } from './reload.js'
 
 const vif = (name: string, more: Partial<PortConfig> = {}): PortConfig =>

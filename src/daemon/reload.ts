@@ -4,11 +4,11 @@
  * start stays as it is, and is named.
  */
 import { isDeepStrictEqual } from 'node:util'
+import type { SwitchConfig } from '../config/config.js'
+import type { TuneChange } from '../control/tuning.js'
 import type { Switch } from '../engine/switch.js'
-import type { TuneChange } from '../engine/tune.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
-import type { SwitchConfig } from './config.js'
 
 export interface ReloadChange {
   /** A port's name, or "engine". */

@@ -1,5 +1,5 @@
+import type { SwitchConfig } from '../config/config.js'
 import { Switch } from '../engine/switch.js'
-import type { SwitchConfig } from './config.js'
 
 /**
  * Starts a switch with all its ports. When one cannot be opened, everything is closed again and the error says

@@ -4,6 +4,8 @@
  * become events, for each port and kind at most one in REST_US, so that a guest which causes thousands a second
  * causes no more than a line now and then.
  */
+
+import { parseFdbKey } from '../core/fdb.js'
 import {
   C_ADDRESS_MOVES,
   C_UNLEARNED,
@@ -22,10 +24,9 @@ import {
   P_MOVED_KEY,
   PORT_BYTES,
   PORTS_AT,
-} from '../memory/layout.js'
-import type { LinearMemory } from '../memory/linear-memory.js'
+} from '../core/layout.js'
+import type { LinearMemory } from '../core/linear-memory.js'
 import type { Port, PortEvent } from '../port/port.js'
-import { parseFdbKey } from './fdb.js'
 
 /** Microseconds in which a port has at most one event of a kind. */
 export const REST_US = 10_000_000

@@ -3,13 +3,13 @@
  * an eventfd that the engine watches among all others, and the handler takes the messages that wait.
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { TuneState } from '../control/tuning.js'
 import { bindToCpu } from '../sys/affinity.js'
 import { EPOLLIN } from '../sys/epoll.js'
 import { drainEventfd } from '../sys/eventfd.js'
 import { threadId } from '../sys/signal-handler.js'
 import { Engine } from './engine.js'
 import { type EngineThreadData, type FromEngine, packError, type ToEngine } from './switch-messages.js'
-import type { TuneState } from './tune.js'
 
 const { port, wakeFd, options, cpu } = workerData as EngineThreadData & { readonly port: MessagePort }
 

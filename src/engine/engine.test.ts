@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { attach, broadcast, cleanUp, counter, frame, newEngine } from '../../test/support/switch.js'
-import type { EmbeddedGuest } from '../frontend/embedded-guest.js'
-import { C_CALLS, C_TO_FRAMES } from '../memory/layout.js'
-import { VIRTIO_NET_F } from '../memory/virtio.js'
+import { C_CALLS, C_TO_FRAMES } from '../core/layout.js'
+import type { EmbeddedGuest } from '../embedded/guest.js'
+import { VIRTIO_NET_F } from '../virtio/virtio.js'
 
 afterEach(cleanUp)
 

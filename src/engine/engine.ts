@@ -9,8 +9,17 @@
  * more than one burst of each other port. Everything a port reports goes through `onReport`.
  */
 import { DeficitRoundRobin } from '../aggregation/drr.js'
-import { RingferryError } from '../errors/errors.js'
-import { GranulePool } from '../memory/granule-pool.js'
+import {
+  type ControlledVif,
+  Controller,
+  type ControllerOptions,
+  type EngineUse,
+  type VifTarget,
+} from '../control/controller.js'
+import { RequestScheduler } from '../control/request-scheduler.js'
+import { changeTuning, readTuning, type TuneChange, type TuneState } from '../control/tuning.js'
+import { warmUpController } from '../control/warm-up.js'
+import { randomFdbSeed, seedFdb } from '../core/fdb.js'
 import {
   ACTIVE_AT,
   CALLS_AT,
@@ -40,9 +49,11 @@ import {
   PORT_BYTES,
   PORTS_AT,
   VRINGS_PER_PORT,
-} from '../memory/layout.js'
-import { LinearMemory } from '../memory/linear-memory.js'
-import { instantiatePlane, type Plane } from '../memory/plane.js'
+} from '../core/layout.js'
+import { LinearMemory } from '../core/linear-memory.js'
+import { instantiatePlane, type Plane } from '../core/plane.js'
+import { RingferryError } from '../errors/errors.js'
+import { GranulePool } from '../grants/granule-pool.js'
 import type { PortConfig } from '../port/config.js'
 import { createPort } from '../port/create.js'
 import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
@@ -52,18 +63,7 @@ import { canSignal, signalEventfd } from '../sys/eventfd.js'
 import { FaultGuard } from '../sys/fault-guard.js'
 import { EINTR } from '../sys/libc.js'
 import { BridgeEvents } from './bridge-events.js'
-import {
-  type ControlledVif,
-  Controller,
-  type ControllerOptions,
-  type EngineUse,
-  type VifTarget,
-} from './controller.js'
-import { randomFdbSeed, seedFdb } from './fdb.js'
 import { LoopGuard } from './loop-guard.js'
-import { RequestScheduler } from './request-scheduler.js'
-import { changeTuning, readTuning, type TuneChange, type TuneState } from './tune.js'
-import { warmUpController } from './warm-up.js'
 
 interface Handler {
   /** On whose behalf the descriptor is watched; undefined: the engine's own. */

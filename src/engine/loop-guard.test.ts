@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BareSwitch, macOf } from '../../test/support/bare-switch.js'
-import { DROP_LOOP } from '../memory/layout.js'
+import { DROP_LOOP } from '../core/layout.js'
 import type { PortKind, PortSettings } from '../port/config.js'
 import type { Port, PortEvent } from '../port/port.js'
 import { CHECK_US, FIRST_HOLD_US, LONGEST_HOLD_US, LoopGuard } from './loop-guard.js'

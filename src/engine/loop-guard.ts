@@ -9,6 +9,7 @@
  * a probe that came back is a loop. A port that is held down takes and gives nothing but probes.
  */
 import { randomFillSync } from 'node:crypto'
+import { parseFdbKey } from '../core/fdb.js'
 import {
   C_ADDRESS_MOVES,
   DROP_STORM,
@@ -23,13 +24,12 @@ import {
   P_MOVED_KEY,
   P_NATIVE_VLAN,
   PORT_HELD,
-} from '../memory/layout.js'
-import type { LinearMemory } from '../memory/linear-memory.js'
-import type { Plane } from '../memory/plane.js'
+} from '../core/layout.js'
+import type { LinearMemory } from '../core/linear-memory.js'
+import type { Plane } from '../core/plane.js'
 import type { PortKind } from '../port/config.js'
 import type { Port, PortEvent } from '../port/port.js'
 import { PortRow } from '../port/row.js'
-import { parseFdbKey } from './fdb.js'
 
 /** Moves of addresses to a port within a window that make a loop likely. One that migrates moves once. */
 const SUSPICIOUS_MOVES = 5

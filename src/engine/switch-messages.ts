@@ -1,8 +1,8 @@
+import type { TuneChange, TuneState } from '../control/tuning.js'
 import { type ErrorCode, RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
 import type { EngineOptions } from './engine.js'
-import type { TuneChange, TuneState } from './tune.js'
 
 /** Messages between the control side of a switch and its engine's thread. */
 export type SwitchRequest =

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { frame } from '../../test/support/switch.js'
+import { EmbeddedGuest } from '../embedded/guest.js'
 import { RingferryError } from '../errors/errors.js'
-import { EmbeddedGuest } from '../frontend/embedded-guest.js'
 import { Switch, type SwitchEvent, type SwitchOptions } from './switch.js'
 
 describe('Switch', () => {

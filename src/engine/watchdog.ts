@@ -4,7 +4,7 @@
  * engine finds by it whose descriptor it was.
  */
 import { readFileSync } from 'node:fs'
-import { G_ASLEEP, G_NOW_US, GLOBALS_AT } from '../memory/layout.js'
+import { G_ASLEEP, G_NOW_US, GLOBALS_AT } from '../core/layout.js'
 import { returnCode } from '../sys/fault-handler-code.js'
 import { installHandler, SIGURG, signalThread } from '../sys/signal-handler.js'
 

@@ -3,7 +3,7 @@ import { PacketPort } from './packet.js'
 import type { Port, PortHost } from './port.js'
 import { StreamPort } from './stream.js'
 import { TapPort } from './tap.js'
-import { Vif } from './vif.js'
+import { Vif } from './virtio/vif.js'
 
 /** Makes the port that a configuration describes; it is not open yet. */
 export function createPort(host: PortHost, index: number, config: PortConfig): Port {

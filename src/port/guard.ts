@@ -1,4 +1,3 @@
-import { RingferryError } from '../errors/errors.js'
 import {
   G_LEARNS,
   GLOBALS_AT,
@@ -20,8 +19,9 @@ import {
   P_GUARD_MACS,
   P_LEARN_ND,
   P_LEARN_ND_COUNT,
-} from '../memory/layout.js'
-import type { LinearMemory } from '../memory/linear-memory.js'
+} from '../core/layout.js'
+import type { LinearMemory } from '../core/linear-memory.js'
+import { RingferryError } from '../errors/errors.js'
 import { type Prefix, parsePrefix, parseStationMac } from './guard-address.js'
 
 /** The entry of `addresses` that allows the link-local IPv6 address derived from the source MAC (EUI-64). */

@@ -13,7 +13,7 @@ import {
   TAKE_TSO6,
   TAKE_USO4,
   TAKE_USO6,
-} from '../memory/layout.js'
+} from '../core/layout.js'
 import type { PortHost } from './port.js'
 import { type PortRow, RING_BYTES } from './row.js'
 

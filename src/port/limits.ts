@@ -1,5 +1,4 @@
 import { MAX_FRAME_BYTES, type RateLimits } from '../aggregation/token-bucket.js'
-import { RingferryError } from '../errors/errors.js'
 import {
   BUCKET_AT_US,
   BUCKET_BYTES,
@@ -11,8 +10,9 @@ import {
   P_BUCKETS,
   P_WAIT_FROM,
   P_WAIT_TO,
-} from '../memory/layout.js'
-import type { LinearMemory } from '../memory/linear-memory.js'
+} from '../core/layout.js'
+import type { LinearMemory } from '../core/linear-memory.js'
+import { RingferryError } from '../errors/errors.js'
 
 export type { RateLimits } from '../aggregation/token-bucket.js'
 

@@ -6,7 +6,7 @@ import { ipFrame } from '../../test/support/ip-frames.js'
 import { enterPrivateNetwork, ip, whyNoDevices } from '../../test/support/private-network.js'
 import { stepUntil, stepUntilState } from '../../test/support/step-until.js'
 import { attach, broadcast, cleanUp, dropped, frame, newEngine } from '../../test/support/switch.js'
-import { DROP_HOST_ERROR, DROP_NO_LINK } from '../memory/layout.js'
+import { DROP_HOST_ERROR, DROP_NO_LINK } from '../core/layout.js'
 
 const reason = whyNoDevices()
 if (reason === undefined) enterPrivateNetwork()

@@ -11,8 +11,7 @@ import {
   RECORD_FRAME_BYTES,
   RECORD_NET_HEADER,
   STAGE_AT,
-} from '../memory/layout.js'
-import { NET_HEADER, VIRTIO_NET_HDR_F } from '../memory/virtio.js'
+} from '../core/layout.js'
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { EAGAIN, EINTR, errnoName } from '../sys/libc.js'
 import { deviceState } from '../sys/network-device.js'
@@ -24,6 +23,7 @@ import {
   takeKernelDrops,
 } from '../sys/packet-socket.js'
 import { closeFd } from '../sys/unix-socket.js'
+import { NET_HEADER, VIRTIO_NET_HDR_F } from '../virtio/virtio.js'
 import type { PacketConfig } from './config.js'
 import { countDrops, forgetPeer, HostOutput, MAX_READ_BYTES, offloadNames, TAKE_TCP } from './host-output.js'
 import type { Port, PortHost, PortStatus } from './port.js'

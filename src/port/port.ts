@@ -1,7 +1,7 @@
 import type { HoldLimits } from '../aggregation/hold.js'
-import type { GranulePool } from '../memory/granule-pool.js'
-import type { LinearMemory } from '../memory/linear-memory.js'
-import type { Plane } from '../memory/plane.js'
+import type { LinearMemory } from '../core/linear-memory.js'
+import type { Plane } from '../core/plane.js'
+import type { GranulePool } from '../grants/granule-pool.js'
 import type { PortKind } from './config.js'
 
 /** What an engine offers its ports. Ports run in the engine's thread; nothing here may block. */

@@ -1,4 +1,4 @@
-import { C_REFUSED, G_NOW_US, GLOBALS_AT } from '../memory/layout.js'
+import { C_REFUSED, G_NOW_US, GLOBALS_AT } from '../core/layout.js'
 import { closeFd } from '../sys/unix-socket.js'
 import { count } from './host-output.js'
 import type { Port, PortHost } from './port.js'

@@ -1,6 +1,5 @@
 import type { HoldLimits } from '../aggregation/hold.js'
 import { NATURAL_LIMITS } from '../aggregation/policy.js'
-import { RingferryError } from '../errors/errors.js'
 import {
   G_GENERATION,
   GLOBALS_AT,
@@ -48,8 +47,9 @@ import {
   TAKE_TSO6,
   TAKE_USO4,
   TAKE_USO6,
-} from '../memory/layout.js'
-import type { LinearMemory } from '../memory/linear-memory.js'
+} from '../core/layout.js'
+import type { LinearMemory } from '../core/linear-memory.js'
+import { RingferryError } from '../errors/errors.js'
 import type { PortSettings, ReservedGroups } from './config.js'
 import { readGuard, writeGuard } from './guard.js'
 import { readLimits, writeLimits } from './limits.js'

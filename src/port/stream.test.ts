@@ -7,8 +7,8 @@ import { expectError } from '../../test/support/expect-error.js'
 import { streamSide } from '../../test/support/far-sides.js'
 import { stepUntilState } from '../../test/support/step-until.js'
 import { attach, broadcast, cleanUp, dropped, frame, newEngine } from '../../test/support/switch.js'
+import { DROP_RUNT, DROP_TOO_LONG, MAX_FRAME_BYTES } from '../core/layout.js'
 import type { Engine } from '../engine/engine.js'
-import { DROP_RUNT, DROP_TOO_LONG, MAX_FRAME_BYTES } from '../memory/layout.js'
 import {
   acceptUnix,
   closeFd,

@@ -6,7 +6,7 @@
  * There is no virtio-net header: frames cross with their checksums complete and segments cut. One peer at a
  * time; when it goes, the port waits for the next. Source: QEMU 7.2 net/stream.c, passt 2024 tap.c.
  */
-import { RingferryError } from '../errors/errors.js'
+
 import {
   DROP_RUNT,
   DROP_TOO_LONG,
@@ -16,7 +16,8 @@ import {
   PORT_LINK,
   RECORD_FRAME,
   RECORD_FRAME_BYTES,
-} from '../memory/layout.js'
+} from '../core/layout.js'
+import { RingferryError } from '../errors/errors.js'
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { EAGAIN, EINTR, errno, errnoName, libc } from '../sys/libc.js'
 import { NativeBuffer } from '../sys/native-buffer.js'

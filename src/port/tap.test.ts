@@ -7,8 +7,8 @@ import { socketSide } from '../../test/support/far-sides.js'
 import { deviceExists, enterPrivateNetwork, ip, whyNoDevices } from '../../test/support/private-network.js'
 import { stepUntilState } from '../../test/support/step-until.js'
 import { attach, broadcast, cleanUp, dropped, frame, newEngine } from '../../test/support/switch.js'
-import type { ReceivedFrame } from '../frontend/net-driver.js'
-import { DROP_HOST_ERROR } from '../memory/layout.js'
+import { DROP_HOST_ERROR } from '../core/layout.js'
+import type { ReceivedFrame } from '../driver/net-driver.js'
 
 const reason = whyNoDevices()
 if (reason === undefined) enterPrivateNetwork()

@@ -3,7 +3,7 @@
  * carry the virtio-net header both ways, so offloads cross as they are. The device may be set down, moved to
  * another namespace or removed at any time; the port follows, and makes a removed device anew.
  */
-import { RingferryError } from '../errors/errors.js'
+
 import {
   DROP_HOST_ERROR,
   MAX_QUEUE_PAIRS,
@@ -13,7 +13,8 @@ import {
   RECORD_HASH,
   RECORD_NET_HEADER,
   STAGE_AT,
-} from '../memory/layout.js'
+} from '../core/layout.js'
+import { RingferryError } from '../errors/errors.js'
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { EAGAIN, EINTR, errno, errnoName, libc } from '../sys/libc.js'
 import { bringUp, setMtu } from '../sys/network-device.js'

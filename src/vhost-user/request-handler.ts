@@ -1,6 +1,7 @@
 /** What the requests of a vhost-user frontend mean: state of one connection, decisions, calls to the device. */
-import { MAX_VRING_SIZE, VIRTIO_F } from '../memory/virtio.js'
+
 import { callDescriptor, isEventfd, setNonBlocking } from '../sys/descriptor.js'
+import { MAX_VRING_SIZE, VIRTIO_F } from '../virtio/virtio.js'
 import type { VhostUserDevice } from './device.js'
 import { checkInflight, createInflight } from './inflight.js'
 import {

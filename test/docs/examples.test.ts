@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { expect, it, vi } from 'vitest'
 import { main } from '../../examples/library.js'
-import { loadConfig } from '../../src/daemon/config.js'
+import { loadConfig } from '../../src/config/config.js'
 import { expandStudy } from '../../src/lab/study/expand.js'
 import { loadStudy } from '../../src/lab/study/load.js'
 import { WORKLOADS } from '../../src/lab/workload/registry.js'

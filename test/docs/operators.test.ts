@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { POLICY_NAMES } from '../../src/aggregation/create.js'
-import { engineSchema, PORT_SCHEMAS } from '../../src/daemon/schema.js'
-import { COUNTER_NAMES, DROP_NAMES } from '../../src/engine/counters.js'
+import { engineSchema, PORT_SCHEMAS } from '../../src/config/schema.js'
+import { COUNTER_NAMES, DROP_NAMES } from '../../src/core/counters.js'
 import { ERRORS } from '../../src/errors/errors.js'
 
 const page = readFileSync(new URL('../../docs/operators.md', import.meta.url), 'utf8')

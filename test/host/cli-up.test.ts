@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { EmbeddedGuest } from '../../src/frontend/embedded-guest.js'
+import { EmbeddedGuest } from '../../src/embedded/guest.js'
 import { frame } from '../support/switch.js'
 import { Cli, cli } from './cli-process.js'
 

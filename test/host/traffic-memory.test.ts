@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { GRANULE_BYTES } from '../../src/core/layout.js'
 import { bootGuest, type Guest } from '../../src/lab/guest/guest.js'
-import { GRANULE_BYTES } from '../../src/memory/layout.js'
 import { able, Network } from './support/network.js'
 import { carryFile, checksumErrors, pingLoss, tcpBothWays } from './support/traffic.js'
 

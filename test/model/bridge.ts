@@ -11,7 +11,7 @@ import {
   DROP_SAME_PORT,
   DROP_STICKY,
   DROP_VLAN,
-} from '../../src/memory/layout.js'
+} from '../../src/core/layout.js'
 import { FdbModel } from './fdb.js'
 
 export interface BridgePort {

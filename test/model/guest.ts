@@ -1,14 +1,15 @@
 /** A guest whose every step a test controls: like EmbeddedGuest, with free choice of where indices start. */
+
+import { GuestMemory, type RegionSpec } from '../../src/driver/guest-memory.js'
+import { NetDriver } from '../../src/driver/net-driver.js'
+import { type RingEvents, VhostUserFrontend } from '../../src/driver/vhost-user-frontend.js'
+import { LINUX_FEATURES } from '../../src/embedded/guest.js'
 import type { Engine } from '../../src/engine/engine.js'
-import { LINUX_FEATURES } from '../../src/frontend/embedded-guest.js'
-import { GuestMemory, type RegionSpec } from '../../src/frontend/guest-memory.js'
-import { NetDriver } from '../../src/frontend/net-driver.js'
-import { type RingEvents, VhostUserFrontend } from '../../src/frontend/vhost-user-frontend.js'
-import { VIRTIO_F, VIRTIO_NET_F } from '../../src/memory/virtio.js'
 import type { PortSettings } from '../../src/port/config.js'
 import { signalEventfd } from '../../src/sys/eventfd.js'
 import { socketPair } from '../../src/sys/unix-socket.js'
 import { PROTOCOL_F } from '../../src/vhost-user/requests.js'
+import { VIRTIO_F, VIRTIO_NET_F } from '../../src/virtio/virtio.js'
 
 /** A current driver without any offload. */
 export const PLAIN = VIRTIO_F.VERSION_1 | VIRTIO_F.EVENT_IDX | VIRTIO_F.INDIRECT_DESC | VIRTIO_NET_F.MRG_RXBUF

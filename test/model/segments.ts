@@ -2,7 +2,7 @@
  * Takes a merged frame apart again, as the kernel's segmentation would: independent of the plane, big-endian, one
  * field at a time. Source: tcp_gso_segment, __udp_gso_segment, inet_gso_segment (Linux 6.1).
  */
-import type { ReceivedFrame } from '../../src/frontend/net-driver.js'
+import type { ReceivedFrame } from '../../src/driver/net-driver.js'
 import { be16, be32, completed, layoutOf, onesSum, pseudoSum } from './packets.js'
 
 const FIN_PSH = 0x09

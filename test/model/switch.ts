@@ -14,7 +14,7 @@ import {
   DROP_TOO_LONG,
   MAX_FRAME_BYTES,
   MIN_FRAME_BYTES,
-} from '../../src/memory/layout.js'
+} from '../../src/core/layout.js'
 import { type BridgePort, decide, TAG_TYPES } from './bridge.js'
 import { type Buffer0, type ChainFault, readChain, type Snapshot, walkChain } from './chain.js'
 import type { FdbModel } from './fdb.js'

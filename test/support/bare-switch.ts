@@ -1,4 +1,4 @@
-import { seedFdb } from '../../src/engine/fdb.js'
+import { seedFdb } from '../../src/core/fdb.js'
 import {
   ACTIVE_AT,
   DROP_REASONS,
@@ -13,9 +13,9 @@ import {
   RECORD_FRAME,
   RECORD_FRAME_BYTES,
   STAGE_AT,
-} from '../../src/memory/layout.js'
-import { LinearMemory } from '../../src/memory/linear-memory.js'
-import { instantiatePlane } from '../../src/memory/plane.js'
+} from '../../src/core/layout.js'
+import { LinearMemory } from '../../src/core/linear-memory.js'
+import { instantiatePlane } from '../../src/core/plane.js'
 import type { PortSettings } from '../../src/port/config.js'
 import { PortRow } from '../../src/port/row.js'
 

@@ -3,9 +3,6 @@
  * cannot do something declares it as an exception, with the reason, which is printed with the skipped test.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Engine } from '../../src/engine/engine.js'
-import type { EmbeddedGuest } from '../../src/frontend/embedded-guest.js'
-import type { NetHeader, ReceivedFrame } from '../../src/frontend/net-driver.js'
 import {
   C_FROM_BYTES,
   C_FROM_FRAMES,
@@ -17,9 +14,12 @@ import {
   DROP_RING_FULL,
   DROP_TOO_LONG,
   DROP_VLAN,
-} from '../../src/memory/layout.js'
-import { VIRTIO_F, VIRTIO_NET_F, VIRTIO_NET_HDR_F, VIRTIO_NET_HDR_GSO } from '../../src/memory/virtio.js'
+} from '../../src/core/layout.js'
+import type { NetHeader, ReceivedFrame } from '../../src/driver/net-driver.js'
+import type { EmbeddedGuest } from '../../src/embedded/guest.js'
+import type { Engine } from '../../src/engine/engine.js'
 import type { PortSettings } from '../../src/port/config.js'
+import { VIRTIO_F, VIRTIO_NET_F, VIRTIO_NET_HDR_F, VIRTIO_NET_HDR_GSO } from '../../src/virtio/virtio.js'
 import type { FarSide } from './far-sides.js'
 import { checkedPayload, type IpFrameOptions, ipFrame } from './ip-frames.js'
 import { attach, broadcast, cleanUp, counter, dropped, frame, newEngine } from './switch.js'

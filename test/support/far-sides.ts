@@ -1,6 +1,7 @@
 /** What sits at the other end of a port in the conformance suite: real frontends, sockets and kernel devices. */
-import { EmbeddedGuest } from '../../src/frontend/embedded-guest.js'
-import type { NetHeader, ReceivedFrame } from '../../src/frontend/net-driver.js'
+
+import type { NetHeader, ReceivedFrame } from '../../src/driver/net-driver.js'
+import { EmbeddedGuest } from '../../src/embedded/guest.js'
 import { errno, errnoName, libc } from '../../src/sys/libc.js'
 import { NativeBuffer } from '../../src/sys/native-buffer.js'
 import { openPacketSocket, PACKET_HEADER_BYTES, ReceiveBatch } from '../../src/sys/packet-socket.js'

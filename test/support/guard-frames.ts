@@ -1,7 +1,7 @@
 /** Packets that a guarded port may or may not send, and whether they pass. */
 import { expect } from 'vitest'
+import { C_TO_FRAMES, DROP_SPOOFED, NET_HEADER_BYTES, STAGE_AT } from '../../src/core/layout.js'
 import type { Engine } from '../../src/engine/engine.js'
-import { C_TO_FRAMES, DROP_SPOOFED, NET_HEADER_BYTES, STAGE_AT } from '../../src/memory/layout.js'
 import type { PortSettings } from '../../src/port/config.js'
 import { parseHostAddress } from '../../src/port/guard-address.js'
 import { attach, counter, dropped, newEngine } from './switch.js'

@@ -5,7 +5,7 @@
 // A frame's age does not count what this process itself, or the thread of the switch that waited longest, was kept from a
 // processor meanwhile: a busy machine is not what is judged.
 import { readdirSync, readFileSync } from 'node:fs'
-import { EmbeddedGuest } from '../../dist/frontend/embedded-guest.js'
+import { EmbeddedGuest } from '../../dist/embedded/guest.js'
 import { nowUs } from '../../dist/sys/clock.js'
 import { EPOLLIN, Epoll } from '../../dist/sys/epoll.js'
 import { drainEventfd } from '../../dist/sys/eventfd.js'

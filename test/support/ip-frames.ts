@@ -1,5 +1,5 @@
-import type { NetHeader } from '../../src/frontend/net-driver.js'
-import { VIRTIO_NET_HDR_F, VIRTIO_NET_HDR_GSO } from '../../src/memory/virtio.js'
+import type { NetHeader } from '../../src/driver/net-driver.js'
+import { VIRTIO_NET_HDR_F, VIRTIO_NET_HDR_GSO } from '../../src/virtio/virtio.js'
 
 const TCP = 6
 const UDP = 17

@@ -1,9 +1,9 @@
 /** Two guests on a wire whose receiver takes merged frames: what the tests of merging share. */
 import { expect } from 'vitest'
+import type { NetHeader, ReceivedFrame } from '../../src/driver/net-driver.js'
+import { LINUX_FEATURES } from '../../src/embedded/guest.js'
 import type { Engine } from '../../src/engine/engine.js'
-import { LINUX_FEATURES } from '../../src/frontend/embedded-guest.js'
-import type { NetHeader, ReceivedFrame } from '../../src/frontend/net-driver.js'
-import { VIRTIO_NET_F } from '../../src/memory/virtio.js'
+import { VIRTIO_NET_F } from '../../src/virtio/virtio.js'
 import { type StartOptions, start, type TestGuest } from '../model/guest.js'
 import { csumOffset, layoutOf } from '../model/packets.js'
 import { segmentsOf } from '../model/segments.js'

@@ -1,6 +1,6 @@
+import { P_COUNTERS, P_DROPS, PORT_BYTES, PORTS_AT } from '../../src/core/layout.js'
+import { EmbeddedGuest, type EmbeddedGuestOptions } from '../../src/embedded/guest.js'
 import { Engine, type EngineOptions } from '../../src/engine/engine.js'
-import { EmbeddedGuest, type EmbeddedGuestOptions } from '../../src/frontend/embedded-guest.js'
-import { P_COUNTERS, P_DROPS, PORT_BYTES, PORTS_AT } from '../../src/memory/layout.js'
 import type { PortSettings } from '../../src/port/config.js'
 import { socketPair } from '../../src/sys/unix-socket.js'
 

@@ -9,7 +9,7 @@
  */
 import { z } from 'zod'
 import { POLICY_NAMES } from '../../aggregation/create.js'
-import type { EmbeddedRole, EmbeddedWorker } from '../../frontend/embedded-worker.js'
+import type { EmbeddedRole, EmbeddedWorker } from '../../embedded/worker.js'
 import { GUEST_KINDS, type Guest } from '../guest/spec.js'
 
 export const SWITCH_KINDS = ['ringferry', 'bridge', 'vde', 'ovs', 'testpmd', 'none'] as const

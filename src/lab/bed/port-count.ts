@@ -1,7 +1,7 @@
 /** Counts of ports of all makes of switches in the one form of a sample. */
 import { readFileSync } from 'node:fs'
-import type { PortCounters } from '../../engine/counters.js'
-import type { PortDelays } from '../../engine/delays.js'
+import type { PortCounters } from '../../core/counters.js'
+import type { PortDelays } from '../../core/delays.js'
 import type { PortCount } from './bed.js'
 
 /** What a port of Ringferry counted. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { COUNTER_NAMES, type PortCounters } from '../../engine/counters.js'
+import { COUNTER_NAMES, type PortCounters } from '../../core/counters.js'
 import { BUCKETS } from '../../stats/histogram.js'
 import { networkNamespace } from '../guest/processes.js'
 import { parseOffloads } from './description.js'

@@ -1,6 +1,7 @@
 /** The VMs of a bed: those that boot and run commands, and embedded ones that take roles. */
+
+import { type EmbeddedRole, EmbeddedWorker } from '../../embedded/worker.js'
 import { RingferryError } from '../../errors/errors.js'
-import { type EmbeddedRole, EmbeddedWorker } from '../../frontend/embedded-worker.js'
 import { closeFd, socketPair } from '../../sys/unix-socket.js'
 import { networkNamespace } from '../guest/processes.js'
 import type { Guest } from '../guest/spec.js'

@@ -2,6 +2,8 @@
  * From a study to its cells. Everything that a file can have wrong is found here, before anything boots:
  * placeholders, unknown workloads, settings, names of VMs, cells that are there twice, figures of nothing.
  */
+
+import { firstMistake } from '../../config/mistake.js'
 import { RingferryError } from '../../errors/errors.js'
 import { type BedSpec, bedSchema, type VmKind, vmSchema } from '../bed/bed.js'
 import { cellName, type Factors, type FactorValue } from '../record/record.js'
@@ -10,7 +12,6 @@ import { type Cell, hasFactors, type StudyPlan, type WorkloadPlan } from './cell
 import { checkFigures } from './check-figures.js'
 import { type CellTemplate, colocateCells } from './colocate.js'
 import type { LoadedStudy } from './load.js'
-import { firstMistake } from './mistake.js'
 import { fillIn, type Substitutes, UnknownPlaceholder } from './placeholders.js'
 import { type Study, workloadUseSchema } from './study.js'
 

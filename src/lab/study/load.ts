@@ -3,10 +3,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { firstMistake } from '../../config/mistake.js'
+import { type Path, parsePlaced } from '../../config/yaml-place.js'
 import { RingferryError } from '../../errors/errors.js'
-import { firstMistake } from './mistake.js'
 import { type Study, studySchema } from './study.js'
-import { type Path, parsePlaced } from './yaml-place.js'
 
 export interface LoadedStudy {
   readonly study: Study

@@ -1,6 +1,6 @@
 /** A generator and a meter on two embedded VMs, and what both have counted. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { EmbeddedWorker, GeneratorRole } from '../../frontend/embedded-worker.js'
+import type { EmbeddedWorker, GeneratorRole } from '../../embedded/worker.js'
 import type { BedVm } from '../bed/bed.js'
 
 /** The generator looks at its rings this long before it sleeps; the meter sleeps at once, as a guest's driver does. */

@@ -1,6 +1,6 @@
 /** Trials on a device under test: a rate or a burst for a while, and what became of its frames. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hostNowUs } from '../../frontend/embedded-worker-clock.js'
+import { hostNowUs } from '../../embedded/clock.js'
 import { histogramQuantile } from '../../stats/histogram.js'
 import { lostIn, quantileWithLoss } from './delays.js'
 import { countBetween, type FramePair, lateRatio, type PairCount } from './frame-pair.js'

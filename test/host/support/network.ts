@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { DropName, PortCounters } from '../../../src/engine/counters.js'
+import type { DropName, PortCounters } from '../../../src/core/counters.js'
 import { Switch, type SwitchEvent, type SwitchOptions } from '../../../src/engine/switch.js'
 import { cleanUp } from '../../../src/lab/guest/guest.js'
 import { installedKernels } from '../../../src/lab/guest/kernel.js'

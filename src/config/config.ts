@@ -1,0 +1,241 @@
+/**
+ * The configuration: a YAML file, port flags of the command line, or both. Every mistake is one RingferryError
+ * (CONFIG) with file, line and column, what is wrong and what is allowed.
+ */
+import { readFileSync } from 'node:fs'
+import type { z } from 'zod'
+import type { SwitchOptions } from '../engine/switch.js'
+import { RingferryError } from '../errors/errors.js'
+import { didYouMean } from '../errors/suggestion.js'
+import type { PortConfig } from '../port/config.js'
+import type { SocketAccess } from '../sys/socket-access.js'
+import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS } from './schema.js'
+import { parsePlaced } from './yaml-place.js'
+
+/** The control socket: where, and who may use it. */
+export interface ControlConfig extends SocketAccess {
+  readonly socket: string
+}
+
+export interface SwitchConfig {
+  readonly engine: SwitchOptions
+  readonly control?: ControlConfig
+  readonly ports: readonly PortConfig[]
+}
+
+type Raw = z.infer<typeof configSchema>
+type Path = readonly PropertyKey[]
+
+const MB = 1024 * 1024
+
+/** One mistake: where in the data, and the text. `key`: the path names a key, not a value. */
+interface Mistake {
+  readonly path: Path
+  readonly text: string
+  readonly key?: boolean
+}
+
+function valueAt(data: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
+    data,
+  )
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value))
+}
+
+/** The keys that the object at a path may have. */
+function allowedKeys(data: unknown, path: Path): string[] {
+  if (path.length === 0) return Object.keys(configSchema.shape)
+  const group = NESTED_SCHEMAS[String(path.at(-1))]
+  if (group) return Object.keys(group.shape)
+  if (path[0] === 'engine') return Object.keys(engineSchema.shape)
+  const kind = valueAt(data, [...path, 'kind']) as keyof typeof PORT_SCHEMAS
+  return Object.keys(PORT_SCHEMAS[kind]?.shape ?? {})
+}
+
+function place(path: Path): string {
+  return path
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .join('')
+    .replace(/^\./, '')
+}
+
+/** What zod found, in the project's words. */
+function mistakeOf(issue: z.core.$ZodIssue, data: unknown): Mistake {
+  const { path } = issue
+  const value = valueAt(data, path)
+  const where = place(path)
+  const name = where === '' ? 'the file' : where
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const key = issue.keys[0] as string
+      const allowed = allowedKeys(data, path)
+      const text = `unknown setting "${key}"${didYouMean(key, allowed)}; allowed here: ${allowed.join(', ')}`
+      return { path: [...path, key], text, key: true }
+    }
+    case 'invalid_union':
+      return value === undefined
+        ? { path: path.slice(0, -1), text: `${name} is missing; allowed: ${PORT_KINDS.join(', ')}` }
+        : { path, text: `${name} is ${show(value)}; allowed: ${PORT_KINDS.join(', ')}` }
+    case 'invalid_value': {
+      const options = issue.values.map(String).join(', ')
+      if (value === undefined)
+        return { path: path.slice(0, -1), text: `${name} is missing; allowed: ${options}` }
+      return { path, text: `${name} is ${show(value)}; allowed: ${options}` }
+    }
+    case 'invalid_type':
+      if (value === undefined) return { path: path.slice(0, -1), text: `${name} is missing` }
+      return {
+        path,
+        text: `${name} is ${show(value)}; it must be ${article(issue.expected)}${issue.expected === 'string' && typeof value === 'number' ? ', in quotes' : ''}`,
+      }
+    case 'too_small':
+      return { path, text: `${name} is ${show(value)}; ${bound(issue.origin, 'at least', issue.minimum)}` }
+    case 'too_big':
+      return { path, text: `${name} is ${show(value)}; ${bound(issue.origin, 'at most', issue.maximum)}` }
+    case 'not_multiple_of':
+      return { path, text: `${name} is ${show(value)}; it must be a multiple of ${issue.divisor}` }
+    default:
+      return { path, text: `${name} is ${show(value)}; ${issue.message}` }
+  }
+}
+
+function bound(origin: string, word: string, limit: number | bigint): string {
+  return origin === 'string' ? `it must have ${word} ${limit} characters` : `it must be ${word} ${limit}`
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  int: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a group of settings ("name: value")',
+}
+
+function article(type: string): string {
+  return TYPES[type] ?? `of type ${type}`
+}
+
+/** Two ports that claim the same name, socket or device. */
+function duplicates(ports: Raw['ports']): Mistake | undefined {
+  for (const setting of ['name', 'socket', 'device'] as const) {
+    const seen = new Map<unknown, number>()
+    for (const [index, port] of (ports ?? []).entries()) {
+      const value = (port as Record<string, unknown>)[setting]
+      if (value === undefined) continue
+      const first = seen.get(value)
+      if (first !== undefined)
+        return {
+          path: ['ports', index, setting],
+          text: `${setting} ${show(value)} is taken by port ${ports?.[first]?.name}; choose another`,
+        }
+      seen.set(value, index)
+    }
+  }
+  return undefined
+}
+
+/** Settings that exclude each other. */
+function contradictions(ports: Raw['ports']): Mistake | undefined {
+  for (const [index, port] of (ports ?? []).entries()) {
+    const path = (key: string): Path => ['ports', index, key]
+    if (port.vlan !== undefined && port.trunk !== undefined)
+      return { path: path('trunk'), text: 'a port has either vlan (access port) or trunk, not both' }
+    const access = (['socketMode', 'socketOwner', 'socketGroup'] as const).find(
+      (key) => (port as Record<string, unknown>)[key] !== undefined,
+    )
+    if (access !== undefined && 'mode' in port && port.mode === 'client')
+      return {
+        path: path(access),
+        text: `${access} is for sockets that Ringferry makes, not for mode client`,
+      }
+    if (port.nativeVlan !== undefined && port.trunk === undefined)
+      return { path: path('nativeVlan'), text: 'nativeVlan is for trunks; add trunk, or use vlan' }
+  }
+  return undefined
+}
+
+/** Checks data against the schema. Returns the configuration or the first mistake and the number of all. */
+function validate(
+  data: unknown,
+): { readonly raw: Raw } | { readonly mistake: Mistake; readonly more: number } {
+  const result = configSchema.safeParse(data ?? {})
+  if (!result.success) {
+    const [first, ...rest] = result.error.issues
+    return { mistake: mistakeOf(first as z.core.$ZodIssue, data), more: rest.length }
+  }
+  const mistake = duplicates(result.data.ports) ?? contradictions(result.data.ports)
+  return mistake ? { mistake, more: 0 } : { raw: result.data }
+}
+
+function build(raw: Raw): SwitchConfig {
+  const { memoryMb, ...engine } = raw.engine ?? {}
+  return {
+    // The schema has no `undefined` values: absent settings are absent keys.
+    engine: { ...engine, ...(memoryMb === undefined ? {} : { memoryBytes: memoryMb * MB }) } as SwitchOptions,
+    ...(raw.control === undefined ? {} : { control: raw.control as ControlConfig }),
+    ports: (raw.ports ?? []) as PortConfig[],
+  }
+}
+
+/**
+ * Reads a configuration from YAML text. Throws CONFIG.
+ * @param name how errors call the text: the file's path
+ */
+export function parseConfig(text: string, name: string): SwitchConfig {
+  const { data, at } = parsePlaced(text, name)
+  const checked = validate(data)
+  if ('raw' in checked) return build(checked.raw)
+  const more = checked.more > 0 ? ` (and ${checked.more} more)` : ''
+  throw new RingferryError(
+    'CONFIG',
+    `${at(checked.mistake.path, checked.mistake.key)}: ${checked.mistake.text}${more}`,
+  )
+}
+
+/** Reads a configuration file. Throws CONFIG, NOT_FOUND, PERMISSION. */
+export function loadConfig(path: string): SwitchConfig {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT')
+      throw new RingferryError('NOT_FOUND', `${path}: there is no such configuration file`, { cause })
+    throw new RingferryError('PERMISSION', `${path}: cannot be read (${code}); make it readable`, { cause })
+  }
+  return parseConfig(text, path)
+}
+
+/**
+ * Joins a configuration with ports from flags. Throws USAGE when a flag is wrong or claims what is taken.
+ * @param flags the ports with the flag each came from, for example `--vif g1=/run/g1.sock`
+ */
+export function addPorts(
+  config: SwitchConfig,
+  flags: readonly { readonly flag: string; readonly port: Readonly<Record<string, unknown>> }[],
+): SwitchConfig {
+  let result = config
+  for (const { flag, port } of flags) {
+    const alone = validate({ ports: [port] })
+    if ('mistake' in alone)
+      throw new RingferryError('USAGE', `${flag}: ${alone.mistake.text.replace('ports[0].', '')}`)
+    const ports = [...result.ports, ...build(alone.raw).ports]
+    const clash = duplicates(ports as Raw['ports'])
+    if (clash) throw new RingferryError('USAGE', `${flag}: ${clash.text}`)
+    result = { ...result, ports }
+  }
+  return result
+}
+
+/** Reads `--control SOCKET[,key=value...]`. Throws USAGE. */
+export function parseControl(flag: string, settings: Readonly<Record<string, unknown>>): ControlConfig {
+  const checked = validate({ control: settings })
+  if ('mistake' in checked)
+    throw new RingferryError('USAGE', `${flag}: ${checked.mistake.text.replace('control.', '')}`)
+  return checked.raw.control as ControlConfig
+}

@@ -1,0 +1,148 @@
+/**
+ * What the plane counts for one vif, read from its row of the port table: counters since the last sample, and the p99 of
+ * its delay histograms over about the last 50 ms.
+ */
+import type { VifSample } from '../aggregation/policy.js'
+import {
+  C_CROWDED,
+  C_FLUSHED_BYTES,
+  C_FLUSHED_FRAMES,
+  C_FROM_BYTES,
+  C_FROM_FRAMES,
+  C_POLLS,
+  C_PUBLISHES,
+  C_TO_BURSTS,
+  C_URGENT_BURSTS,
+  DROP_RING_FULL,
+  HISTOGRAM_BUCKETS,
+  P_COUNTERS,
+  P_DROPS,
+  P_HISTOGRAM_HOLD,
+  P_HISTOGRAM_QUEUE,
+  P_HISTOGRAM_TOTAL,
+  P_VRINGS,
+  PORT_BYTES,
+  PORTS_AT,
+  V_SIZE,
+  VRING_BYTES,
+} from '../core/layout.js'
+import type { LinearMemory } from '../core/linear-memory.js'
+import { histogramQuantile, since } from '../stats/histogram.js'
+
+/** Microseconds between two looks at the histograms: a p99 needs some hundred frames. */
+const LOOK_US = 50_000
+/** Vifs look at different times: all histograms at once would stop the engine for longer than one decision. */
+const LOOK_TURNS = 5
+/** Bytes of a descriptor's buffer: more of a frame needs more descriptors, unless they are indirect. */
+const BUFFER_BYTES = 4096
+/** Assumed of a guest whose rings are not there yet. */
+const DEFAULT_RING = 256
+
+/** Offsets of the delay histograms in a port row: hold, queue, total. */
+export const HISTOGRAMS = [P_HISTOGRAM_HOLD, P_HISTOGRAM_QUEUE, P_HISTOGRAM_TOTAL]
+/** Offsets in a port row. */
+const COUNTED = [
+  ...[C_FLUSHED_FRAMES, C_FLUSHED_BYTES, C_TO_BURSTS, C_URGENT_BURSTS, C_PUBLISHES].map(
+    (at) => P_COUNTERS + at * 8,
+  ),
+  P_DROPS + DROP_RING_FULL * 8,
+  ...[C_FROM_FRAMES, C_FROM_BYTES, C_POLLS, C_CROWDED].map((at) => P_COUNTERS + at * 8),
+]
+
+/** The settings of a vif, which its samples carry. */
+export interface VifSettings {
+  readonly targetUs: number
+  readonly weight: number
+}
+
+export class VifMeter {
+  readonly #memory: LinearMemory
+  readonly #index: number
+  readonly #row: number
+  readonly #before = new Float64Array(COUNTED.length)
+  readonly #now = new Float64Array(COUNTED.length)
+  readonly #histograms: readonly { readonly now: Uint32Array; readonly before: Uint32Array }[]
+  /** p99 of hold, queue and total over about the last 50 ms, in microseconds; NaN without frames. */
+  readonly p99: [number, number, number] = [Number.NaN, Number.NaN, Number.NaN]
+  #lookedUs = Number.NEGATIVE_INFINITY
+
+  /** @param index the row in the port table */
+  constructor(memory: LinearMemory, index: number) {
+    this.#memory = memory
+    this.#index = index
+    this.#row = PORTS_AT + index * PORT_BYTES
+    this.#histograms = HISTOGRAMS.map((place) => {
+      const start = (this.#row + place) >>> 2
+      const now = memory.u32.subarray(start, start + HISTOGRAM_BUCKETS)
+      return { now, before: now.slice() }
+    })
+    this.restart()
+  }
+
+  /** A counter of u64. Read as two u32: a BigInt would be garbage. */
+  #count(at: number): number {
+    const place = (this.#row + (COUNTED[at] as number)) >>> 2
+    return (this.#memory.u32[place] as number) + (this.#memory.u32[place + 1] as number) * 2 ** 32
+  }
+
+  /** Frames published to the vif since it was added. */
+  get frames(): number {
+    return this.#count(0)
+  }
+
+  /** Begins a new sample. */
+  restart(): void {
+    for (let at = 0; at < COUNTED.length; at++) this.#before[at] = this.#count(at)
+  }
+
+  /** Entries of a ring of the first queue pair: 0 receives, 1 transmits. */
+  #ringSize(ring: number): number {
+    const at = this.#row + P_VRINGS + ring * VRING_BYTES + V_SIZE
+    return (this.#memory.u32[at >>> 2] as number) || DEFAULT_RING
+  }
+
+  #look(nowUs: number): void {
+    if (nowUs - this.#lookedUs < LOOK_US) return
+    const isFirst = this.#lookedUs < 0
+    this.#lookedUs = isFirst ? nowUs - ((this.#index % LOOK_TURNS) * LOOK_US) / LOOK_TURNS : nowUs
+    for (let at = 0; at < HISTOGRAMS.length; at++) {
+      const { now, before } = this.#histograms[at]!
+      this.p99[at] = histogramQuantile(since(now, before), 0.99)
+      before.set(now)
+    }
+  }
+
+  /** What was counted since the last sample, or since restart(). */
+  sample(nowUs: number, { targetUs, weight }: VifSettings): VifSample {
+    const now = this.#now
+    const before = this.#before
+    for (let at = 0; at < COUNTED.length; at++) {
+      const count = this.#count(at)
+      now[at] = count - before[at]!
+      before[at] = count
+    }
+    this.#look(nowUs)
+    const [sentFrames, sentBytes] = [now[6]!, now[7]!]
+    const descriptors = sentFrames > 0 ? 1 + Math.floor(sentBytes / sentFrames / BUFFER_BYTES) : 1
+    return {
+      vif: this.#index,
+      targetUs,
+      weight,
+      arrivedFrames: now[0]! + now[5]!,
+      arrivedBytes: now[1]!,
+      arrivedBursts: now[2]!,
+      urgentBursts: now[3]!,
+      flushes: now[4]!,
+      flushedFrames: now[0]!,
+      flushedBytes: now[1]!,
+      sentFrames,
+      sendRoom: this.#ringSize(1) / descriptors,
+      receiveRoom: this.#ringSize(0),
+      looks: now[8]!,
+      crowdedLooks: now[9]!,
+      holdP99Us: this.p99[0],
+      queueP99Us: this.p99[1],
+      totalP99Us: this.p99[2],
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { EVENT_LIMIT_MS } from '../../test/support/step-until.js'
+import { cleanUp, counter, newEngine } from '../../test/support/switch.js'
+import { C_FROM_FRAMES } from '../core/layout.js'
+import type { Engine } from '../engine/engine.js'
+import { socketPair } from '../sys/unix-socket.js'
+import { type EmbeddedRole, EmbeddedWorker } from './worker.js'
+
+const A = '02:00:00:00:00:01'
+const B = '02:00:00:00:00:02'
+
+describe('EmbeddedWorker', () => {
+  let engine: Engine
+  const workers: EmbeddedWorker[] = []
+
+  beforeEach(() => {
+    engine = newEngine()
+  })
+  afterEach(async () => {
+    for (const worker of workers.splice(0)) await worker.stop()
+    cleanUp()
+  })
+
+  /** Lets the engine work, between looks of this thread at its messages. */
+  async function turnUntil(done: () => boolean): Promise<void> {
+    const deadlineMs = performance.now() + EVENT_LIMIT_MS
+    while (!done() && performance.now() < deadlineMs) {
+      engine.step(500)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(done()).toBe(true)
+  }
+
+  async function start(name: string, mac: string, role: EmbeddedRole): Promise<EmbeddedWorker> {
+    const [ours, theirs] = socketPair()
+    engine.addPort({ kind: 'embedded', name, fd: ours })
+    let started: EmbeddedWorker | undefined
+    const starting = EmbeddedWorker.start(theirs, { mac, role, spinUs: 0 }).then((worker) => {
+      started = worker
+      workers.push(worker)
+    })
+    await turnUntil(() => started !== undefined)
+    await starting
+    return started as unknown as EmbeddedWorker
+  }
+
+  it('EmbeddedWorker sends and takes frames of its length when it is source and sink', async () => {
+    const sink = await start('a', A, { kind: 'sink' })
+    const source = await start('b', B, { kind: 'source', to: A, frameBytes: 500 })
+    await turnUntil(() => sink.counters().rxFrames > 2000)
+    await source.stop()
+    const { rxFrames, rxBytes, malformed } = sink.counters()
+    expect(rxBytes).toBe(rxFrames * 500)
+    expect(malformed).toBe(0)
+    expect(source.counters().txFrames).toBeGreaterThanOrEqual(rxFrames)
+  })
+
+  it('EmbeddedWorker keeps to a rate when it has one', async () => {
+    await start('a', A, { kind: 'sink' })
+    const startMs = performance.now()
+    const source = await start('b', B, { kind: 'source', to: A, frameBytes: 60, rateFps: 1000 })
+    await turnUntil(() => source.counters().txFrames >= 100)
+    const sent = source.counters().txFrames
+    expect(sent).toBeLessThanOrEqual(performance.now() - startMs + 257)
+    expect(counter(engine, 1, C_FROM_FRAMES)).toBeGreaterThan(0)
+  })
+
+  it('EmbeddedWorker measures round trips to an echo', async () => {
+    const echo = await start('a', A, { kind: 'echo' })
+    const probe = await start('b', B, { kind: 'round-trip', to: A })
+    await turnUntil(() => probe.roundTrips().count >= 50)
+    await probe.stop()
+    const { count, p50Us, p99Us } = probe.roundTrips()
+    expect(probe.counters().lost).toBe(0)
+    expect(echo.counters().rxFrames).toBeGreaterThanOrEqual(count)
+    expect(p50Us).toBeGreaterThan(0)
+    expect(p99Us).toBeGreaterThanOrEqual(p50Us)
+  })
+
+  it('EmbeddedWorker.start rejects in one line when the other end hangs up', async () => {
+    const [ours, theirs] = socketPair()
+    const { closeFd } = await import('../sys/unix-socket.js')
+    closeFd(ours)
+    await expect(EmbeddedWorker.start(theirs, { mac: A, role: { kind: 'sink' } })).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringMatching(/^embedded guest: socket \d+: the vhost-user backend/),
+    })
+  })
+})

@@ -1,0 +1,87 @@
+import { afterEach, expect, it } from 'vitest'
+import { C_CALLS, C_REMINDERS, G_NOW_US, G_REMIND_US, GLOBALS_AT } from '../../src/core/layout.js'
+import { attach, cleanUp, counter, frame, newEngine } from '../support/switch.js'
+
+afterEach(cleanUp)
+
+const CLOCK = (GLOBALS_AT + G_NOW_US) / 8
+const REMIND = (GLOBALS_AT + G_REMIND_US) / 8
+
+/** Two guests; the second one, port 1, got a frame: with a call when it has asked for one. */
+function called(asks = true) {
+  const engine = newEngine()
+  const a = attach(engine, 'a')
+  const b = attach(engine, 'b')
+  b.driver.send(frame(1, 2, 60))
+  engine.step()
+  if (asks) b.driver.rx().armCalls()
+  else b.driver.rx().disarmCalls()
+  a.driver.send(frame(2, 1, 64))
+  engine.step()
+  const calls = counter(engine, 1, C_CALLS)
+  const idle = (us: number): number => {
+    engine.memory.f64[CLOCK]! += us
+    engine.memory.f64[REMIND] = Number.POSITIVE_INFINITY
+    engine.plane.remindPort(1)
+    return engine.memory.f64[REMIND]!
+  }
+  return { engine, b, calls, idle, reminders: () => counter(engine, 1, C_REMINDERS) }
+}
+
+it('a guest that does nothing about a call is called again, ever more rarely, and counted', () => {
+  const { engine, calls, idle, reminders } = called()
+  const before = reminders()
+  const left = idle(10)
+  expect(left).toBeGreaterThan(0)
+  expect(left).toBeLessThanOrEqual(64_000)
+  expect(idle(left)).toBeGreaterThan(left)
+  expect(reminders()).toBe(before + 1)
+  for (let at = 0; at < 20; at++) idle(1000)
+  expect(reminders()).toBeGreaterThan(before + 2)
+  expect(reminders()).toBeLessThan(before + 10)
+  // What the guest asked for is counted apart.
+  expect(counter(engine, 1, C_CALLS)).toBe(calls)
+})
+
+it('a guest that has looked at its ring and asked again is left alone', () => {
+  const { b, idle, reminders } = called()
+  expect(b.driver.receive()?.frame.length).toBe(64)
+  b.driver.rx().armCalls()
+  const before = reminders()
+  expect(idle(1_000_000)).toBeGreaterThan(1e9)
+  expect(reminders()).toBe(before)
+})
+
+it('a guest that nobody has called is left alone', () => {
+  const engine = newEngine()
+  attach(engine, 'a')
+  engine.memory.f64[CLOCK]! += 1e6
+  engine.plane.remindPort(0)
+  expect(counter(engine, 0, C_REMINDERS)).toBe(0)
+})
+
+it('a guest that asked for no call and got none is left alone, although it has not looked', () => {
+  const { calls, idle, reminders } = called(false)
+  expect(calls).toBe(0)
+  idle(1e6)
+  expect(reminders()).toBe(0)
+})
+
+it('a guest whose ring stays full is called again by the frames that are dropped', () => {
+  const engine = newEngine()
+  const a = attach(engine, 'a')
+  const b = attach(engine, 'b', { ringSize: 4 })
+  b.driver.send(frame(1, 2, 60))
+  engine.step()
+  b.driver.rx().armCalls()
+  const burst = () => {
+    for (let at = 0; at < 8; at++) a.driver.enqueue(frame(2, 1, 64))
+    a.driver.flush(1)
+    engine.plane.poll(0, 64)
+  }
+  burst()
+  const before = counter(engine, 1, C_REMINDERS)
+  engine.memory.f64[CLOCK]! += 70_000
+  burst()
+  expect(counter(engine, 1, C_REMINDERS)).toBe(before + 1)
+})
