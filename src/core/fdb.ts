@@ -1,5 +1,4 @@
 /** The forwarding database as the TypeScript side sees it: its contents, its keys, the seed of its hash. */
-import { randomFillSync } from 'node:crypto'
 import {
   FDB_AT,
   FDB_ENTRY_BYTES,
@@ -13,11 +12,6 @@ import {
 
 /** Words of the hash's seed. */
 export const FDB_SEED_WORDS = 3
-
-/** A seed that no guest can know. */
-export function randomFdbSeed(): BigUint64Array {
-  return randomFillSync(new BigUint64Array(FDB_SEED_WORDS))
-}
 
 /** Sets the seed of the hash; the database must be empty. @param memory the engine's linear memory */
 export function seedFdb(memory: BigUint64Array, seed: BigUint64Array): void {

@@ -1,5 +1,4 @@
 import { RingferryError } from '../errors/errors.js'
-import { addressOf } from '../sys/libc.js'
 import { GRANULE_BYTES, HEAP_AT } from './layout.js'
 
 /** The end of the memory that nobody is given: a load that reaches beyond what was checked ends in it. */
@@ -17,13 +16,12 @@ interface Range {
 
 /**
  * The linear memory of one plane, and the heap in it: tables and byte rings from the bottom, granules of
- * guest memory from the top. Offsets are what the plane works on; addresses are what system calls get.
+ * guest memory from the top. All is offsets; what system calls get, its address in this process, is known to
+ * src/grants/memory-address.
  */
 export class LinearMemory {
   readonly memory: WebAssembly.Memory
   readonly sizeBytes: number
-  /** Address of offset 0 in this process. */
-  readonly address: number
   readonly u8: Uint8Array
   readonly u32: Uint32Array
   readonly u64: BigUint64Array
@@ -54,7 +52,6 @@ export class LinearMemory {
     this.f64 = new Float64Array(buffer)
     this.data = new DataView(buffer)
     this.granules = new Uint8Array(new ArrayBuffer(sizeBytes / GRANULE_BYTES))
-    this.address = addressOf(this.u8)
     this.#free = [{ at: HEAP_AT, bytes: sizeBytes - GUARD_BYTES - HEAP_AT }]
   }
 

@@ -1,6 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { RingferryError } from '../errors/errors.js'
 import type { LinearMemory } from './linear-memory.js'
 
 /** The exports of plane/plane.ts. Ports are given by their index in the port table. */
@@ -42,20 +39,11 @@ export interface Plane {
   ringPop(ring: number): void
 }
 
-/** Beside the compiled files, or in dist/ when the sources run. */
-function wasmFile(): string {
-  const places = ['../plane.wasm', '../../dist/plane.wasm'].map((path) =>
-    fileURLToPath(new URL(path, import.meta.url)),
-  )
-  const found = places.find((path) => existsSync(path))
-  if (found === undefined)
-    throw new RingferryError('NOT_FOUND', `plane.wasm is not in ${places[0]}; run npm run build`)
-  return found
-}
-
-/** Instantiates the plane over a linear memory. Every thread that runs one needs a memory of its own. */
-export function instantiatePlane(memory: LinearMemory): Plane {
-  const module = new WebAssembly.Module(readFileSync(wasmFile()))
+/**
+ * Instantiates the plane over a linear memory. Every thread that runs one needs a memory of its own.
+ * @param module compiled from plane.wasm; src/engine/plane-module.ts reads it from the disk
+ */
+export function instantiatePlane(memory: LinearMemory, module: WebAssembly.Module): Plane {
   const instance = new WebAssembly.Instance(module, { env: { memory: memory.memory } })
   const plane = instance.exports as unknown as Plane
   plane.start()

@@ -2,8 +2,7 @@
  * An embedded guest in a thread of its own: a real vring over shared memory and eventfds, with a role in place
  * of an operating system. It is what measures on a machine without guest kernels, and what benches drive.
  */
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+
 import { Worker } from 'node:worker_threads'
 import { RingferryError } from '../errors/errors.js'
 import {
@@ -15,6 +14,7 @@ import {
   TICKS_PER_US,
   total,
 } from '../stats/histogram.js'
+import { builtFile } from '../sys/built-file.js'
 import {
   type EmbeddedThreadData,
   type EmbeddedWorkerOptions,
@@ -78,14 +78,6 @@ export interface RoundTrips {
   readonly p999Us: number
 }
 
-/** The thread's program: beside this file, or in dist/ when the sources run. */
-function threadFile(): URL {
-  const beside = new URL('./thread.js', import.meta.url)
-  return existsSync(fileURLToPath(beside))
-    ? beside
-    : new URL('../../dist/embedded/thread.js', import.meta.url)
-}
-
 function summarize(counts: Uint32Array): RoundTrips {
   const at = (q: number): number => histogramQuantile(counts, q)
   return {
@@ -110,7 +102,7 @@ export class EmbeddedWorker {
     this.#results = new SharedResults(shared)
     this.#results.orders[ORDER.limitFrames] = Number.POSITIVE_INFINITY
     const workerData: EmbeddedThreadData = { fd, shared, options }
-    this.#worker = new Worker(threadFile(), { workerData })
+    this.#worker = new Worker(builtFile('embedded/thread.js'), { workerData })
     this.#worker.on('error', (error) => {
       this.#failure ??= error as Error
     })

@@ -8,6 +8,8 @@
  * No promise, closure or view per frame. A turn does a bounded amount of work, so that no port waits for
  * more than one burst of each other port. Everything a port reports goes through `onReport`.
  */
+
+import { randomFillSync } from 'node:crypto'
 import { DeficitRoundRobin } from '../aggregation/drr.js'
 import {
   type ControlledVif,
@@ -19,7 +21,7 @@ import {
 import { RequestScheduler } from '../control/request-scheduler.js'
 import { changeTuning, readTuning, type TuneChange, type TuneState } from '../control/tuning.js'
 import { warmUpController } from '../control/warm-up.js'
-import { randomFdbSeed, seedFdb } from '../core/fdb.js'
+import { FDB_SEED_WORDS, seedFdb } from '../core/fdb.js'
 import {
   ACTIVE_AT,
   CALLS_AT,
@@ -64,6 +66,7 @@ import { FaultGuard } from '../sys/fault-guard.js'
 import { EINTR } from '../sys/libc.js'
 import { BridgeEvents } from './bridge-events.js'
 import { LoopGuard } from './loop-guard.js'
+import { planeModule } from './plane-module.js'
 
 interface Handler {
   /** On whose behalf the descriptor is watched; undefined: the engine's own. */
@@ -207,14 +210,15 @@ export class Engine implements PortHost {
   constructor(options: EngineOptions = {}) {
     this.memory = new LinearMemory(options.memoryBytes)
     this.#faults = new FaultGuard(this.memory.u8, this.memory.granules)
-    this.plane = instantiatePlane(this.memory)
+    this.plane = instantiatePlane(this.memory, planeModule())
     this.pool = new GranulePool(this.memory)
     this.#spinMaxUs = options.spinUs ?? 20
     this.#schedule = options.schedule ?? true
     this.#onReport = options.onReport ?? (() => {})
     this.controller = new Controller(this.memory, options)
     this.#bridgeEvents = new BridgeEvents(this.memory)
-    seedFdb(this.memory.u64, randomFdbSeed())
+    // A seed that no guest can know.
+    seedFdb(this.memory.u64, randomFillSync(new BigUint64Array(FDB_SEED_WORDS)))
     if (options.loopGuard ?? true) this.#loopGuard = new LoopGuard(this.memory, this.plane)
     this.#requests = new RequestScheduler({
       ports: MAX_PORTS,

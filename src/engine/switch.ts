@@ -3,9 +3,9 @@
  * happens by itself (a guest attaches, a guest is detached) comes as events; counters are read from the
  * shared memory at any time, without asking the engine.
  */
-import { existsSync, rmSync } from 'node:fs'
+
+import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { TuneChange, TuneState } from '../control/tuning.js'
 import { type PortCounters, readCounters } from '../core/counters.js'
@@ -14,6 +14,7 @@ import { type FdbEntry, readFdb } from '../core/fdb.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
+import { builtFile } from '../sys/built-file.js'
 import { createEventfd, signalEventfd } from '../sys/eventfd.js'
 import { closeFd } from '../sys/unix-socket.js'
 import type { EngineOptions } from './engine.js'
@@ -36,14 +37,6 @@ export interface SwitchEvent {
 const STOP_LIMIT_MS = 5_000
 /** An engine that is held by the kernel even then is left to itself. */
 const TERMINATE_LIMIT_MS = 500
-
-/** The thread's program: beside this file, or in dist/ when the sources run. */
-function threadFile(): URL {
-  const beside = new URL('./engine-worker.js', import.meta.url)
-  return existsSync(fileURLToPath(beside))
-    ? beside
-    : new URL('../../dist/engine/engine-worker.js', import.meta.url)
-}
 
 interface Waiting {
   resolve(tuning?: TuneState): void
@@ -83,7 +76,10 @@ export class Switch {
       this.#fail = reject
     })
     this.#failed.catch(() => {})
-    this.#worker = new Worker(threadFile(), { workerData: { ...data, port: port2 }, transferList: [port2] })
+    this.#worker = new Worker(builtFile('engine/engine-worker.js'), {
+      workerData: { ...data, port: port2 },
+      transferList: [port2],
+    })
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         this.#watchdog?.stop()

@@ -32,6 +32,7 @@ import { closeFd } from '../sys/unix-socket.js'
 import { type GranuleGroup, groupGranules } from './granule-group.js'
 import type { GranuleOwner, GranulePool } from './granule-pool.js'
 import { Leftovers } from './leftovers.js'
+import { memoryAddress } from './memory-address.js'
 
 const PAGES_PER_GRANULE = GRANULE_BYTES / PAGE_BYTES
 /** Frontends that are no VM use addresses of a process. Source: Linux, Documentation/arch/x86/x86_64/mm.rst. */
@@ -59,6 +60,7 @@ interface Window {
 
 export class Grants implements GranuleOwner {
   readonly #memory: LinearMemory
+  readonly #address: number
   readonly #pool: GranulePool
   readonly #port: number
   #regions: GrantedRegion[] = []
@@ -76,6 +78,7 @@ export class Grants implements GranuleOwner {
   /** @param port linear offset of the guest's row in the port table */
   constructor(memory: LinearMemory, pool: GranulePool, port: number) {
     this.#memory = memory
+    this.#address = memoryAddress(memory)
     this.#pool = pool
     this.#leftovers = new Leftovers(memory)
     this.#port = port
@@ -240,10 +243,10 @@ export class Grants implements GranuleOwner {
       }))
       .filter(({ from, to }) => from < to)
     for (const { from, to } of parts) covered += to - from
-    if (covered < sizeBytes) mapZero(this.#memory.address + at, sizeBytes)
+    if (covered < sizeBytes) mapZero(this.#address + at, sizeBytes)
     for (const { region, from, to } of parts)
       mapShared(
-        this.#memory.address + at + (from - guestAddress),
+        this.#address + at + (from - guestAddress),
         to - from,
         region.fd,
         region.fileOffset + (from - region.guestAddress),
@@ -305,7 +308,7 @@ export class Grants implements GranuleOwner {
     const at =
       unit > PAGE_BYTES ? this.#memory.allocateGranules(bytes / GRANULE_BYTES) : this.#memory.allocate(bytes)
     if (at === 0) return 'the linear memory has no room for another ring'
-    mapShared(this.#memory.address + at, bytes, inside.fd, inside.fileOffset + from - inside.guestAddress)
+    mapShared(this.#address + at, bytes, inside.fd, inside.fileOffset + from - inside.guestAddress)
     this.#windows.set(key, { at, bytes })
     return at + guestAddress - from
   }
@@ -315,7 +318,7 @@ export class Grants implements GranuleOwner {
     const window = this.#windows.get(key)
     if (!window) return
     this.#windows.delete(key)
-    mapZero(this.#memory.address + window.at, window.bytes)
+    mapZero(this.#address + window.at, window.bytes)
     this.#memory.free(window.at)
   }
 

@@ -1,6 +1,7 @@
 import { GRANULE_BYTES } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import { mapZero } from '../sys/memory-map.js'
+import { memoryAddress } from './memory-address.js'
 
 /** Slots that the pool does not give back: enough for one frame from guest to guest. */
 const MIN_SLOTS = 4
@@ -32,6 +33,7 @@ interface Slot {
  */
 export class GranulePool {
   readonly #memory: LinearMemory
+  readonly #address: number
   readonly #slots: Slot[] = []
   readonly #held = new Map<GranuleOwner, number>()
   #hand = 0
@@ -43,6 +45,7 @@ export class GranulePool {
 
   constructor(memory: LinearMemory) {
     this.#memory = memory
+    this.#address = memoryAddress(memory)
     memory.reclaim = () => this.#shrink()
   }
 
@@ -107,7 +110,7 @@ export class GranulePool {
   #free(index: number): void {
     const [slot] = this.#slots.splice(index, 1) as [Slot]
     if (!slot.owner) this.#ownerless--
-    mapZero(this.#memory.address + slot.at, GRANULE_BYTES)
+    mapZero(this.#address + slot.at, GRANULE_BYTES)
     this.#memory.free(slot.at)
     this.#hand = 0
   }

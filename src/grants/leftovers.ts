@@ -1,6 +1,7 @@
 import { GRANULE_BYTES } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import { mapZero } from '../sys/memory-map.js'
+import { memoryAddress } from './memory-address.js'
 
 /** Unmapped at once: pages that were used cost some 50 us a megabyte. */
 const PIECE_BYTES = 4 * GRANULE_BYTES
@@ -27,7 +28,7 @@ export class Leftovers {
     const range = this.#ranges[0]
     if (!range) return false
     const bytes = Math.min(PIECE_BYTES, range.bytes - range.done)
-    mapZero(this.#memory.address + range.at + range.done, bytes)
+    mapZero(memoryAddress(this.#memory) + range.at + range.done, bytes)
     range.done += bytes
     if (range.done === range.bytes) {
       this.#ranges.shift()

@@ -3,6 +3,7 @@
  * and segments that are not cut yet whatever the port is told, so the virtio-net header is always on; the
  * kernel takes the same back and cuts for the NIC. A VLAN tag that the kernel took out is put back.
  */
+
 import { release } from 'node:os'
 import {
   DROP_HOST_ERROR,
@@ -12,6 +13,7 @@ import {
   RECORD_NET_HEADER,
   STAGE_AT,
 } from '../core/layout.js'
+import { memoryAddress } from '../grants/memory-address.js'
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { EAGAIN, EINTR, errnoName } from '../sys/libc.js'
 import { deviceState } from '../sys/network-device.js'
@@ -94,7 +96,7 @@ export class PacketPort implements Port {
     }
     const slots = Array.from(
       { length: SLOTS },
-      (_, slot) => this.#host.memory.address + this.#messageAt(slot),
+      (_, slot) => memoryAddress(this.#host.memory) + this.#messageAt(slot),
     )
     this.#receive = new ReceiveBatch(slots, SLOT_BYTES - HEADROOM_BYTES)
     this.#send = new SendBatch(SEND_BATCH)
@@ -258,7 +260,9 @@ export class PacketPort implements Port {
 
   /** Puts the oldest records into a batch. */
   #fill(batch: SendBatch): void {
-    const { address, u32 } = this.#host.memory
+    const { memory } = this.#host
+    const { u32 } = memory
+    const address = memoryAddress(memory)
     const count = Math.min(this.#output.count, batch.capacity)
     let record = this.#output.first()
     for (let added = 0; added < count; added++) {

@@ -18,6 +18,7 @@ import {
   RECORD_FRAME_BYTES,
 } from '../core/layout.js'
 import { RingferryError } from '../errors/errors.js'
+import { memoryAddress } from '../grants/memory-address.js'
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { EAGAIN, EINTR, errno, errnoName, libc } from '../sys/libc.js'
 import { NativeBuffer } from '../sys/native-buffer.js'
@@ -169,7 +170,7 @@ export class StreamPort implements Port {
         this.#from = 0
       }
       const room = INPUT_BYTES - this.#to
-      const bytes = libc.read(this.#fd, this.#host.memory.address + start + this.#to, room)
+      const bytes = libc.read(this.#fd, memoryAddress(this.#host.memory) + start + this.#to, room)
       if (bytes < 0) {
         const error = errno()
         if (error === EINTR) continue
@@ -274,7 +275,9 @@ export class StreamPort implements Port {
    * virtio-net header, which this port has no use for. Returns their bytes.
    */
   #gather(count: number): number {
-    const { address, u32, data } = this.#host.memory
+    const { memory } = this.#host
+    const { u32, data } = memory
+    const address = memoryAddress(memory)
     let total = 0
     let record = this.#output.first()
     for (let index = 0; index < count; index++) {

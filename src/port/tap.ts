@@ -15,6 +15,7 @@ import {
   STAGE_AT,
 } from '../core/layout.js'
 import { RingferryError } from '../errors/errors.js'
+import { memoryAddress } from '../grants/memory-address.js'
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { EAGAIN, EINTR, errno, errnoName, libc } from '../sys/libc.js'
 import { bringUp, setMtu } from '../sys/network-device.js'
@@ -174,7 +175,7 @@ export class TapPort implements Port {
     const { memory, plane } = this.#host
     let frames = 0
     while (frames < budget && this.#readBytes < MAX_READ_BYTES) {
-      const bytes = libc.read(fd, memory.address + STAGE_AT, READ_BYTES)
+      const bytes = libc.read(fd, memoryAddress(memory) + STAGE_AT, READ_BYTES)
       if (bytes < 0) {
         const error = errno()
         if (error === EINTR) continue
@@ -204,7 +205,7 @@ export class TapPort implements Port {
       const hash = queues > 1 ? (memory.u32[(record + RECORD_HASH) >>> 2] as number) : 0
       const fd = this.#fds[hash % queues] as number
       const bytes = TAP_HEADER_BYTES + (memory.u32[(record + RECORD_FRAME_BYTES) >>> 2] as number)
-      if (libc.write(fd, memory.address + record + RECORD_NET_HEADER, bytes) < 0) {
+      if (libc.write(fd, memoryAddress(memory) + record + RECORD_NET_HEADER, bytes) < 0) {
         const error = errno()
         if (error === EINTR) continue
         if (error === EAGAIN) {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import { GRANULE_BYTES } from '../core/layout.js'
 import { LinearMemory } from '../core/linear-memory.js'
+import { memoryAddress } from '../grants/memory-address.js'
 import { canSurviveFaults, FaultGuard } from './fault-guard.js'
 import { faultHandlerCode } from './fault-handler-code.js'
 import { libc } from './libc.js'
@@ -25,7 +26,7 @@ describe.skipIf(!canSurviveFaults())('FaultGuard', () => {
     guards.push(guard)
     const at = whole ? memory.allocateGranules(1) : memory.allocate(FILE_BYTES)
     const fd = createMemfd('fault-guard-test', FILE_BYTES)
-    mapShared(memory.address + at, FILE_BYTES, fd, 0)
+    mapShared(memoryAddress(memory) + at, FILE_BYTES, fd, 0)
     memory.u8.fill(7, at, at + FILE_BYTES)
     libc.ftruncate(fd, bytes)
     closeFd(fd)

@@ -16,6 +16,7 @@ import {
 } from '../../src/core/layout.js'
 import { LinearMemory } from '../../src/core/linear-memory.js'
 import { instantiatePlane } from '../../src/core/plane.js'
+import { planeModule } from '../../src/engine/plane-module.js'
 import type { PortSettings } from '../../src/port/config.js'
 import { PortRow } from '../../src/port/row.js'
 
@@ -24,7 +25,7 @@ const TEST_SEED = BigUint64Array.of(0x243f6a8885a308d3n, 0x13198a2e03707344n, 0x
 /** A plane with host ports whose output is read from their byte rings. */
 export class BareSwitch {
   readonly memory = new LinearMemory(32 * 2 ** 20)
-  readonly plane = instantiatePlane(this.memory)
+  readonly plane = instantiatePlane(this.memory, planeModule())
   readonly rows: PortRow[]
 
   constructor(settings: readonly Partial<PortSettings>[], limit = 16384, ageS = 300, seed = TEST_SEED) {

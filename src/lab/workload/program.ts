@@ -8,10 +8,10 @@
  *
  * A program runs where the build put it when the VM sees the host's files, else from a copy in the VM's /tmp.
  */
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { RingferryError } from '../../errors/errors.js'
+import { builtFile } from '../../sys/built-file.js'
 import type { BedVm } from '../bed/bed.js'
 import { quote } from '../guest/process-guest.js'
 import type { BackgroundCommand } from '../guest/spec.js'
@@ -38,13 +38,9 @@ const READY_TIMEOUT_MS = 90_000
 /** Beyond the window, until the result is there. */
 const RESULT_GRACE_MS = 60_000
 
-/** The built programs: beside this file, or in dist/ when the sources run. */
+/** The folder of the built programs. */
 function programFolder(): string {
-  const beside = fileURLToPath(new URL('./programs/', import.meta.url))
-  if (existsSync(join(beside, 'orders.js'))) return beside
-  const built = fileURLToPath(new URL('../../../dist/lab/workload/programs/', import.meta.url))
-  if (existsSync(join(built, 'orders.js'))) return built
-  throw new RingferryError('NOT_FOUND', `${built} is missing; run "npm run build"`)
+  return dirname(builtFile('lab/workload/programs/orders.js'))
 }
 
 /** The file names that a built module and its imports consist of, itself first. */
