@@ -426,7 +426,6 @@ export class Engine implements PortHost {
     }
   }
 
-  readonly #pollPort = (port: Port): number => this.plane.poll(port.index, BURST)
   readonly #transmitPort = (port: Port): number => port.transmit?.() ?? 0
   readonly #receivePort = (port: Port): number => {
     const count = port.receive?.(BURST) ?? 0
@@ -528,6 +527,16 @@ export class Engine implements PortHost {
    * each has used (deficit round robin), so a guest that floods, or whose frames are dear, pays for them itself.
    * Returns the frames moved.
    */
+  #pollVif(port: Port): number {
+    this.#serving = port
+    try {
+      return this.plane.poll(port.index, BURST)
+    } catch (error) {
+      this.#contain(port, error)
+      return 0
+    }
+  }
+
   #serveVifs(): number {
     const order = this.#order
     const vifs = this.#served
@@ -537,7 +546,7 @@ export class Engine implements PortHost {
       const at = this.#schedule ? order.next() : bursts
       if (at < 0) break
       const port = vifs[at] as Port
-      const count = this.#onBehalfOf(port, this.#pollPort, 0)
+      const count = this.#pollVif(port)
       if (count === 0) {
         order.deactivate(at)
         continue
