@@ -88,6 +88,8 @@ export function remember(from: usize, to: usize, low: u64, high: u32, vlan: u32)
   if ((flags & (need | PORT_HELD)) !== need || flags & (PORT_FILTER | PORT_FILTER_VLAN)) return
   const fromFlags = load<u32>(from, P_FLAGS)
   if (flags & PORT_ISOLATED & fromFlags || flags & PORT_METERED) return
+  // Whether a frame is too long for the receiver is told frame by frame.
+  if (load<u32>(to, P_MAX_FRAME) < load<u32>(from, P_MAX_FRAME)) return
   // What depends on more than the two MAC addresses is decided anew for each frame.
   if (fromFlags & PORT_GUARDED && load<u32>(from, P_GUARD) & (GUARD_ADDRESSES | GUARD_RATE)) return
   // A DHCP server's answers must be seen.
@@ -123,9 +125,7 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
   const first: u64 = load<u32>(span, SPAN_FIRST)
   const granules: u64 = load<u32>(span, SPAN_COUNT)
   const header = load<u32>(v, V_HEADER_BYTES)
-  const fromLongest = load<u32>(port, P_MAX_FRAME)
-  // Of both ports, once the first frame has told where they go.
-  let longest = header + fromLongest
+  const longest = header + load<u32>(port, P_MAX_FRAME)
   const size = load<u32>(v, V_SIZE)
   const mask = size - 1
   const desc: usize = load<u32>(v, V_DESC)
@@ -135,6 +135,8 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
   const next = load<u32>(v, V_USED_NEXT)
   let fromBytes: u64 = 0
   let done: u32 = 0
+  // The EtherType of the frame before, which was no tag: most frames of a burst are of one type.
+  let plainType: u32 = 0xffffffff
 
   let to: usize = 0
   let toV: usize = 0
@@ -177,7 +179,11 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
     const low = <u64>i64x2.extract_lane(ethernet, 0)
     const tail = <u64>i64x2.extract_lane(ethernet, 1)
     const high = <u32>tail
-    if (isTag(<u32>(tail >> 32) & 0xffff)) break
+    const type = <u32>(tail >> 32) & 0xffff
+    if (type !== plainType) {
+      if (isTag(type)) break
+      plainType = type
+    }
     const slot = slotOf(port, low, high)
     if (
       load<u64>(slot) !== low ||
@@ -194,8 +200,7 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
       toFrames = 0
       toBytes = 0
       toUrgent = false
-      longest = header + min<u32>(fromLongest, load<u32>(to, P_MAX_FRAME))
-      if (length > longest || load<u32>(toV, V_LISTED) !== 0) break
+      if (load<u32>(toV, V_LISTED) !== 0) break
       if (!isLive(toV) || load<u32>(<usize>load<u32>(to, P_RING), R_COUNT) !== 0) break
       const toSpan: usize = load<u32>(to, P_SPAN)
       toTable = load<u32>(toSpan, SPAN_ENTRIES)

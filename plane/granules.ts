@@ -101,17 +101,14 @@ export function grant(port: usize, address: u64, length: u32, segs: usize, count
 }
 
 /**
- * Where a guest address lies, for prefetching only: a linear offset of which `bytes` may be read, at most 4096; 0
- * (reserved memory, which may be read as well) when they are not mapped or not all granted. The bytes may be anything.
+ * Where a guest address lies, for prefetching only: a linear offset of which `bytes` lie in one mapped granule and may be
+ * read, at most 4096; 0 (reserved memory, which may be read as well) when there is none. The bytes may be anything.
+ * @param entries table of the span that was used last; @param first its first granule; @param granules their number
  */
-export function peek(port: usize, address: u64, bytes: u32): usize {
-  const granule = address >> GRANULE_SHIFT
-  const span: usize = load<u32>(port, P_SPAN)
-  const index = granule - <u64>load<u32>(span, SPAN_FIRST)
-  if (index >= <u64>load<u32>(span, SPAN_COUNT)) return 0
-  const entry = load<u64>(<usize>load<u32>(span, SPAN_ENTRIES) + <usize>index * GRANULE_ENTRY_BYTES)
+export function peek(entries: usize, first: u64, granules: u64, address: u64, bytes: u32): usize {
+  const index = (address >> GRANULE_SHIFT) - first
+  if (index >= granules) return 0
+  const at: usize = load<u32>(entries + <usize>index * GRANULE_ENTRY_BYTES)
   const offset = <u32>address & (GRANULE_BYTES - 1)
-  const valid = <u32>(entry >> 32)
-  if (<u32>entry === 0 || offset < (valid & 0xffff) << 12 || offset + bytes > (valid >> 16) << 12) return 0
-  return <usize>(<u32>entry + offset)
+  return at === 0 || offset > <u32>GRANULE_BYTES - bytes ? 0 : at + offset
 }

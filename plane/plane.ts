@@ -43,6 +43,7 @@ import {
   P_GUARD,
   P_POLLED_US,
   P_RING,
+  P_SPAN,
   P_STARTED_PAIRS,
   P_VRINGS,
   PORT_BROKEN,
@@ -54,6 +55,9 @@ import {
   RECORD_FRAME_BYTES,
   RECORD_HASH,
   SEGS_AT,
+  SPAN_COUNT,
+  SPAN_ENTRIES,
+  SPAN_FIRST,
   TABLE_SEGS_AT,
   V_BACKLOG,
   V_DESC,
@@ -128,13 +132,17 @@ function takeChain(v: usize, index: u32, port: usize, head: u32, live: boolean):
 function prefetch(v: usize, port: usize, burst: u32): void {
   const table: usize = load<u32>(v, V_DESC)
   const size = load<u32>(v, V_SIZE)
+  const span: usize = load<u32>(port, P_SPAN)
+  const entries: usize = load<u32>(span, SPAN_ENTRIES)
+  const first: u64 = load<u32>(span, SPAN_FIRST)
+  const granules: u64 = load<u32>(span, SPAN_COUNT)
   let sum: u32 = 0
   for (let i: u32 = 0; i < burst; i++) {
     const head = headAt(v, i)
     if (head >= size) break
     const descriptor = table + <usize>head * 16
     const hasSecond = <u32>load<u64>(descriptor, 8) > CACHE_LINE
-    const at = peek(port, load<u64>(descriptor), hasSecond ? CACHE_LINE + 1 : 1)
+    const at = peek(entries, first, granules, load<u64>(descriptor), CACHE_LINE + 1)
     sum += load<u8>(at)
     if (hasSecond) sum += load<u8>(at, CACHE_LINE)
   }
