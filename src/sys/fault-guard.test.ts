@@ -88,7 +88,7 @@ describe.skipIf(!canSurviveFaults())('FaultGuard', () => {
   it('FaultGuard leaves faults outside of its memories to the default action', () => {
     const module = (name: string): string => fileURLToPath(new URL(`../../dist/${name}.js`, import.meta.url))
     const program = `
-      import { LinearMemory } from '${module('memory/linear-memory')}'
+      import { LinearMemory } from '${module('core/linear-memory')}'
       import { FaultGuard } from '${module('sys/fault-guard')}'
       import { NativeBuffer } from '${module('sys/native-buffer')}'
       import { createMemfd, mapShared } from '${module('sys/memory-map')}'
