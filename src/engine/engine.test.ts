@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { ipFrame } from '../../test/support/ip-frames.js'
 import { attach, broadcast, cleanUp, counter, frame, newEngine } from '../../test/support/switch.js'
 import { C_CALLS, C_TO_FRAMES } from '../core/layout.js'
 import type { EmbeddedGuest } from '../embedded/guest.js'
-import { VIRTIO_NET_F } from '../virtio/virtio.js'
 
 afterEach(cleanUp)
 
@@ -47,8 +47,15 @@ describe('Engine', () => {
     const engine = newEngine()
     const a = attach(engine, 'a', { memory: 32 * 2 ** 20 })
     const b = attach(engine, 'b', { memory: 32 * 2 ** 20 })
-    expect(b.features & VIRTIO_NET_F.GUEST_TSO4).not.toBe(0n)
-    expect(a.features & VIRTIO_NET_F.MRG_RXBUF).not.toBe(0n)
+    b.driver.send(broadcast(2))
+    engine.step()
+    const sent = ipFrame(2, 1, { ip: 4, protocol: 'tcp', payloadBytes: 40_000, gsoSize: 1448 })
+    expect(a.driver.send(sent.frame, sent.header)).toBe(true)
+    engine.step()
+    const got = b.driver.receive()
+    expect(Buffer.compare(got?.frame ?? new Uint8Array(0), sent.frame)).toBe(0)
+    expect(got?.header).toMatchObject({ gsoType: sent.header.gsoType, gsoSize: 1448 })
+    expect(b.driver.receive()).toBeUndefined()
   })
 
   it('calls once per burst in natural mode and once per frame in per-packet mode', () => {
@@ -62,7 +69,7 @@ describe('Engine', () => {
     expect(counter(engine, 1, C_TO_FRAMES)).toBe(16)
     expect(counter(engine, 2, C_TO_FRAMES)).toBe(16)
     expect(counter(engine, 2, C_CALLS)).toBe(16)
-    expect(counter(engine, 1, C_CALLS)).toBeLessThanOrEqual(16)
+    expect(counter(engine, 1, C_CALLS)).toBe(1)
     expect(natural.driver.receive()).toBeDefined()
     expect(perPacket.driver.receive()).toBeDefined()
   })
