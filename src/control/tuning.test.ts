@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { attach, broadcast, cleanUp, newEngine } from '../../test/support/switch.js'
+import { G_NOW_US, GLOBALS_AT, PORT_BYTES, PORTS_AT } from '../core/layout.js'
 
 afterEach(cleanUp)
 
@@ -19,6 +20,25 @@ describe('Engine.tune', () => {
     expect(state.budget).toBe(0.5)
     expect(state.vifs.map((vif) => vif.name)).toEqual(['a'])
     expect(state.vifs[0]).toMatchObject({ targetUs: 200, weight: 3, limits: { holdUs: 70, maxFrames: 9 } })
+  })
+
+  it('disturbs nothing when it only reads', () => {
+    const engine = newEngine({ policy: { name: 'adaptive' }, budget: 0.3 })
+    const a = attach(engine, 'a')
+    attach(engine, 'b')
+    for (let round = 0; round < 5_000 && engine.controller.decisions.length < 3; round++) {
+      a.driver.send(broadcast(1))
+      engine.step(1_000)
+    }
+    const state = () => ({
+      decisions: structuredClone(engine.controller.decisions),
+      isDue: engine.controller.isDue(engine.memory.f64[(GLOBALS_AT + G_NOW_US) >>> 3] as number),
+      rows: Buffer.from(engine.memory.u8.slice(PORTS_AT, PORTS_AT + 2 * PORT_BYTES)).toString('base64'),
+    })
+    const before = state()
+    expect(before.isDue).toBe(false)
+    for (let reads = 0; reads < 1000; reads++) engine.tune({})
+    expect(state()).toEqual(before)
   })
 
   it('explains why batches were published', () => {

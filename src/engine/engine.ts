@@ -324,11 +324,14 @@ export class Engine implements PortHost {
     this.controller.run(this.#now, this.#vifs, this.#use())
   }
 
-  /** Changes the tuning of the running engine. Throws RingferryErrors of changeTuning. */
+  /** Changes the tuning of the running engine, and reads it. Throws RingferryErrors of changeTuning. */
   tune(change: TuneChange): TuneState {
-    changeTuning(this.controller, this.#vifs, change)
-    this.#setActive(this.#active)
-    this.applyPolicy()
+    // Reading disturbs nothing: no tick restarts, no decision is taken, no vif's turn is forgotten.
+    if (Object.keys(change).length > 0) {
+      changeTuning(this.controller, this.#vifs, change)
+      if (change.weight !== undefined) this.#setActive(this.#active)
+      this.applyPolicy()
+    }
     return readTuning(this.memory, this.controller, this.#vifs)
   }
 
