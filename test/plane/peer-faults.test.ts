@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { GuestMemory } from '../../src/driver/guest-memory.js'
 import { NetDriver } from '../../src/driver/net-driver.js'
 import { VhostUserFrontend } from '../../src/driver/vhost-user-frontend.js'
-import { LINUX_FEATURES } from '../../src/embedded/guest.js'
+import { EmbeddedGuest, LINUX_FEATURES } from '../../src/embedded/guest.js'
 import { EPOLLIN } from '../../src/sys/epoll.js'
 import { signalEventfd } from '../../src/sys/eventfd.js'
 import { libc } from '../../src/sys/libc.js'
@@ -173,6 +173,32 @@ describe('a switch goes on beside', () => {
     memory.close()
     expect(await site.end()).toEqual(UNHARMED)
   }, 60_000)
+
+  it('a guest whose descriptors lie at both ends of its granules and reach far beyond its memory', async () => {
+    site = await BesideHealthyPair.start(['evil'])
+    const guest = new EmbeddedGuest(site.path('evil'), { memory: 16 * 2 ** 20, ringSize: 64 })
+    const tx = guest.driver.tx()
+    const ends = [1, 2, 8].flatMap((granule) =>
+      [-65, -64, -1, 0, 1].map((offset) => granule * 2 ** 21 + offset),
+    )
+    let taken = 0
+    for (let round = 0; round < 100; round++) {
+      const bytes = [1, 64, 65, 1500, 0xffff_ffff][round % 5] as number
+      for (const address of ends) {
+        if (tx.freeCount === 0) break
+        tx.stage(address, bytes, false)
+        tx.commit()
+      }
+      guest.driver.flush(1)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      for (let head = tx.takeUsed(); head >= 0; head = tx.takeUsed(), taken++) tx.release(head)
+    }
+    // The switch took them, as what they are.
+    expect(taken).toBeGreaterThan(100)
+    guest.close()
+    await site.told('evil', 'detached', /closed the connection/)
+    expect(await site.end()).toEqual(UNHARMED)
+  })
 
   it('a guest whose memory is not shared, which is told with advice', async () => {
     site = await BesideHealthyPair.start(['evil'])
