@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { EVENT_LIMIT_MS } from '../../test/support/step-until.js'
+import { turnUntil as untilTurned } from '../../test/support/step-until.js'
 import { cleanUp, newEngine } from '../../test/support/switch.js'
 import { readCounters, totalDrops } from '../core/counters.js'
 import type { Engine } from '../engine/engine.js'
@@ -39,15 +39,7 @@ describe('generator and meter', () => {
     cleanUp()
   })
 
-  /** Lets the engine work, between looks of this thread at its messages. */
-  async function turnUntil(done: () => boolean): Promise<void> {
-    const deadlineMs = performance.now() + EVENT_LIMIT_MS
-    while (!done() && performance.now() < deadlineMs) {
-      engine.step(500)
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    expect(done()).toBe(true)
-  }
+  const turnUntil = (done: () => boolean): Promise<void> => untilTurned(engine, done)
 
   async function start(
     name: string,

@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import type { Engine } from '../../src/engine/engine.js'
 
 /** Bound of a wait for an event that must come: far beyond what a busy machine needs, so that only a hang meets it. */
@@ -16,4 +17,14 @@ export function stepUntil(engine: Engine, hasHappened: () => boolean): void {
 /** Steps until the engine's first port is in a state. */
 export function stepUntilState(engine: Engine, state: string): void {
   stepUntil(engine, () => engine.ports[0]?.status().state === state)
+}
+
+/** The same for what threads of guests do: between steps this thread looks at its messages. Fails when it never happens. */
+export async function turnUntil(engine: Engine, hasHappened: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + EVENT_LIMIT_MS
+  while (!hasHappened() && performance.now() < deadlineMs) {
+    engine.step(500)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(hasHappened()).toBe(true)
 }

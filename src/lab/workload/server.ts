@@ -73,7 +73,7 @@ export function runCommand(
 }
 
 /** Whether the VM finds a program. */
-export async function hasProgram(vm: BedVm, name: string): Promise<boolean> {
+async function hasProgram(vm: BedVm, name: string): Promise<boolean> {
   return (await vm.guest.run(`command -v ${quote(name)} >/dev/null`)).code === 0
 }
 
