@@ -10,7 +10,9 @@ import { cleanUp, newEngine } from '../support/switch.js'
 
 const WARM_UP = 20_000
 const ROUNDS = 100_000
-/** Less than the smallest native object takes, more than the collector's choice of moment makes of it. */
+/** What stays does so in every window; what the allocators take at a moment of their choice shows in one or two of them. */
+const WINDOWS = 5
+/** Less than the smallest native object takes. */
 const BYTES_PER_ROUND = 80
 const LIMIT_MS = 120_000
 const BATCH = 50
@@ -27,10 +29,17 @@ function held(): { bytes: number; fds: number } {
 function expectNothingStays(round: () => void, rounds = ROUNDS): void {
   for (let index = 0; index < WARM_UP; index++) round()
   const before = held()
-  for (let index = 0; index < rounds; index++) round()
-  const after = held()
-  expect(after.fds).toBe(before.fds)
-  expect((after.bytes - before.bytes) / rounds).toBeLessThan(BYTES_PER_ROUND)
+  let last = before
+  const growths = Array.from({ length: WINDOWS }, () => {
+    for (let index = 0; index < rounds / WINDOWS; index++) round()
+    const now = held()
+    const growth = now.bytes - last.bytes
+    last = now
+    return (growth * WINDOWS) / rounds
+  })
+  expect(last.fds).toBe(before.fds)
+  const usual = growths.sort((a, b) => a - b)[Math.floor(WINDOWS / 2)]
+  expect(usual, growths.join(', ')).toBeLessThan(BYTES_PER_ROUND)
 }
 
 /** A port and its peer's socket; the returned function sends a message, batch by batch, and takes the replies. */
@@ -88,7 +97,7 @@ describe('an engine that never yields keeps nothing', () => {
   )
 
   it(
-    'of 20,000 connections',
+    'of 100,000 connections',
     () => {
       const engine = newEngine({ memoryBytes: 64 * 2 ** 20 })
       const socket = `/tmp/ringferry-test-${process.pid}.sock`
@@ -98,7 +107,7 @@ describe('an engine that never yields keeps nothing', () => {
         for (let steps = 0; steps < 100 && engine.ports[0]?.status().reason === undefined; steps++)
           engine.step()
         engine.step()
-      }, 20_000)
+      })
     },
     LIMIT_MS,
   )
