@@ -77,31 +77,43 @@ import {
   TAKE_CSUM,
   VLAN_HEAD_AT,
 } from './layout'
-import { takeProbe } from './probe'
-import { emitChecksummed, emitSegments, passedHeader, wantsWholeChecksum } from './segment'
+import { DATA_VALID, OFFLOAD_MASK } from './net-header'
 import {
   ETH_IPV4,
   ETH_IPV6,
   ETH_VLAN,
-  innerType,
-  isTag,
-  networkOffset,
-  readTags,
+  IPV4_BYTES,
+  IPV4_PROTOCOL,
+  IPV4_SOURCE,
+  IPV6_BYTES,
+  IPV6_NEXT,
+  IPV6_SOURCE,
+  ipv4HeaderBytes,
+  isFragment,
+  isGroup,
+  loadMac,
+  MAC_BROADCAST,
+  MAC_RESERVED,
+  MAC_RESERVED_MASK,
+  MAC_SOURCE,
+  MACS_BYTES,
+  PORTS_BYTES,
+  storeBe16,
   TAG_BYTES,
-  tagBytes,
-  tagPriority,
-  tagVid,
-} from './tags'
-
-const MAC_MASK: u64 = 0xffffffffffff
-const BROADCAST: u64 = 0xffffffffffff
-/** 01-80-C2-00-00-00 to -0F are for the link alone, unless both ports are told to forward them (P_GROUPS). Source: IEEE 802.1D, table 7-10. */
-const RESERVED: u64 = 0x0000c28001
-const RESERVED_MASK: u64 = 0xf0ffffffffff
-const MACS_BYTES: u32 = 12
+  TAG_CONTROL,
+  TCP,
+  UDP,
+} from './packet'
+import { takeProbe } from './probe'
+import { emitChecksummed, emitSegments, passedHeader, wantsWholeChecksum } from './segment'
+import { innerType, isTag, networkOffset, readTags, tagBytes, tagPriority, tagVid } from './tags'
 
 function hasBit(bitmap: usize, bit: u32): boolean {
   return (load<u8>(bitmap + (bit >> 3)) & (1 << (bit & 7))) !== 0
+}
+
+function hasPorts(protocol: u32): boolean {
+  return protocol === TCP || protocol === UDP
 }
 
 /**
@@ -114,19 +126,17 @@ function flowHash(): u32 {
   const at = networkOffset(HEAD_AT, bytes)
   const type = etherType()
   let hash: u64 = load<u64>(HEAD_AT) ^ load<u32>(HEAD_AT, 8)
-  if (type === ETH_IPV4 && at + 24 <= bytes) {
-    const ip: usize = <usize>HEAD_AT + at
-    hash = load<u64>(ip, 12)
-    const fragment = load<u16>(ip, 6) & 0xff3f
-    const protocol = load<u8>(ip, 9)
-    const ports = <usize>(load<u8>(ip) & 15) * 4
-    if (fragment === 0 && (protocol === 6 || protocol === 17) && at + <u32>ports + 4 <= bytes)
+  const ip: usize = <usize>HEAD_AT + at
+  if (type === ETH_IPV4 && at + IPV4_BYTES + PORTS_BYTES <= bytes) {
+    hash = load<u64>(ip, IPV4_SOURCE)
+    const ports = ipv4HeaderBytes(ip)
+    if (!isFragment(ip) && hasPorts(load<u8>(ip, IPV4_PROTOCOL)) && at + ports + PORTS_BYTES <= bytes)
       hash ^= (<u64>load<u32>(ip + ports)) << 16
-  } else if (type === ETH_IPV6 && at + 44 <= bytes) {
-    const ip: usize = <usize>HEAD_AT + at
-    hash = load<u64>(ip, 8) ^ load<u64>(ip, 16) ^ load<u64>(ip, 24) ^ load<u64>(ip, 32)
-    const protocol = load<u8>(ip, 6)
-    if (protocol === 6 || protocol === 17) hash ^= (<u64>load<u32>(ip, 40)) << 16
+  } else if (type === ETH_IPV6 && at + IPV6_BYTES + PORTS_BYTES <= bytes) {
+    const addresses = ip + IPV6_SOURCE
+    hash =
+      load<u64>(addresses) ^ load<u64>(addresses, 8) ^ load<u64>(addresses, 16) ^ load<u64>(addresses, 24)
+    if (hasPorts(load<u8>(ip, IPV6_NEXT))) hash ^= (<u64>load<u32>(ip, IPV6_BYTES)) << 16
   }
   hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccd
   hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53
@@ -147,9 +157,8 @@ function flowOf(): u32 {
 function passesFilter(port: usize, flags: u32, destination: u64, vlan: u32): boolean {
   if (flags & PORT_FILTER_VLAN && vlan !== 0 && !hasBit(port + P_FILTER_VLANS, vlan)) return false
   if ((flags & PORT_FILTER) === 0) return true
-  if (destination === BROADCAST) return (flags & PORT_FILTER_NOBROADCAST) === 0
-  const group = (destination & 1) !== 0
-  if (group) {
+  if (destination === MAC_BROADCAST) return (flags & PORT_FILTER_NOBROADCAST) === 0
+  if (isGroup(destination)) {
     if (flags & PORT_FILTER_NOMULTI) return false
     if (flags & PORT_FILTER_ALLMULTI) return true
   } else {
@@ -197,7 +206,7 @@ function egress(from: usize, port: usize, destination: u64, vlan: u32): void {
     copy(head, HEAD_AT, MACS_BYTES)
     if (wantTag) {
       store<u16>(head, <u16>ETH_VLAN, MACS_BYTES)
-      store<u16>(head, bswap<u16>(<u16>(tagPriority | vlan)), MACS_BYTES + 2)
+      storeBe16(head + MACS_BYTES + TAG_CONTROL, tagPriority | vlan)
     }
     copy(head + MACS_BYTES + want, HEAD_AT + MACS_BYTES + tagBytes, bytes - MACS_BYTES - tagBytes)
     shift = <i32>want - <i32>tagBytes
@@ -223,7 +232,8 @@ function egress(from: usize, port: usize, destination: u64, vlan: u32): void {
     }
   }
   const position = headBytes()
-  const header: u64 = <u32>frameNetHeader() & 0xff03 && takes & TAKE_CSUM ? passedHeader(shift) : 0
+  const header: u64 =
+    <u32>frameNetHeader() & (OFFLOAD_MASK | DATA_VALID) && takes & TAKE_CSUM ? passedHeader(shift) : 0
   const offset: u32 = header !== 0 ? csumOffset() : 0
   emit(port, head, bytes, position, frameBytes() - position, header, offset, hash)
 }
@@ -235,7 +245,7 @@ function vlanOf(from: usize, flags: u32): u32 {
   return flags & PORT_TRANSPARENT || !isTag(innerType) ? load<u32>(from, P_NATIVE_VLAN) : NO_VLAN
 }
 
-/** Whether a port forwards a reserved group address. */
+/** Whether a port forwards a reserved group address: both ports must be told to. */
 function carriesGroup(port: usize, destination: u64): boolean {
   return ((load<u32>(port, P_GROUPS) >> (<u32>(destination >> 40) & 15)) & 1) !== 0
 }
@@ -247,13 +257,13 @@ export function forward(index: u32, from: usize): void {
   count(from, C_FROM_BYTES, bytes)
   if (gsoType() !== 0) count(from, C_GSO_FROM)
   flowKnown = false
-  const destination = load<u64>(HEAD_AT) & MAC_MASK
-  const source = load<u64>(HEAD_AT, 6) & MAC_MASK
-  if ((source & 1) !== 0 || source === 0) {
+  const destination = loadMac(HEAD_AT)
+  const source = loadMac(<usize>HEAD_AT + MAC_SOURCE)
+  if (isGroup(source) || source === 0) {
     drop(from, DROP_GROUP_SOURCE)
     return
   }
-  const isReserved = (destination & RESERVED_MASK) === RESERVED
+  const isReserved = (destination & MAC_RESERVED_MASK) === MAC_RESERVED
   if (isReserved && !carriesGroup(from, destination)) {
     drop(from, DROP_RESERVED_GROUP)
     return
@@ -275,7 +285,7 @@ export function forward(index: u32, from: usize): void {
     drop(from, DROP_STICKY)
     return
   }
-  if ((destination & 1) === 0) {
+  if (!isGroup(destination)) {
     const found = fdbLookup(fdbKey(destination, vlan))
     if (found >= 0) {
       if (<u32>found === index) drop(from, DROP_SAME_PORT)

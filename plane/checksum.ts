@@ -1,9 +1,7 @@
 // The Internet checksum (RFC 1071) over linear memory, as a 16-bit one's complement sum in memory order:
 // the result can be stored and compared without swapping bytes.
 import { IS_UDP, IS_V4 } from './layout'
-
-const TCP: u16 = 6
-const UDP: u16 = 17
+import { IPV4_SOURCE, IPV6_SOURCE, TCP, UDP } from './packet'
 
 /** Folds a sum to 16 bits. */
 export function fold(sum: u64): u32 {
@@ -60,7 +58,7 @@ export function addSum(sum: u32, more: u32, odd: bool): u32 {
  * @param kind IS_V4, IS_UDP. Source: RFC 9293, 3.1; RFC 8200, 8.1.
  */
 export function pseudoSum(ip: usize, kind: u32, bytes: u32): u32 {
-  const addresses = kind & IS_V4 ? sumBytes(ip + 12, 8) : sumBytes(ip + 8, 32)
-  const protocol = bswap<u16>(kind & IS_UDP ? UDP : TCP)
+  const addresses = kind & IS_V4 ? sumBytes(ip + IPV4_SOURCE, 8) : sumBytes(ip + IPV6_SOURCE, 32)
+  const protocol = bswap<u16>(<u16>(kind & IS_UDP ? UDP : TCP))
   return fold(<u64>addresses + <u64>protocol + <u64>bswap<u16>(<u16>bytes))
 }

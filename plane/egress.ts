@@ -58,6 +58,7 @@ import {
   V_LISTED,
   VRING_BYTES,
 } from './layout'
+import { CSUM_OFFSET, GSO_NONE, gsoTypeOf, ONE_BUFFER, storeNetHeader } from './net-header'
 import { chargeTo, dropLate, isMetered, mayGo } from './shaper'
 import { isTcp, isUrgent } from './urgent'
 import { listChain } from './used-list'
@@ -73,13 +74,10 @@ function openRx(v: usize, port: usize, bytes: u32, header: u64, offset: u32, ope
   if (chains <= 0) return chains
   openBuffers()
   if (room >= headerBytes) {
-    store<u64>(to, header)
-    if (headerBytes > 10) store<u32>(to, offset | ((<u32>chains) << 16), 8)
-    else store<u16>(to, <u16>offset, 8)
+    storeNetHeader(to, headerBytes, header, offset, chains)
     skip(headerBytes)
   } else {
-    store<u64>(SCRATCH_HEADER, header)
-    store<u32>(SCRATCH_HEADER, offset | ((<u32>chains) << 16), 8)
+    storeNetHeader(SCRATCH_HEADER, headerBytes, header, offset, chains)
     put(SCRATCH_HEADER, headerBytes)
   }
   return chains
@@ -100,7 +98,7 @@ function closeRx(v: usize, chains: i32, opening: bool): void {
 function countTo(port: usize, bytes: u32, header: u64): void {
   count(port, C_TO_FRAMES)
   count(port, C_TO_BYTES, bytes)
-  if (<u32>header & 0x7f00) count(port, C_GSO_TO)
+  if (gsoTypeOf(header) !== GSO_NONE) count(port, C_GSO_TO)
 }
 
 /**
@@ -192,7 +190,7 @@ export function emit(
     return
   }
   store<u64>(record + RECORD_NET_HEADER, header)
-  store<u32>(record + RECORD_NET_HEADER, offset | 0x10000, 8)
+  store<u32>(record + RECORD_NET_HEADER, offset | ONE_BUFFER, CSUM_OFFSET)
   store<u32>(record, hash, RECORD_HASH)
   openPiece(record + RECORD_FRAME, bytes)
   put(head, headBytes)
@@ -237,7 +235,15 @@ export function drainBacklog(v: usize, port: usize, limit: u32): u32 {
     const have = min<u32>(bytes, MAX_MERGE_HEAD)
     takeBodyAt(head + have)
     spendFrame(bytes)
-    const result = deliver(v, port, head, have, bytes, header, load<u16>(record + RECORD_NET_HEADER, 8))
+    const result = deliver(
+      v,
+      port,
+      head,
+      have,
+      bytes,
+      header,
+      load<u16>(record + RECORD_NET_HEADER, CSUM_OFFSET),
+    )
     if (result === TOO_SMALL) drop(port, DROP_BUFFER_TOO_SMALL)
     else if (result <= 0) {
       publishFull(v)

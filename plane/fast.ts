@@ -66,14 +66,13 @@ import {
   V_USED,
   V_USED_NEXT,
 } from './layout'
+import { CSUM_OFFSET, LEGACY_HEADER_BYTES, OFFLOAD_MASK, ONE_BUFFER } from './net-header'
 import { isTag } from './tags'
 import { isTcp, isUrgent } from './urgent'
 import { isLive, markDirty, waiting } from './vring'
 
 const CHAIN_FLAGS: u32 = 7
 const WRITE_ONLY: u32 = 2
-/** NEEDS_CSUM, and any gso_type. */
-const OFFLOADS: u32 = 0xff01
 const VECTOR: u32 = 16
 
 function slotOf(port: usize, low: u64, high: u32): usize {
@@ -174,7 +173,7 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
     const valid = <u32>(entry >> 32)
     if (<u32>entry === 0 || offset < (valid & 0xffff) << 12 || offset + length > (valid >> 16) << 12) break
     const at: usize = <u32>entry + offset
-    if (load<u32>(at) & OFFLOADS) break
+    if (load<u32>(at) & OFFLOAD_MASK) break
     const ethernet = v128.load(at + header)
     const low = <u64>i64x2.extract_lane(ethernet, 0)
     const tail = <u64>i64x2.extract_lane(ethernet, 1)
@@ -258,8 +257,8 @@ export function fastBurst(v: usize, port: usize, burst: u32): u32 {
 
     const target: usize = <u32>toEntry + toOffset
     store<u64>(target, 0)
-    if (toHeader > 10) store<u32>(target, 0x10000, 8)
-    else store<u16>(target, 0, 8)
+    if (toHeader > LEGACY_HEADER_BYTES) store<u32>(target, ONE_BUFFER, CSUM_OFFSET)
+    else store<u16>(target, 0, CSUM_OFFSET)
     const body = target + toHeader
     if (bytes > VECTOR) {
       const source = at + header

@@ -7,8 +7,6 @@
 // What is compared follows Linux 6.1: inet_gro_receive (net/ipv4/af_inet.c), ipv6_gro_receive
 // (net/ipv6/ip6_offload.c), tcp_gro_receive (net/ipv4/tcp_offload.c), udp_gro_receive (net/ipv4/udp_offload.c).
 import { addSum, pseudoSum, sumBytes } from './checksum'
-import { DATA_VALID, NEEDS_CSUM } from './frame'
-import { csumOffsetOf, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, TCP, UDP } from './gso'
 import {
   IS_ACK,
   IS_UDP,
@@ -25,27 +23,60 @@ import {
   TAKE_USO4,
   TAKE_USO6,
 } from './layout'
-import { ETH_IPV4, ETH_IPV6, networkOffset } from './tags'
+import { csumOffsetOf, csumStartOf, DATA_VALID, GSO_TYPE_MASK, NEEDS_CSUM, offloadOf } from './net-header'
+import {
+  ACK,
+  CWR,
+  ECE,
+  ETH_IPV4,
+  ETH_IPV6,
+  ETHERNET_BYTES,
+  FIN,
+  IPV4_BYTES,
+  IPV4_LENGTH,
+  IPV4_PROTOCOL,
+  IPV4_SOURCE,
+  IPV6_BYTES,
+  IPV6_LENGTH,
+  IPV6_NEXT,
+  IPV6_SOURCE,
+  ipVersion,
+  ipv4HeaderBytes,
+  isDhcp,
+  isFragment,
+  loadBe16,
+  loadBe32,
+  MACS_BYTES,
+  PSH,
+  RST,
+  SYN,
+  TCP,
+  TCP_BYTES,
+  TCP_FLAGS,
+  TCP_OPTION_END,
+  TCP_OPTION_NOP,
+  TCP_OPTION_SACK,
+  TCP_SEQUENCE,
+  tcpHeaderBytes,
+  UDP,
+  UDP_BYTES,
+  UDP_CHECKSUM,
+  UDP_LENGTH,
+  URG,
+} from './packet'
+import { networkOffset } from './tags'
 
 export const OTHER: u32 = 0
 export const BARRIER: u32 = 1
 export const SEGMENT: u32 = 2
 export const PURE_ACK: u32 = 3
 
-export const PSH: u32 = 0x08
-const ACK: u32 = 0x10
-const ECE: u32 = 0x40
-export const CWR: u32 = 0x80
-/** FIN, SYN, RST, URG. */
-const NEVER_JOINED: u32 = 0x27
-const SACK_OPTION: u32 = 5
-const DHCP_SERVER: u32 = 67
-const DHCP_CLIENT: u32 = 68
+const NEVER_JOINED: u32 = FIN | SYN | RST | URG
 /** The least payload that opens an aggregate: smaller frames are cheaper to forward one by one. */
 const MIN_PAYLOAD: u32 = 40
 /** The shortest frame that may open one: UDP over IPv4. Shorter frames need not be looked at. */
-const MIN_FRAME: u32 = 14 + 20 + 8 + MIN_PAYLOAD
-const MIN_ACK: u32 = 14 + 20 + 20
+const MIN_FRAME: u32 = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES + MIN_PAYLOAD
+const MIN_ACK: u32 = ETHERNET_BYTES + IPV4_BYTES + TCP_BYTES
 const SEGMENT_OFFLOADS: u32 = TAKE_TSO4 | TAKE_TSO6 | TAKE_USO4 | TAKE_USO6
 
 // The frame that readFlow() looked at last. Offsets count from the first byte of its headers.
@@ -57,10 +88,6 @@ export let kind: u32 = 0
 export let key: u64 = 0
 export let sequence: u32 = 0
 export let tcpFlags: u32 = 0
-
-export function loadBe16(at: usize): u32 {
-  return <u32>bswap<u16>(load<u16>(at))
-}
 
 /** Whether some frames toward a port may be merged. */
 export function merges(port: usize): boolean {
@@ -77,24 +104,13 @@ export function mergeFloor(port: usize): u32 {
 
 /** Whether an untagged frame of at least mergeFloor() bytes must be looked at. A guess on unchecked memory. */
 export function mayMerge(at: usize, port: usize): boolean {
-  const type: u32 = load<u16>(at, 12)
+  const type: u32 = load<u16>(at, MACS_BYTES)
   const isV4 = type === ETH_IPV4
   if (!isV4 && type !== ETH_IPV6) return false
-  const protocol: u32 = isV4 ? load<u8>(at, 23) : load<u8>(at, 20)
+  const ip = at + ETHERNET_BYTES
+  const protocol: u32 = isV4 ? load<u8>(ip, IPV4_PROTOCOL) : load<u8>(ip, IPV6_NEXT)
   if (protocol === TCP) return true
   return protocol === UDP && (load<u32>(port, P_TAKES) & (TAKE_USO4 | TAKE_USO6)) !== 0
-}
-
-/** Offload (TAKE_*) that a receiver must accept for aggregates of a kind. */
-function offloadOf(kind: u32): u32 {
-  if (kind & IS_UDP) return kind & IS_V4 ? TAKE_USO4 : TAKE_USO6
-  return kind & IS_V4 ? TAKE_TSO4 : TAKE_TSO6
-}
-
-/** gso_type of aggregates of a kind. */
-export function gsoTypeOf(kind: u32): u32 {
-  if (kind & IS_UDP) return GSO_UDP_L4
-  return kind & IS_V4 ? GSO_TCPV4 : GSO_TCPV6
 }
 
 /**
@@ -110,33 +126,34 @@ export function readFlow(port: usize, head: usize, have: u32, bytes: u32, header
   let protocol: u32 = 0
   let end: u32 = 0
   if (type === ETH_IPV4) {
-    if (network + 20 > have || load<u8>(ip) >> 4 !== 4 || load<u16>(ip, 6) & 0xff3f) return OTHER
-    transport = network + <u32>(load<u8>(ip) & 15) * 4
-    protocol = load<u8>(ip, 9)
-    end = network + loadBe16(ip + 2)
+    if (network + IPV4_BYTES > have || ipVersion(ip) !== 4 || isFragment(ip)) return OTHER
+    transport = network + ipv4HeaderBytes(ip)
+    protocol = load<u8>(ip, IPV4_PROTOCOL)
+    end = network + loadBe16(ip + IPV4_LENGTH)
     kind = IS_V4
-    key = load<u64>(ip, 12)
+    key = load<u64>(ip, IPV4_SOURCE)
   } else if (type === ETH_IPV6) {
-    if (network + 40 > have) return OTHER
-    transport = network + 40
-    protocol = load<u8>(ip, 6)
-    end = transport + loadBe16(ip + 4)
+    if (network + IPV6_BYTES > have) return OTHER
+    transport = network + IPV6_BYTES
+    protocol = load<u8>(ip, IPV6_NEXT)
+    end = transport + loadBe16(ip + IPV6_LENGTH)
     kind = 0
+    const addresses = ip + IPV6_SOURCE
     key =
-      load<u64>(ip, 8) ^
-      rotl<u64>(load<u64>(ip, 16), 13) ^
-      load<u64>(ip, 24) ^
-      rotl<u64>(load<u64>(ip, 32), 29)
+      load<u64>(addresses) ^
+      rotl<u64>(load<u64>(addresses, 8), 13) ^
+      load<u64>(addresses, 16) ^
+      rotl<u64>(load<u64>(addresses, 24), 29)
   } else return OTHER
   if (protocol === UDP) kind |= IS_UDP
   else if (protocol !== TCP) return OTHER
   const wish = load<u32>(port, P_MERGE)
   const joins = wish & MERGE_SEGMENTS && load<u32>(port, P_TAKES) & offloadOf(kind)
   if (!joins && (kind & IS_UDP || (wish & MERGE_ACKS) === 0)) return OTHER
-  if (transport < network + 20 || transport + 8 > have) return OTHER
+  if (transport < network + IPV4_BYTES || transport + UDP_BYTES > have) return OTHER
   const segment = head + transport
   key = ((key ^ ((<u64>load<u32>(segment)) << 16)) * 0x9e3779b97f4a7c15) | 1
-  if (kind & IS_V4 && transport !== network + 20) return BARRIER
+  if (kind & IS_V4 && transport !== network + IPV4_BYTES) return BARRIER
   if (!isPlain(header, offset)) return BARRIER
   if (kind & IS_UDP) return readUdp(segment, bytes, end, header)
   return readTcp(segment, have, bytes, end, joins !== 0, (wish & MERGE_ACKS) !== 0)
@@ -144,35 +161,29 @@ export function readFlow(port: usize, head: usize, have: u32, bytes: u32, header
 
 /** Whether a virtio-net header asks for nothing but the checksum of the transport header found. */
 function isPlain(header: u64, offset: u32): boolean {
-  if (<u32>header & 0xff00) return false
+  if (<u32>header & GSO_TYPE_MASK) return false
   if ((<u32>header & NEEDS_CSUM) === 0) return true
-  return <u32>(header >> 48) === transport && offset === csumOffsetOf(kind)
-}
-
-/** Whether a UDP header is toward a DHCP server or client, which may read it from a raw socket. */
-export function isDhcp(udp: usize): boolean {
-  const port = loadBe16(udp + 2)
-  return port === DHCP_SERVER || port === DHCP_CLIENT
+  return csumStartOf(header) === transport && offset === csumOffsetOf(kind)
 }
 
 function readUdp(udp: usize, bytes: u32, end: u32, header: u64): u32 {
-  headers = transport + 8
+  headers = transport + UDP_BYTES
   sequence = 0
   tcpFlags = 0
-  if (bytes !== end || bytes <= headers || loadBe16(udp + 4) !== bytes - transport) return BARRIER
+  if (bytes !== end || bytes <= headers || loadBe16(udp + UDP_LENGTH) !== bytes - transport) return BARRIER
   // Without a checksum it could not be told again after segmentation that there was none.
-  if ((<u32>header & NEEDS_CSUM) === 0 && load<u16>(udp, 6) === 0) return BARRIER
+  if ((<u32>header & NEEDS_CSUM) === 0 && load<u16>(udp, UDP_CHECKSUM) === 0) return BARRIER
   if (isDhcp(udp)) return BARRIER
   payload = bytes - headers
   return SEGMENT
 }
 
 function readTcp(tcp: usize, have: u32, bytes: u32, end: u32, joins: bool, thins: bool): u32 {
-  if (transport + 20 > have) return BARRIER
-  headers = transport + <u32>(load<u8>(tcp, 12) >> 4) * 4
-  if (headers < transport + 20 || headers > have || headers > <u32>MAX_MERGE_HEAD) return BARRIER
-  tcpFlags = load<u8>(tcp, 13)
-  sequence = bswap<u32>(load<u32>(tcp, 4))
+  if (transport + TCP_BYTES > have) return BARRIER
+  headers = transport + tcpHeaderBytes(tcp)
+  if (headers < transport + TCP_BYTES || headers > have || headers > <u32>MAX_MERGE_HEAD) return BARRIER
+  tcpFlags = load<u8>(tcp, TCP_FLAGS)
+  sequence = loadBe32(tcp + TCP_SEQUENCE)
   if (end === headers) {
     if (!thins || have !== bytes || bytes > <u32>MAX_MERGE_HEAD || (tcpFlags & ~ECE) !== ACK) return BARRIER
     if (hasSack(tcp, headers - transport)) return BARRIER
@@ -188,15 +199,15 @@ function readTcp(tcp: usize, have: u32, bytes: u32, end: u32, joins: bool, thins
 
 /** Whether the options of a TCP header hold selective acknowledgements, or cannot be read. */
 function hasSack(tcp: usize, length: u32): boolean {
-  let at: u32 = 20
+  let at = TCP_BYTES
   while (at < length) {
     const option: u32 = load<u8>(tcp + at)
-    if (option === 0) return false
-    if (option === 1) {
+    if (option === TCP_OPTION_END) return false
+    if (option === TCP_OPTION_NOP) {
       at++
       continue
     }
-    if (option === SACK_OPTION || at + 1 >= length) return true
+    if (option === TCP_OPTION_SACK || at + 1 >= length) return true
     const size: u32 = load<u8>(tcp + at, 1)
     if (size < 2) return true
     at += size
@@ -211,17 +222,14 @@ export function mayOpen(port: usize): boolean {
   return (tcpFlags & CWR) === 0 || (load<u32>(port, P_TAKES) & TAKE_ECN) !== 0
 }
 
-/**
- * Whether the checksums of the frame read last are right, so that writing new ones hides no corruption.
- * @param bodySum folded sum of what follows the first `have` bytes; not read when nothing need be summed
- */
+/** Whether nobody vouches for the checksum of a frame: neither is it left to the receiver nor was it found right. */
 export function needsSum(header: u64): boolean {
   return (<u32>header & (NEEDS_CSUM | DATA_VALID)) === 0
 }
 
 /** Whether the IPv4 header of the frame read last is right. */
 export function isHeaderIntact(head: usize): boolean {
-  return (kind & IS_V4) === 0 || sumBytes(head + network, 20) === 0xffff
+  return (kind & IS_V4) === 0 || sumBytes(head + network, IPV4_BYTES) === 0xffff
 }
 
 /** Whether the transport checksum of the frame read last is right. `body` is the sum of all beyond `have` bytes. */

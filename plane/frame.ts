@@ -3,7 +3,7 @@
 // because the head of a delivered frame is written from the private copy, only the rest from the source.
 import { addSum, sumBytes } from './checksum'
 import { copy } from './copy'
-import { GSO_ECN, GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, gsoHeaders, gsoSegments, openGso } from './gso'
+import { gsoHeaders, gsoSegments, openGso } from './gso'
 import {
   DROP_BAD_GSO,
   DROP_BAD_NET_HEADER,
@@ -19,21 +19,25 @@ import {
   P_SENDS,
   PORT_VIF,
   SEGS_AT,
-  TAKE_CSUM,
-  TAKE_ECN,
-  TAKE_TSO4,
-  TAKE_TSO6,
   TAKE_USO4,
   TAKE_USO6,
 } from './layout'
-import { ETH_IPV6, isTag, networkOffset, TAG_BYTES } from './tags'
+import {
+  CSUM_OFFSET,
+  csumStartOf,
+  DATA_VALID,
+  FOREIGN_FLAGS,
+  GSO_NONE,
+  GSO_UDP_L4,
+  gsoSizeOf,
+  gsoTypeOf,
+  NEEDS_CSUM,
+  OFFLOAD_MASK,
+  offloadsAsked,
+} from './net-header'
+import { ETH_IPV6, MACS_BYTES, TAG_BYTES } from './packet'
+import { isTag, networkOffset } from './tags'
 import { spend } from './work'
-
-// virtio-net header. Source: virtio 1.3, 5.1.6.
-export const NEEDS_CSUM: u32 = 1
-export const DATA_VALID: u32 = 2
-/** Every flag but NEEDS_CSUM. */
-const FOREIGN_FLAGS: u32 = 0xfe
 
 /** Head bytes copied of a plain frame: a tag, IPv6 and TCP with timestamps. */
 const PLAIN_HEAD_BYTES: u32 = 96
@@ -64,13 +68,13 @@ export function needsCsum(): boolean {
   return (<u32>netHeader & NEEDS_CSUM) !== 0
 }
 export function gsoType(): u32 {
-  return (<u32>netHeader >> 8) & 0x7f
+  return gsoTypeOf(netHeader)
 }
 export function gsoSize(): u32 {
-  return <u32>(netHeader >> 32) & 0xffff
+  return gsoSizeOf(netHeader)
 }
 export function csumStart(): u32 {
-  return <u32>(netHeader >> 48)
+  return csumStartOf(netHeader)
 }
 /** Offloads (TAKE_*) that a receiver must accept to get the frame as it is. */
 export function needs(): u32 {
@@ -114,25 +118,6 @@ function strip(n: u32): void {
   }
 }
 
-/** Offloads that a virtio-net header asks of the receiver, or -1 when the type is unknown. */
-function offloadsOf(header: u64): i32 {
-  const flags = <u32>header
-  const need = flags & NEEDS_CSUM ? TAKE_CSUM : 0
-  const type = (flags >> 8) & 0xff
-  if (type === GSO_NONE) return need
-  const ecn = type & GSO_ECN ? TAKE_ECN : 0
-  switch (type & 0x7f) {
-    case GSO_TCPV4:
-      return need | ecn | TAKE_TSO4
-    case GSO_TCPV6:
-      return need | ecn | TAKE_TSO6
-    case GSO_UDP_L4:
-      return ecn ? -1 : need | TAKE_USO4
-    default:
-      return -1
-  }
-}
-
 /**
  * Opens the frame whose `count` segments lie at SEGS_AT, virtio-net header first.
  * @param bytes all bytes of the chain
@@ -149,17 +134,17 @@ export function openFrame(bytes: u32, header: u32, port: usize): i32 {
   if (first >= header) {
     const at: usize = load<u32>(segs)
     netHeader = load<u64>(at)
-    netOffset = load<u16>(at, 8)
+    netOffset = load<u16>(at, CSUM_OFFSET)
   } else {
     gather(HEAD_AT, header)
     netHeader = load<u64>(HEAD_AT)
-    netOffset = load<u16>(HEAD_AT, 8)
+    netOffset = load<u16>(HEAD_AT, CSUM_OFFSET)
   }
   if (<u32>netHeader & FOREIGN_FLAGS) netHeader &= ~(<u64>foreignFlags(port))
   strip(header)
   need = 0
   let limit = PLAIN_HEAD_BYTES
-  if (<u32>netHeader & 0xff01) {
+  if (<u32>netHeader & OFFLOAD_MASK) {
     const reason = checkOffloads(port)
     if (reason >= 0) return reason
     limit = MAX_HEAD_BYTES
@@ -179,7 +164,7 @@ export function openFrame(bytes: u32, header: u32, port: usize): i32 {
 /** Whether a frame of so many bytes that begins at `head` is longer than a port's MTU allows; one tag is free. */
 export function isTooLong(port: usize, head: usize, bytes: u32): boolean {
   const limit = load<u32>(port, P_MAX_FRAME)
-  return bytes > limit && (bytes > limit + TAG_BYTES || !isTag(load<u16>(head, 12)))
+  return bytes > limit && (bytes > limit + TAG_BYTES || !isTag(load<u16>(head, MACS_BYTES)))
 }
 
 /**
@@ -211,7 +196,7 @@ export function readFrame(to: usize, position: u32, n: u32): void {
 
 /** Checks what the header asks for against what was negotiated and the length of the frame. */
 function checkOffloads(port: usize): i32 {
-  const asked = offloadsOf(netHeader)
+  const asked = offloadsAsked(netHeader)
   if (asked < 0) return DROP_BAD_GSO
   const sends = load<u32>(port, P_SENDS)
   const allowed = sends & TAKE_USO4 ? sends | TAKE_USO6 : sends
@@ -259,8 +244,9 @@ export function seek(position: u32): void {
   cursorLeft = has - position
 }
 
-/** The next contiguous piece of at most n bytes: its address; its length by pieceBytes(). Advances. */
 let piece: u32 = 0
+
+/** The next contiguous piece of at most n bytes: its address; its length by pieceBytes(). Advances. */
 export function nextPiece(n: u32): usize {
   if (cursorLeft === 0) {
     cursor += 8
@@ -291,7 +277,7 @@ export function sumFrom(position: u32, n: u32): u32 {
   return sum
 }
 
-/** Opens a frame that lies in one piece behind a 12-byte virtio-net header, for example read from a TAP. */
+/** Opens a frame that lies in one piece behind its virtio-net header of `header` bytes, for example read from a TAP. */
 export function openFlat(at: usize, bytes: u32, header: u32, port: usize): i32 {
   store<u32>(SEGS_AT, <u32>at)
   store<u32>(SEGS_AT, bytes, 4)

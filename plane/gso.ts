@@ -9,24 +9,47 @@
 // ipv6_gso_segment (6.1) for what may lie between.
 import { pseudoSum, sumBytes } from './checksum'
 import { HEAD_AT, IS_UDP, IS_V4 } from './layout'
-import { ETH_IPV4, ETH_IPV6, networkOffset } from './tags'
+import {
+  csumOffsetOf,
+  csumStartOf,
+  GSO_NONE,
+  GSO_TCPV4,
+  GSO_TCPV6,
+  GSO_UDP_L4,
+  gsoSizeOf,
+  gsoTypeOf,
+} from './net-header'
+import {
+  DESTINATION_OPTIONS,
+  ETH_IPV4,
+  ETH_IPV6,
+  EXTENSION_LENGTH,
+  EXTENSION_UNIT,
+  HOP_BY_HOP,
+  IPV4_BYTES,
+  IPV4_CHECKSUM,
+  IPV4_LENGTH,
+  IPV4_PROTOCOL,
+  IPV6_BYTES,
+  IPV6_LENGTH,
+  IPV6_NEXT,
+  ipVersion,
+  ipv4HeaderBytes,
+  isFragment,
+  MAX_EXTENSIONS,
+  MAX_IP_BYTES,
+  ROUTING,
+  ROUTING_LEFT,
+  storeBe16,
+  TCP,
+  TCP_BYTES,
+  tcpHeaderBytes,
+  UDP,
+  UDP_BYTES,
+  UDP_LENGTH,
+} from './packet'
+import { networkOffset } from './tags'
 
-// gso_type. Source: virtio 1.3, 5.1.6.
-export const GSO_NONE: u32 = 0
-export const GSO_TCPV4: u32 = 1
-export const GSO_TCPV6: u32 = 4
-export const GSO_UDP_L4: u32 = 5
-export const GSO_ECN: u32 = 0x80
-
-export const TCP: u32 = 6
-export const UDP: u32 = 17
-const HOP_BY_HOP: u32 = 0
-const ROUTING: u32 = 43
-const DESTINATION_OPTIONS: u32 = 60
-const MAX_EXTENSIONS: i32 = 8
-const MAX_IP_BYTES: u32 = 65535
-/** More fragments, and the fragment offset, in memory order. */
-const FRAGMENT_MASK: u32 = 0xff3f
 /**
  * Most segments of a frame. What bounds the work is their number, not their size: 64 KB at the least size that
  * Linux' TCP uses with timestamps (36 bytes) is 1,820; UDP makes at most 128.
@@ -41,33 +64,28 @@ export let gsoKind: u32 = 0
 /** Frames that it is on the wire. */
 export let gsoSegments: u32 = 0
 
-/** Offset of the checksum in a transport header (IS_UDP in `kind`, or TCP). */
-export function csumOffsetOf(kind: u32): u32 {
-  return kind & IS_UDP ? 6 : 16
-}
-
 /** Offset of the transport header of a whole IPv4 packet of the protocol, or 0. */
 function findInIpv4(network: u32, have: u32, protocol: u32): u32 {
   const ip: usize = <usize>HEAD_AT + network
-  if (network + 20 > have || load<u8>(ip) >> 4 !== 4) return 0
-  if (load<u16>(ip, 6) & FRAGMENT_MASK || <u32>load<u8>(ip, 9) !== protocol) return 0
-  const header = <u32>(load<u8>(ip) & 15) * 4
-  return header >= 20 ? network + header : 0
+  if (network + IPV4_BYTES > have || ipVersion(ip) !== 4) return 0
+  if (isFragment(ip) || <u32>load<u8>(ip, IPV4_PROTOCOL) !== protocol) return 0
+  const header = ipv4HeaderBytes(ip)
+  return header >= IPV4_BYTES ? network + header : 0
 }
 
 /** The same for IPv6: behind extension headers that each segment may repeat, and a route that has ended. */
 function findInIpv6(network: u32, have: u32, protocol: u32): u32 {
   const ip: usize = <usize>HEAD_AT + network
-  if (network + 40 > have || load<u8>(ip) >> 4 !== 6) return 0
-  let next: u32 = load<u8>(ip, 6)
-  let at = network + 40
+  if (network + IPV6_BYTES > have || ipVersion(ip) !== 6) return 0
+  let next: u32 = load<u8>(ip, IPV6_NEXT)
+  let at = network + IPV6_BYTES
   for (let i = 0; i < MAX_EXTENSIONS && next !== protocol; i++) {
     if (next !== HOP_BY_HOP && next !== ROUTING && next !== DESTINATION_OPTIONS) return 0
-    if (at + 8 > have) return 0
+    if (at + EXTENSION_UNIT > have) return 0
     const header: usize = <usize>HEAD_AT + at
-    if (next === ROUTING && load<u8>(header, 3) !== 0) return 0
+    if (next === ROUTING && load<u8>(header, ROUTING_LEFT) !== 0) return 0
     next = load<u8>(header)
-    at += (<u32>load<u8>(header, 1) + 1) * 8
+    at += (<u32>load<u8>(header, EXTENSION_LENGTH) + 1) * EXTENSION_UNIT
   }
   return next === protocol ? at : 0
 }
@@ -89,9 +107,9 @@ export function openGso(have: u32, bytes: u32, type: u32, size: u32, start: u32,
   const transport = isV4 ? findInIpv4(network, have, protocol) : findInIpv6(network, have, protocol)
   gsoKind = (isV4 ? IS_V4 : 0) | (isUdp ? IS_UDP : 0)
   if (transport === 0 || transport !== start || offset !== csumOffsetOf(gsoKind)) return false
-  const least: u32 = isUdp ? 8 : 20
+  const least = isUdp ? UDP_BYTES : TCP_BYTES
   if (transport + least > have) return false
-  const header = isUdp ? least : <u32>(load<u8>(HEAD_AT + transport, 12) >> 4) * 4
+  const header = isUdp ? least : tcpHeaderBytes(<usize>HEAD_AT + transport)
   gsoNetwork = network
   gsoHeaders = transport + header
   if (header < least || gsoHeaders > have || gsoHeaders >= bytes || size === 0) return false
@@ -105,16 +123,12 @@ export function openGso(have: u32, bytes: u32, type: u32, size: u32, start: u32,
 /** Writes the lengths of a packet that ends with byte `end` of its frame, and the checksum of its IPv4 header. */
 export function writeLengths(head: usize, network: u32, transport: u32, end: u32, kind: u32): void {
   const ip = head + network
-  if (kind & IS_UDP) storeBe16(head + transport + 4, end - transport)
+  if (kind & IS_UDP) storeBe16(head + transport + UDP_LENGTH, end - transport)
   if (kind & IS_V4) {
-    storeBe16(ip + 2, end - network)
-    store<u16>(ip, 0, 10)
-    store<u16>(ip, <u16>~sumBytes(ip, transport - network), 10)
-  } else storeBe16(ip + 4, end - network - 40)
-}
-
-export function storeBe16(at: usize, value: u32): void {
-  store<u16>(at, bswap<u16>(<u16>value))
+    storeBe16(ip + IPV4_LENGTH, end - network)
+    store<u16>(ip, 0, IPV4_CHECKSUM)
+    store<u16>(ip, <u16>~sumBytes(ip, transport - network), IPV4_CHECKSUM)
+  } else storeBe16(ip + IPV6_LENGTH, end - network - IPV6_BYTES)
 }
 
 /**
@@ -122,11 +136,11 @@ export function storeBe16(at: usize, value: u32): void {
  * @param header first 8 bytes of its virtio-net header; @param head its headers
  */
 export function segmentsOf(header: u64, head: usize, bytes: u32): u32 {
-  const type = (<u32>header >> 8) & 0x7f
-  const size = <u32>(header >> 32) & 0xffff
-  if (type === 0 || size === 0) return 1
-  const transport = <u32>(header >> 48)
-  const own: u32 = type === GSO_UDP_L4 ? 8 : (<u32>load<u8>(head + transport, 12) >> 4) * 4
+  const type = gsoTypeOf(header)
+  const size = gsoSizeOf(header)
+  if (type === GSO_NONE || size === 0) return 1
+  const transport = csumStartOf(header)
+  const own = type === GSO_UDP_L4 ? UDP_BYTES : tcpHeaderBytes(head + transport)
   const payload = bytes > transport + own ? bytes - transport - own : 1
   return (payload + size - 1) / size
 }

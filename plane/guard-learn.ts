@@ -37,24 +37,39 @@ import {
   PORT_BYTES,
   PORTS_AT,
 } from './layout'
-import { ETH_IPV4, ETH_IPV6, networkOffset } from './tags'
+import {
+  DHCP_ACK,
+  DHCP_CLIENT_MAC,
+  DHCP_COOKIE,
+  DHCP_COOKIE_AT,
+  DHCP_FIXED_BYTES,
+  DHCP_OPTION_END,
+  DHCP_OPTION_LEASE,
+  DHCP_OPTION_PAD,
+  DHCP_OPTION_TYPE,
+  DHCP_REPLY,
+  DHCP_TO_CLIENT,
+  DHCP_YOUR_IPV4,
+  ETH_IPV4,
+  ETH_IPV6,
+  ICMPV6,
+  IPV4_BYTES,
+  IPV4_PROTOCOL,
+  IPV6_BYTES,
+  IPV6_NEXT,
+  ipv4HeaderBytes,
+  loadBe32,
+  loadMac,
+  ND_BYTES,
+  ND_TARGET,
+  NEIGHBOUR_ADVERTISEMENT,
+  UDP,
+  UDP_BYTES,
+} from './packet'
+import { networkOffset } from './tags'
 
-const MAC_MASK: u64 = 0xffffffffffff
-const UDP: u32 = 17
-const ICMPV6: u32 = 58
-const NEIGHBOUR_ADVERTISEMENT: u32 = 136
-/** UDP ports 67 to 68, in memory order. */
-const DHCP_SERVER: u32 = 0x44004300
-/** Fixed part of a message and its cookie, and how much is read at most. Source: RFC 2131, 2; RFC 2132, 2. */
-const DHCP_FIXED_BYTES: u32 = 240
+/** Most of a DHCP message that is read. */
 const MAX_DHCP_BYTES: u32 = 1024
-const DHCP_COOKIE: u32 = 0x63538263
-const BOOT_REPLY: u32 = 2
-const OPTION_PAD: u32 = 0
-const OPTION_LEASE: u32 = 51
-const OPTION_TYPE: u32 = 53
-const OPTION_END: u32 = 255
-const DHCP_ACK: u32 = 5
 /** Leases count as no longer than this: half of the u32 circle of seconds. */
 const MAX_LEASE_S: u32 = 0x7fffffff
 /** How long a claimed address is not used yet: others may defend it. Source: RFC 6620, 3.2.2 (TENT_LT). */
@@ -183,27 +198,26 @@ function readDhcp(position: u32, vlan: u32): void {
   if (position + DHCP_FIXED_BYTES > frameBytes()) return
   const bytes = min<u32>(frameBytes() - position, MAX_DHCP_BYTES)
   readFrame(DHCP_AT, position, bytes)
-  if (<u32>load<u8>(DHCP_AT) !== BOOT_REPLY || load<u32>(DHCP_AT, DHCP_FIXED_BYTES - 4) !== DHCP_COOKIE)
-    return
+  if (<u32>load<u8>(DHCP_AT) !== DHCP_REPLY || load<u32>(DHCP_AT, DHCP_COOKIE_AT) !== DHCP_COOKIE) return
   let type: u32 = 0
   let leaseS: u32 = 0
   for (let at = DHCP_FIXED_BYTES; at < bytes; ) {
     const option: u32 = load<u8>(<usize>DHCP_AT + at)
-    if (option === OPTION_END) break
-    if (option === OPTION_PAD) {
+    if (option === DHCP_OPTION_END) break
+    if (option === DHCP_OPTION_PAD) {
       at++
       continue
     }
     if (at + 2 > bytes) return
     const length: u32 = load<u8>(<usize>DHCP_AT + at, 1)
     if (at + 2 + length > bytes) return
-    if (option === OPTION_TYPE && length === 1) type = load<u8>(<usize>DHCP_AT + at, 2)
-    if (option === OPTION_LEASE && length === 4) leaseS = bswap<u32>(load<u32>(<usize>DHCP_AT + at, 2))
+    if (option === DHCP_OPTION_TYPE && length === 1) type = load<u8>(<usize>DHCP_AT + at, 2)
+    if (option === DHCP_OPTION_LEASE && length === 4) leaseS = loadBe32(<usize>DHCP_AT + at + 2)
     at += 2 + length
   }
-  const address = load<u32>(DHCP_AT, 16)
+  const address = load<u32>(DHCP_AT, DHCP_YOUR_IPV4)
   if (type !== DHCP_ACK || address === 0) return
-  const index = fdbLookup(fdbKey(load<u64>(DHCP_AT, 28) & MAC_MASK, vlan))
+  const index = fdbLookup(fdbKey(loadMac(<usize>DHCP_AT + DHCP_CLIENT_MAC), vlan))
   if (index < 0) return
   const port = <usize>PORTS_AT + <usize>index * PORT_BYTES
   if (load<u32>(port, P_GUARD) & GUARD_LEARN_DHCP) learnIpv4(port, address, leaseS)
@@ -215,13 +229,16 @@ export function observe(from: usize, vlan: u32): void {
   const network = networkOffset(HEAD_AT, bytes)
   const ip: usize = <usize>HEAD_AT + network
   const type = etherType()
-  if (type === ETH_IPV4 && network + 28 <= bytes) {
-    const header = <u32>(load<u8>(ip) & 15) * 4
-    if (<u32>load<u8>(ip, 9) !== UDP || load<u32>(from, P_GUARD) & GUARD_ADDRESSES) return
-    if (header >= 20 && network + header + 8 <= bytes && load<u32>(ip + header) === DHCP_SERVER)
-      readDhcp(network + header + 8, vlan)
-  } else if (type === ETH_IPV6 && network + 64 <= bytes && <u32>load<u8>(ip, 6) === ICMPV6) {
-    if (<u32>load<u8>(ip, 40) === NEIGHBOUR_ADVERTISEMENT) defend(from, ip + 48)
+  if (type === ETH_IPV4 && network + IPV4_BYTES + UDP_BYTES <= bytes) {
+    const header = ipv4HeaderBytes(ip)
+    if (<u32>load<u8>(ip, IPV4_PROTOCOL) !== UDP || load<u32>(from, P_GUARD) & GUARD_ADDRESSES) return
+    const body = network + header + UDP_BYTES
+    if (header >= IPV4_BYTES && body <= bytes && load<u32>(ip + header) === DHCP_TO_CLIENT)
+      readDhcp(body, vlan)
+  } else if (type === ETH_IPV6 && network + IPV6_BYTES + ND_BYTES <= bytes) {
+    const icmp = ip + IPV6_BYTES
+    if (<u32>load<u8>(ip, IPV6_NEXT) !== ICMPV6) return
+    if (<u32>load<u8>(icmp) === NEIGHBOUR_ADVERTISEMENT) defend(from, icmp + ND_TARGET)
   }
 }
 

@@ -40,50 +40,82 @@ import {
   P_GUARD_MAC_COUNT,
   P_GUARD_MACS,
 } from './layout'
+import {
+  ARP_BYTES,
+  ARP_OPERATION,
+  ARP_REQUEST,
+  ARP_SENDER_IPV4,
+  ARP_SENDER_MAC,
+  ARP_TARGET_IPV4,
+  ARP_TYPES,
+  ARP_TYPES_MASK,
+  AUTHENTICATION,
+  DESTINATION_OPTIONS,
+  DHCP_TO_SERVER,
+  ETH_ARP,
+  ETH_IPV4,
+  ETH_IPV6,
+  ETH_RARP,
+  EXTENSION_LENGTH,
+  EXTENSION_UNIT,
+  FRAGMENT,
+  HOP_BY_HOP,
+  ICMPV6,
+  ICMPV6_BYTES,
+  IGMP,
+  IGMP_BYTES,
+  IGMP_LEAVE,
+  IGMP_REPORT,
+  IGMP_REPORT_2,
+  IGMP_REPORT_3,
+  IPV4_BROADCAST,
+  IPV4_BYTES,
+  IPV4_DESTINATION,
+  IPV4_GROUP,
+  IPV4_GROUP_MASK,
+  IPV4_PROTOCOL,
+  IPV4_SOURCE,
+  IPV6_BYTES,
+  IPV6_DESTINATION,
+  IPV6_FRAGMENT,
+  IPV6_FRAGMENT_MASK,
+  IPV6_LENGTH,
+  IPV6_LINK_GROUP,
+  IPV6_LINK_LOCAL,
+  IPV6_NEXT,
+  IPV6_SOURCE,
+  ipVersion,
+  ipv4HeaderBytes,
+  isFragment,
+  LISTENER_DONE,
+  LISTENER_REPORT,
+  LISTENER_REPORT_2,
+  loadBe16,
+  loadMac,
+  MAX_EXTENSIONS,
+  MOBILITY,
+  ND_BYTES,
+  ND_OPTION_LENGTH,
+  ND_OPTION_MAC,
+  ND_OPTION_SOURCE,
+  ND_OPTION_TARGET,
+  ND_ROUTER_BYTES,
+  ND_TARGET,
+  ND_UNIT,
+  NEIGHBOUR_ADVERTISEMENT,
+  NEIGHBOUR_SOLICITATION,
+  PORTS_BYTES,
+  RARP_REQUEST,
+  ROUTER_SOLICITATION,
+  ROUTING,
+  TCP,
+  UDP,
+} from './packet'
 import { admitFlood, charge } from './policer'
-import { ETH_IPV4, ETH_IPV6, networkOffset } from './tags'
+import { networkOffset } from './tags'
 
-const MAC_MASK: u64 = 0xffffffffffff
-const ETH_ARP: u32 = 0x0608
-const ETH_RARP: u32 = 0x3580
-const ARP_BYTES: u32 = 28
-/** Ethernet, IPv4, address lengths 6 and 4, in memory order. */
-const ARP_TYPES: u64 = 0x040600080100
-const ARP_TYPES_MASK: u64 = 0xffffffffffff
-const ARP_REQUEST: u32 = 0x0100
-const RARP_REQUEST: u32 = 0x0300
-const BROADCAST_IPV4: u32 = 0xffffffff
-const MULTICAST_IPV4: u32 = 0xe0
-const IGMP_REPORT: u32 = 0x12
-const IGMP_REPORT_2: u32 = 0x16
-const IGMP_LEAVE: u32 = 0x17
-const IGMP_REPORT_3: u32 = 0x22
-const FRAGMENT_MASK: u32 = 0xff3f
-/** UDP ports 68 to 67, in memory order. */
-const DHCP_CLIENT: u32 = 0x43004400
-
-const IGMP: u32 = 2
-const TCP: u32 = 6
-const UDP: u32 = 17
-const HOP_BY_HOP: u32 = 0
-const ROUTING: u32 = 43
-const FRAGMENT: u32 = 44
-const AUTHENTICATION: u32 = 51
-const ICMPV6: u32 = 58
-const DESTINATION_OPTIONS: u32 = 60
-const MOBILITY: u32 = 135
-const MAX_EXTENSIONS: i32 = 8
 const NO_ICMP: i32 = 0
 const UNREADABLE: i32 = -1
-
-const LISTENER_REPORT: u32 = 131
-const LISTENER_DONE: u32 = 132
-const ROUTER_SOLICITATION: u32 = 133
-const NEIGHBOUR_SOLICITATION: u32 = 135
-const NEIGHBOUR_ADVERTISEMENT: u32 = 136
-const LISTENER_REPORT_2: u32 = 143
-const OPTION_SOURCE: u32 = 1
-const OPTION_TARGET: u32 = 2
 
 function allowsMac(port: usize, source: u64): boolean {
   const entries = load<u32>(port, P_GUARD_MAC_COUNT)
@@ -114,7 +146,7 @@ function allowsIpv6(port: usize, at: usize, source: u64): boolean {
       return true
   }
   if (load<u32>(port, P_GUARD) & GUARD_LEARN_ND && hasLearnedIpv6(port, at)) return true
-  if ((load<u32>(port, P_GUARD) & GUARD_LINK_LOCAL) === 0 || low !== 0x80fe) return false
+  if ((load<u32>(port, P_GUARD) & GUARD_LINK_LOCAL) === 0 || low !== IPV6_LINK_LOCAL) return false
   // Modified EUI-64: the MAC around ff:fe, its local bit inverted. Source: RFC 4291, appendix A.
   return high === (((source & 0xffffff) ^ 2) | 0xfeff000000 | ((source >> 24) << 40))
 }
@@ -122,62 +154,62 @@ function allowsIpv6(port: usize, at: usize, source: u64): boolean {
 /** A membership report or leave before there is an address. Source: RFC 3376, 4.2.13. */
 function guardIgmp(network: u32): boolean {
   const ip: usize = <usize>HEAD_AT + network
-  const header = <u32>(load<u8>(ip) & 15) * 4
-  if (header < 20 || (load<u8>(ip, 16) & 0xf0) !== MULTICAST_IPV4) return false
-  if (<u32>load<u16>(ip, 6) & FRAGMENT_MASK) return false
+  const header = ipv4HeaderBytes(ip)
+  if (header < IPV4_BYTES || isFragment(ip)) return false
+  if ((load<u8>(ip, IPV4_DESTINATION) & IPV4_GROUP_MASK) !== IPV4_GROUP) return false
   extendHead()
-  if (network + header + 8 > headBytes()) return false
+  if (network + header + IGMP_BYTES > headBytes()) return false
   const type: u32 = load<u8>(ip + header)
   return type === IGMP_REPORT || type === IGMP_REPORT_2 || type === IGMP_REPORT_3 || type === IGMP_LEAVE
 }
 
 function guardIpv4(port: usize, network: u32): boolean {
-  if (network + 20 > headBytes()) return false
+  if (network + IPV4_BYTES > headBytes()) return false
   const ip: usize = <usize>HEAD_AT + network
-  if (load<u8>(ip) >> 4 !== 4) return false
-  const address = load<u32>(ip, 12)
+  if (ipVersion(ip) !== 4) return false
+  const address = load<u32>(ip, IPV4_SOURCE)
   if (address !== 0 && allowsIpv4(port, address)) return true
-  const protocol: u32 = load<u8>(ip, 9)
+  const protocol: u32 = load<u8>(ip, IPV4_PROTOCOL)
   if (protocol === IGMP && address === 0) return guardIgmp(network)
-  if (protocol !== UDP || (<u32>load<u16>(ip, 6) & FRAGMENT_MASK) !== 0) return false
+  if (protocol !== UDP || isFragment(ip)) return false
   // Who has an address since before the switch began to learn may renew its lease.
-  if (
-    address === 0 ? load<u32>(ip, 16) !== BROADCAST_IPV4 : (load<u32>(port, P_GUARD) & GUARD_LEARN_DHCP) === 0
-  )
-    return false
-  const header = <u32>(load<u8>(ip) & 15) * 4
+  const isRenewing = (load<u32>(port, P_GUARD) & GUARD_LEARN_DHCP) !== 0
+  if (address === 0 ? load<u32>(ip, IPV4_DESTINATION) !== IPV4_BROADCAST : !isRenewing) return false
+  const header = ipv4HeaderBytes(ip)
   extendHead()
-  return header >= 20 && network + header + 4 <= headBytes() && load<u32>(ip + header) === DHCP_CLIENT
+  if (header < IPV4_BYTES || network + header + PORTS_BYTES > headBytes()) return false
+  return load<u32>(ip + header) === DHCP_TO_SERVER
 }
 
 function guardArp(port: usize, network: u32, source: u64, isReverse: boolean): boolean {
   if (network + ARP_BYTES > headBytes()) return false
   const arp: usize = <usize>HEAD_AT + network
   if ((load<u64>(arp) & ARP_TYPES_MASK) !== ARP_TYPES) return false
-  if ((load<u64>(arp, 8) & MAC_MASK) !== source) return false
-  const operation: u32 = load<u16>(arp, 6)
+  if (loadMac(arp + ARP_SENDER_MAC) !== source) return false
+  const operation: u32 = load<u16>(arp, ARP_OPERATION)
   if (isReverse && operation !== RARP_REQUEST) return false
-  const address = load<u32>(arp, 14)
+  const address = load<u32>(arp, ARP_SENDER_IPV4)
   if (address !== 0) return allowsIpv4(port, address)
-  return isReverse || (operation === ARP_REQUEST && allowsIpv4(port, load<u32>(arp, 24)))
+  return isReverse || (operation === ARP_REQUEST && allowsIpv4(port, load<u32>(arp, ARP_TARGET_IPV4)))
 }
 
 /** Offset of the ICMPv6 header, NO_ICMP, or UNREADABLE when the headers go on beyond what was read. */
 function findIcmp(network: u32): i32 {
   extendHead()
   const bytes = headBytes()
-  let next: u32 = load<u8>(HEAD_AT + network, 6)
-  let at = network + 40
+  let next: u32 = load<u8>(<usize>HEAD_AT + network, IPV6_NEXT)
+  let at = network + IPV6_BYTES
   for (let i = 0; i < MAX_EXTENSIONS; i++) {
-    if (next === ICMPV6) return at + 8 <= bytes ? <i32>at : UNREADABLE
+    if (next === ICMPV6) return at + ICMPV6_BYTES <= bytes ? <i32>at : UNREADABLE
     const isExtension =
       next === HOP_BY_HOP || next === ROUTING || next === DESTINATION_OPTIONS || next === MOBILITY
     if (!isExtension && next !== FRAGMENT && next !== AUTHENTICATION) return NO_ICMP
-    if (at + 8 > bytes) return UNREADABLE
+    if (at + EXTENSION_UNIT > bytes) return UNREADABLE
     const header: usize = <usize>HEAD_AT + at
-    if (next === FRAGMENT && (<u32>load<u16>(header, 2) & 0xf8ff) !== 0) return NO_ICMP
-    const units: u32 = load<u8>(header, 1)
-    at += isExtension ? (units + 1) * 8 : next === FRAGMENT ? 8 : (units + 2) * 4
+    if (next === FRAGMENT && (<u32>load<u16>(header, IPV6_FRAGMENT) & IPV6_FRAGMENT_MASK) !== 0)
+      return NO_ICMP
+    const units: u32 = load<u8>(header, EXTENSION_LENGTH)
+    at += next === FRAGMENT ? EXTENSION_UNIT : isExtension ? (units + 1) * EXTENSION_UNIT : (units + 2) * 4
     next = load<u8>(header)
   }
   return UNREADABLE
@@ -186,13 +218,13 @@ function findIcmp(network: u32): i32 {
 /** Whether the link-layer options of an ND message name the frame's own source. */
 function ownOptions(at: u32, end: u32, source: u64): boolean {
   while (at < end) {
-    if (at + 8 > end) return false
+    if (at + ND_UNIT > end) return false
     const option: usize = <usize>HEAD_AT + at
-    const bytes = <u32>load<u8>(option, 1) * 8
+    const bytes = <u32>load<u8>(option, ND_OPTION_LENGTH) * ND_UNIT
     if (bytes === 0) return false
     const type: u32 = load<u8>(option)
-    if ((type === OPTION_SOURCE || type === OPTION_TARGET) && (load<u64>(option, 2) & MAC_MASK) !== source)
-      return false
+    const isAddress = type === ND_OPTION_SOURCE || type === ND_OPTION_TARGET
+    if (isAddress && loadMac(option + ND_OPTION_MAC) !== source) return false
     at += bytes
   }
   return at === end
@@ -200,34 +232,34 @@ function ownOptions(at: u32, end: u32, source: u64): boolean {
 
 /** Checks the ICMPv6 message at an offset; `isUnspecified`: it comes from ::. */
 function guardIcmp(port: usize, network: u32, icmp: u32, source: u64, isUnspecified: boolean): boolean {
-  const type: u32 = load<u8>(HEAD_AT + icmp)
+  const type: u32 = load<u8>(<usize>HEAD_AT + icmp)
   if (type === LISTENER_REPORT || type === LISTENER_DONE || type === LISTENER_REPORT_2) return true
   const isSolicitation = type === NEIGHBOUR_SOLICITATION
   const isAdvertisement = type === NEIGHBOUR_ADVERTISEMENT
   if (!isSolicitation && !isAdvertisement && type !== ROUTER_SOLICITATION) return !isUnspecified
-  const end = network + 40 + <u32>bswap<u16>(load<u16>(HEAD_AT + network, 4))
-  const body = icmp + (type === ROUTER_SOLICITATION ? 8 : 24)
+  const end = network + IPV6_BYTES + loadBe16(<usize>HEAD_AT + network + IPV6_LENGTH)
+  const body = icmp + (type === ROUTER_SOLICITATION ? ND_ROUTER_BYTES : ND_BYTES)
   if (end > headBytes() || body > end) return false
   if (isAdvertisement && isUnspecified) return false
   if (isAdvertisement || (isSolicitation && isUnspecified)) {
-    const target: usize = <usize>HEAD_AT + icmp + 8
+    const target: usize = <usize>HEAD_AT + icmp + ND_TARGET
     if (!allowsIpv6(port, target, source) && !(isUnspecified && learnIpv6(port, target))) return false
   }
   return ownOptions(body, end, source)
 }
 
 function guardIpv6(port: usize, network: u32, source: u64): boolean {
-  if (network + 40 > headBytes()) return false
+  if (network + IPV6_BYTES > headBytes()) return false
   const ip: usize = <usize>HEAD_AT + network
-  if (load<u8>(ip) >> 4 !== 6) return false
-  const isUnspecified = (load<u64>(ip, 8) | load<u64>(ip, 16)) === 0
-  if (!isUnspecified && !allowsIpv6(port, ip + 8, source)) return false
-  const protocol: u32 = load<u8>(ip, 6)
+  if (ipVersion(ip) !== 6) return false
+  const isUnspecified = (load<u64>(ip, IPV6_SOURCE) | load<u64>(ip, IPV6_SOURCE + 8)) === 0
+  if (!isUnspecified && !allowsIpv6(port, ip + IPV6_SOURCE, source)) return false
+  const protocol: u32 = load<u8>(ip, IPV6_NEXT)
   if (protocol === TCP || protocol === UDP) return !isUnspecified
   const icmp = findIcmp(network)
   if (icmp === UNREADABLE) return false
   if (icmp === NO_ICMP) return !isUnspecified
-  if (isUnspecified && load<u16>(ip, 24) !== 0x02ff) return false
+  if (isUnspecified && load<u16>(ip, IPV6_DESTINATION) !== IPV6_LINK_GROUP) return false
   return guardIcmp(port, network, icmp, source, isUnspecified)
 }
 

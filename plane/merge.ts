@@ -14,22 +14,8 @@
 import { pseudoSum } from './checksum'
 import { copy } from './copy'
 import { count } from './counters'
-import {
-  CWR,
-  gsoTypeOf,
-  headers,
-  key,
-  kind,
-  loadBe16,
-  network,
-  PSH,
-  payload,
-  sequence,
-  tcpFlags,
-  transport,
-} from './flow'
-import { NEEDS_CSUM } from './frame'
-import { csumOffsetOf, GSO_ECN, writeLengths } from './gso'
+import { headers, key, kind, network, payload, sequence, tcpFlags, transport } from './flow'
+import { writeLengths } from './gso'
 import {
   A_BYTES,
   A_CHAINS,
@@ -61,13 +47,31 @@ import {
   V_HEADER_BYTES,
   V_MERGE,
 } from './layout'
+import { csumOffsetOf, GSO_ECN, gsoTypeOfKind, NEEDS_CSUM, storeNetHeader } from './net-header'
+import {
+  CWR,
+  DONT_FRAGMENT,
+  IPV4_FRAGMENT,
+  IPV4_IDENTIFICATION,
+  IPV4_SOURCE,
+  IPV6_NEXT,
+  IPV6_SOURCE,
+  loadBe16,
+  loadBe32,
+  MAX_IP_BYTES,
+  PSH,
+  TCP_ACKNOWLEDGEMENT,
+  TCP_BYTES,
+  TCP_FLAGS,
+  TCP_OFFSET,
+  TCP_URGENT,
+  TCP_WINDOW,
+} from './packet'
 import { writeList } from './used-list'
 
 /** Most frames in an aggregate: what Linux takes apart again. Source: UDP_MAX_SEGMENTS in linux/udp.h (6.1). */
 const MAX_DATAGRAMS: u32 = 64
 const MAX_SEGMENTS: u32 = 255
-const MAX_IP_BYTES: u32 = 65535
-const DONT_FRAGMENT: u32 = 0x40
 const RISING: u32 = 1
 const FIXED: u32 = 2
 
@@ -84,7 +88,7 @@ export function isSameFlow(a: usize, head: usize): boolean {
   if ((load<u32>(a, A_KIND) ^ kind) & ~IS_ACK) return false
   const first = a + A_HEADER_COPY
   if (!isEqual(first, head, network)) return false
-  const addresses = network + (kind & IS_V4 ? 12 : 8)
+  const addresses = network + (kind & IS_V4 ? IPV4_SOURCE : IPV6_SOURCE)
   if (!isEqual(first + addresses, head + addresses, kind & IS_V4 ? 8 : 32)) return false
   return load<u32>(first + load<u32>(a, A_TRANSPORT)) === load<u32>(head + transport)
 }
@@ -101,11 +105,11 @@ export function findAggregate(table: usize, head: usize): usize {
 
 /** How IPv4 identifications go on with the frame: RISING, FIXED, or 0 when they do not. */
 function identificationOf(a: usize, head: usize): u32 {
-  const first = loadBe16(a + A_HEADER_COPY + network + 4)
-  const step = (loadBe16(head + network + 4) - first) & 0xffff
+  const first = loadBe16(a + A_HEADER_COPY + network + IPV4_IDENTIFICATION)
+  const step = (loadBe16(head + network + IPV4_IDENTIFICATION) - first) & 0xffff
   const known = load<u32>(a, A_IDENTIFICATION)
   if (known !== FIXED && step === load<u32>(a, A_FRAMES)) return RISING
-  return known !== RISING && step === 0 && load<u8>(head + network, 6) & DONT_FRAGMENT ? FIXED : 0
+  return known !== RISING && step === 0 && load<u8>(head + network, IPV4_FRAGMENT) & DONT_FRAGMENT ? FIXED : 0
 }
 
 /** Whether all header fields but lengths, identification, sequence, PSH, CWR and checksums are the first frame's. */
@@ -114,19 +118,24 @@ function areHeadersEqual(a: usize, head: usize): boolean {
   const first = a + A_HEADER_COPY
   const ip = head + network
   if (kind & IS_V4) {
-    if (load<u16>(first + network) !== load<u16>(ip) || load<u32>(first + network, 6) !== load<u32>(ip, 6))
+    if (
+      load<u16>(first + network) !== load<u16>(ip) ||
+      load<u32>(first + network, IPV4_FRAGMENT) !== load<u32>(ip, IPV4_FRAGMENT)
+    )
       return false
   } else if (
     load<u32>(first + network) !== load<u32>(ip) ||
-    load<u16>(first + network, 6) !== load<u16>(ip, 6)
+    load<u16>(first + network, IPV6_NEXT) !== load<u16>(ip, IPV6_NEXT)
   )
     return false
   if (kind & IS_UDP) return true
   const was = first + transport
   const is = head + transport
-  if (load<u8>(was, 12) !== load<u8>(is, 12) || (load<u8>(was, 13) ^ tcpFlags) & ~(PSH | CWR)) return false
-  if (load<u16>(was, 14) !== load<u16>(is, 14) || load<u16>(was, 18) !== load<u16>(is, 18)) return false
-  return isEqual(was + 20, is + 20, headers - transport - 20)
+  if (load<u8>(was, TCP_OFFSET) !== load<u8>(is, TCP_OFFSET)) return false
+  if ((load<u8>(was, TCP_FLAGS) ^ tcpFlags) & ~(PSH | CWR)) return false
+  if (load<u16>(was, TCP_WINDOW) !== load<u16>(is, TCP_WINDOW)) return false
+  if (load<u16>(was, TCP_URGENT) !== load<u16>(is, TCP_URGENT)) return false
+  return isEqual(was + TCP_BYTES, is + TCP_BYTES, headers - transport - TCP_BYTES)
 }
 
 /** Whether the segment that readFlow() read at `head` is the next one of an aggregate of its flow. */
@@ -137,9 +146,10 @@ export function joins(a: usize, head: usize): boolean {
   if (!areHeadersEqual(a, head)) return false
   if (kind & IS_V4 && identificationOf(a, head) === 0) return false
   if (kind & IS_UDP) return true
-  const ack = load<u32>(a + A_HEADER_COPY + transport, 8)
+  if (tcpFlags & CWR || sequence !== load<u32>(a, A_SEQUENCE)) return false
+  const first = a + A_HEADER_COPY
   return (
-    (tcpFlags & CWR) === 0 && sequence === load<u32>(a, A_SEQUENCE) && ack === load<u32>(head + transport, 8)
+    load<u32>(first + transport, TCP_ACKNOWLEDGEMENT) === load<u32>(head + transport, TCP_ACKNOWLEDGEMENT)
   )
 }
 
@@ -147,8 +157,8 @@ export function joins(a: usize, head: usize): boolean {
 export function replaces(a: usize, head: usize, bytes: u32): boolean {
   if (load<u32>(a, A_KIND) !== kind || load<u32>(a, A_BYTES) !== bytes || !areHeadersEqual(a, head))
     return false
-  const was = bswap<u32>(load<u32>(a + A_HEADER_COPY + transport, 8))
-  const is = bswap<u32>(load<u32>(head + transport, 8))
+  const was = loadBe32(a + A_HEADER_COPY + transport + TCP_ACKNOWLEDGEMENT)
+  const is = loadBe32(head + transport + TCP_ACKNOWLEDGEMENT)
   return sequence === load<u32>(a, A_SEQUENCE) && <i32>(is - was) > 0
 }
 
@@ -213,26 +223,25 @@ export function writeHeaders(a: usize, net: u32): void {
   copy(head, a + A_HEADER_COPY, headers)
   const ip = head + network
   const segment = head + transport
-  let type = gsoTypeOf(kind)
+  let type = gsoTypeOfKind(kind)
   if ((kind & IS_UDP) === 0) {
-    const flags: u32 = load<u8>(segment, 13)
-    store<u8>(segment, <u8>(flags | load<u32>(a, A_PUSH)), 13)
+    const flags: u32 = load<u8>(segment, TCP_FLAGS)
+    store<u8>(segment, <u8>(flags | load<u32>(a, A_PUSH)), TCP_FLAGS)
     if (flags & CWR) type |= GSO_ECN
   }
   writeLengths(head, network, transport, length, kind)
   store<u16>(segment + csumOffsetOf(kind), <u16>pseudoSum(ip, kind, length - transport))
-  store<u32>(MERGE_HEAD_AT, NEEDS_CSUM | (type << 8) | (headers << 16))
-  store<u32>(MERGE_HEAD_AT, load<u32>(a, A_SIZE) | (transport << 16), 4)
-  store<u16>(MERGE_HEAD_AT, <u16>csumOffsetOf(kind), 8)
-  if (net > 10) store<u16>(MERGE_HEAD_AT, <u16>load<u32>(a, A_CHAINS), 10)
+  const low = NEEDS_CSUM | (type << 8) | (headers << 16)
+  const high = load<u32>(a, A_SIZE) | (transport << 16)
+  const header = <u64>low | ((<u64>high) << 32)
+  storeNetHeader(MERGE_HEAD_AT, net, header, csumOffsetOf(kind), load<u32>(a, A_CHAINS))
   scatter(a, net + headers)
 }
 
 /** Writes an acknowledgement of `bytes` at `head` over the one that an aggregate holds. */
 export function replaceAck(a: usize, net: u32, head: usize, bytes: u32, header: u64, offset: u32): void {
   copy(a + A_HEADER_COPY, head, bytes)
-  store<u64>(MERGE_HEAD_AT, header)
-  store<u32>(MERGE_HEAD_AT, offset | (load<u32>(a, A_CHAINS) << 16), 8)
+  storeNetHeader(MERGE_HEAD_AT, net, header, offset, load<u32>(a, A_CHAINS))
   copy(<usize>MERGE_HEAD_AT + net, head, bytes)
   scatter(a, net + bytes)
 }

@@ -3,8 +3,6 @@
 // way floods it; an id of 64 random bits, because another switch's probes must pass, and nobody shall guess ours.
 //
 //   ff:ff:ff:ff:ff:ff | own source | tag, if the VLAN has one there | 88b5 | u64 id | u32 port | zeros
-//
-// Source of the type: IEEE 802, Local Experimental EtherType 1.
 import { drop } from './counters'
 import { emit } from './egress'
 import { frameBytes, headBytes, openFlat } from './frame'
@@ -23,18 +21,25 @@ import {
   PORTS_AT,
   STAGE_AT,
 } from './layout'
-import { ETH_VLAN, innerType, readTags, TAG_BYTES, tagBytes } from './tags'
+import {
+  ETH_EXPERIMENT,
+  ETH_VLAN,
+  ETHERNET_BYTES,
+  MAC_BROADCAST,
+  MACS_BYTES,
+  storeBe16,
+  TAG_BYTES,
+  TAG_CONTROL,
+} from './packet'
+import { innerType, readTags, tagBytes } from './tags'
 
-const BROADCAST: u64 = 0xffffffffffff
-const ETH_PROBE: u32 = 0xb588
-const ETHERNET_BYTES: u32 = 14
 const PAYLOAD_BYTES: u32 = 12
 const PROBE_BYTES: u32 = 60
 
 /** Takes the open frame, which came in on a port, if it is a probe of this switch. Returns whether it was one. */
 export function takeProbe(from: usize, destination: u64, source: u64): boolean {
-  if (destination !== BROADCAST || source !== load<u64>(GLOBALS_AT, G_PROBE_SOURCE)) return false
-  if (!readTags(frameBytes()) || innerType !== ETH_PROBE) return false
+  if (destination !== MAC_BROADCAST || source !== load<u64>(GLOBALS_AT, G_PROBE_SOURCE)) return false
+  if (!readTags(frameBytes()) || innerType !== ETH_EXPERIMENT) return false
   const at = ETHERNET_BYTES + tagBytes
   if (at + PAYLOAD_BYTES > headBytes()) return false
   if (load<u64>(<usize>HEAD_AT + at) !== load<u64>(GLOBALS_AT, G_PROBE_ID)) return false
@@ -50,15 +55,15 @@ export function sendProbe(index: u32, vlan: u32): void {
   const source = load<u64>(GLOBALS_AT, G_PROBE_SOURCE)
   const frame: usize = STAGE_AT + NET_HEADER_BYTES
   memory.fill(STAGE_AT, 0, NET_HEADER_BYTES + PROBE_BYTES)
-  store<u64>(frame, BROADCAST | (source << 48))
+  store<u64>(frame, MAC_BROADCAST | (source << 48))
   store<u32>(frame, <u32>(source >> 16), 8)
-  let at = frame + ETHERNET_BYTES - 2
+  let at = frame + MACS_BYTES
   if (vlan !== load<u32>(port, P_NATIVE_VLAN)) {
     store<u16>(at, <u16>ETH_VLAN)
-    store<u16>(at, bswap<u16>(<u16>vlan), 2)
+    storeBe16(at + TAG_CONTROL, vlan)
     at += TAG_BYTES
   }
-  store<u16>(at, <u16>ETH_PROBE)
+  store<u16>(at, <u16>ETH_EXPERIMENT)
   store<u64>(at, load<u64>(GLOBALS_AT, G_PROBE_ID), 2)
   store<u32>(at, index, 10)
   if (openFlat(STAGE_AT, NET_HEADER_BYTES + PROBE_BYTES, NET_HEADER_BYTES, port) >= 0) return

@@ -5,20 +5,17 @@ import { addSum, fold, pseudoSum, sumBytes } from './checksum'
 import { copy } from './copy'
 import { count, drop } from './counters'
 import { emit } from './egress'
-import { isDhcp } from './flow'
 import {
   csumOffset,
   csumStart,
-  DATA_VALID,
   frameBytes,
   frameNetHeader,
   gsoSize,
   headBytes,
-  NEEDS_CSUM,
   readFrame,
   sumFrom,
 } from './frame'
-import { csumOffsetOf, gsoHeaders, gsoKind, gsoNetwork, storeBe16, UDP, writeLengths } from './gso'
+import { gsoHeaders, gsoKind, gsoNetwork, writeLengths } from './gso'
 import {
   C_CHECKSUMMED,
   C_SEGMENTED,
@@ -31,14 +28,28 @@ import {
   P_TAKES,
   TAKE_CSUM,
 } from './layout'
-import { ETH_IPV4, networkOffset } from './tags'
+import { csumOffsetOf, DATA_VALID, HDR_LEN_MASK, hdrLenOf, NEEDS_CSUM } from './net-header'
+import {
+  CWR,
+  ETH_IPV4,
+  FIN,
+  IPV4_BYTES,
+  IPV4_IDENTIFICATION,
+  IPV4_PROTOCOL,
+  isDhcp,
+  loadBe16,
+  loadBe32,
+  PSH,
+  storeBe16,
+  storeBe32,
+  TCP_FLAGS,
+  TCP_SEQUENCE,
+  UDP,
+  UDP_BYTES,
+  UDP_CHECKSUM,
+} from './packet'
+import { networkOffset } from './tags'
 import { isOverdrawn } from './work'
-
-const FIN: u32 = 0x01
-const PSH: u32 = 0x08
-const CWR: u32 = 0x80
-const UDP_CSUM_OFFSET: u32 = 6
-const HDR_LEN_MASK: u64 = 0xffff0000
 
 /** What a checksum field holds for a folded sum. UDP has no zero. */
 function finish(sum: u32, isUdp: boolean): u16 {
@@ -58,9 +69,12 @@ function validFlags(port: usize): u64 {
 export function wantsWholeChecksum(): boolean {
   const network = networkOffset(HEAD_AT, headBytes())
   const udp = csumStart()
-  if (csumOffset() !== UDP_CSUM_OFFSET || udp < network + 20 || udp + 8 > headBytes()) return false
+  if (csumOffset() !== UDP_CHECKSUM || udp < network + IPV4_BYTES || udp + UDP_BYTES > headBytes())
+    return false
   const ip: usize = <usize>HEAD_AT + network
-  return load<u16>(ip - 2) === ETH_IPV4 && <u32>load<u8>(ip, 9) === UDP && isDhcp(<usize>HEAD_AT + udp)
+  return (
+    load<u16>(ip - 2) === ETH_IPV4 && <u32>load<u8>(ip, IPV4_PROTOCOL) === UDP && isDhcp(<usize>HEAD_AT + udp)
+  )
 }
 
 /**
@@ -83,7 +97,7 @@ export function emitChecksummed(port: usize, head: usize, bytes: u32, shift: i32
   copy(out, head, bytes)
   const body = frameBytes() - position
   const sum = addSum(sumBytes(out + start, have - start), sumFrom(position, body), ((have - start) & 1) !== 0)
-  store<u16>(out + field, finish(sum, csumOffset() === UDP_CSUM_OFFSET))
+  store<u16>(out + field, finish(sum, csumOffset() === UDP_CHECKSUM))
   count(port, C_CHECKSUMMED)
   emit(port, out, have, position, body, validFlags(port), 0, hash)
 }
@@ -97,9 +111,9 @@ export function emitSegments(port: usize, head: usize, shift: i32, hash: u32): v
   const headers = gsoHeaders + shift
   const size = gsoSize()
   const payload = frameBytes() - gsoHeaders
-  const sequence = isUdp ? 0 : bswap<u32>(load<u32>(head + transport, 4))
-  const tcpFlags: u32 = isUdp ? 0 : load<u8>(head + transport, 13)
-  const identification = kind & IS_V4 ? <u32>bswap<u16>(load<u16>(head + network, 4)) : 0
+  const sequence = isUdp ? 0 : loadBe32(head + transport + TCP_SEQUENCE)
+  const tcpFlags: u32 = isUdp ? 0 : load<u8>(head + transport, TCP_FLAGS)
+  const identification = kind & IS_V4 ? loadBe16(head + network + IPV4_IDENTIFICATION) : 0
   const field: usize = <usize>OUT_HEAD_AT + transport + csumOffsetOf(kind)
   const length = headers - transport
   const pseudo = pseudoSum(head + network, kind, 0)
@@ -113,14 +127,14 @@ export function emitSegments(port: usize, head: usize, shift: i32, hash: u32): v
     }
     const part = payload - offset < size ? payload - offset : size
     const last = offset + part === payload
-    if (kind & IS_V4) storeBe16(OUT_HEAD_AT + network + 4, identification + index)
+    if (kind & IS_V4) storeBe16(<usize>OUT_HEAD_AT + network + IPV4_IDENTIFICATION, identification + index)
     writeLengths(OUT_HEAD_AT, network, transport, headers + part, kind)
     if (!isUdp) {
-      store<u32>(OUT_HEAD_AT + transport, bswap<u32>(sequence + offset), 4)
+      storeBe32(<usize>OUT_HEAD_AT + transport + TCP_SEQUENCE, sequence + offset)
       let now = tcpFlags
       if (!last) now &= ~(FIN | PSH)
       if (index > 0) now &= ~CWR
-      store<u8>(OUT_HEAD_AT + transport, <u8>now, 13)
+      store<u8>(OUT_HEAD_AT + transport, <u8>now, TCP_FLAGS)
     }
     store<u16>(field, 0)
     let sum = fold(<u64>pseudo + <u64>bswap<u16>(<u16>(length + part)))
@@ -140,8 +154,8 @@ export function emitSegments(port: usize, head: usize, shift: i32, hash: u32): v
  */
 export function passedHeader(shift: i32): u64 {
   const header = frameNetHeader()
-  if ((<u32>header & NEEDS_CSUM) === 0) return header & 0xff02
-  const length = <i32>(<u32>header >> 16)
+  if ((<u32>header & NEEDS_CSUM) === 0) return header & DATA_VALID
+  const length = <i32>hdrLenOf(header)
   const moved = length === 0 ? 0 : max(length + shift, 0)
   return (
     (header & ~HDR_LEN_MASK) + ((<u64>(<u32>moved & 0xffff)) << 16) + ((<u64>(<u32>shift & 0xffff)) << 48)

@@ -6,19 +6,21 @@
 // counts. A service tag (88a8, 91xx) is never a VLAN of this bridge: it is data, which only ports that are held to
 // no VLAN exchange. Sources: IEEE 802.1Q-2018, 6.9 and 9.6; DPDK lib/net/rte_ether.h for the types before 802.1ad.
 import { HEAD_AT } from './layout'
+import {
+  ETH_OLD_SERVICE,
+  ETH_SERVICE,
+  ETH_VLAN,
+  ETHERNET_BYTES,
+  loadBe16,
+  MACS_BYTES,
+  OLD_SERVICES,
+  TAG_BYTES,
+  TAG_CONTROL,
+} from './packet'
 
-/** EtherTypes in memory order. */
-export const ETH_IPV4: u32 = 0x0008
-export const ETH_IPV6: u32 = 0xdd86
-export const ETH_VLAN: u32 = 0x0081
-const ETH_SERVICE: u32 = 0xa888
-const ETH_OLD_SERVICE: u32 = 0x0091
-const OLD_SERVICES: u32 = 3
 /** A VID that stands for no VLAN and is never on the wire. Source: IEEE 802.1Q-2018, table 9-2. */
 export const RESERVED_VID: u32 = 4095
 const PRIORITY_MASK: u32 = 0xf000
-export const TAG_BYTES: u32 = 4
-const MACS_BYTES: u32 = 12
 /** Most tags that are read in front of a frame, here and by networkOffset(). */
 const MAX_TAGS: u32 = 2
 
@@ -29,11 +31,11 @@ export function isTag(type: u32): boolean {
 
 /** Offset of the network header: behind Ethernet and up to two VLAN tags. */
 export function networkOffset(at: usize, bytes: u32): u32 {
-  let offset: u32 = MACS_BYTES + 2
+  let offset: u32 = ETHERNET_BYTES
   let type: u32 = load<u16>(at, MACS_BYTES)
   for (let tags: u32 = 0; tags < MAX_TAGS; tags++) {
     if (!isTag(type) || offset + TAG_BYTES > bytes) break
-    type = load<u16>(at + offset, 2)
+    type = load<u16>(at + offset, TAG_CONTROL)
     offset += TAG_BYTES
   }
   return offset
@@ -59,7 +61,7 @@ export function readTags(bytes: u32): boolean {
   while (tagVid === 0 && isTag(innerType)) {
     const at = MACS_BYTES + tagBytes
     if (at + TAG_BYTES + 2 > bytes) return false
-    const control: u32 = bswap<u16>(load<u16>(<usize>HEAD_AT + at, 2))
+    const control = loadBe16(<usize>HEAD_AT + at + TAG_CONTROL)
     const vid = control & RESERVED_VID
     if (vid === RESERVED_VID) return false
     if (vid !== 0 && innerType !== ETH_VLAN) return true

@@ -2,12 +2,31 @@
 // Urgent are: anything but IP (ARP, control protocols), IP that is neither TCP nor UDP (ICMP, ND), TCP with PSH,
 // SYN, FIN, RST or URG, pure acknowledgements, and what is too short or odd to tell. Plain UDP and TCP segments
 // with data may wait. Nothing but the moment of publication depends on it, so guest memory is read as it is.
-import { ETH_IPV4, ETH_IPV6, networkOffset } from './tags'
+import {
+  ETH_IPV4,
+  ETH_IPV6,
+  FIN,
+  IPV4_BYTES,
+  IPV4_LENGTH,
+  IPV4_PROTOCOL,
+  IPV6_BYTES,
+  IPV6_LENGTH,
+  IPV6_NEXT,
+  ipv4HeaderBytes,
+  isFragment,
+  loadBe16,
+  PSH,
+  RST,
+  SYN,
+  TCP,
+  TCP_FLAGS,
+  tcpHeaderBytes,
+  UDP,
+  URG,
+} from './packet'
+import { networkOffset } from './tags'
 
-const TCP: u32 = 6
-const UDP: u32 = 17
-/** FIN, SYN, RST, PSH, URG. */
-const TCP_URGENT: u32 = 0x2f
+const URGENT_FLAGS: u32 = FIN | SYN | RST | PSH | URG
 
 /**
  * Whether a frame is TCP. Where a guest has no buffers, TCP waits in the backlog (its sender would have to send it
@@ -15,10 +34,10 @@ const TCP_URGENT: u32 = 0x2f
  */
 export function isTcp(at: usize, have: u32): boolean {
   const network = networkOffset(at, have)
-  if (network + 20 > have) return false
+  if (network + IPV4_BYTES > have) return false
   const type: u32 = load<u16>(at + network - 2)
-  if (type === ETH_IPV4) return load<u8>(at + network, 9) === TCP
-  return type === ETH_IPV6 && load<u8>(at + network, 6) === TCP
+  if (type === ETH_IPV4) return load<u8>(at + network, IPV4_PROTOCOL) === TCP
+  return type === ETH_IPV6 && load<u8>(at + network, IPV6_NEXT) === TCP
 }
 
 /**
@@ -27,26 +46,26 @@ export function isTcp(at: usize, have: u32): boolean {
  */
 export function isUrgent(at: usize, have: u32, bytes: u32): boolean {
   const network = networkOffset(at, have)
-  if (network + 40 > have) return true
+  if (network + IPV6_BYTES > have) return true
   const ip = at + network
   const type: u32 = load<u16>(ip - 2)
   let transport: u32 = network
   let protocol: u32 = 0
   let end: u32 = bytes
   if (type === ETH_IPV4) {
-    if (load<u16>(ip, 6) & 0xff3f) return false
-    transport += (load<u8>(ip) & 15) * 4
-    protocol = load<u8>(ip, 9)
-    const length = network + <u32>bswap<u16>(load<u16>(ip, 2))
+    if (isFragment(ip)) return false
+    transport += ipv4HeaderBytes(ip)
+    protocol = load<u8>(ip, IPV4_PROTOCOL)
+    const length = network + loadBe16(ip + IPV4_LENGTH)
     if (length < end && length > network) end = length
   } else if (type === ETH_IPV6) {
-    transport += 40
-    protocol = load<u8>(ip, 6)
-    const length = network + 40 + <u32>bswap<u16>(load<u16>(ip, 4))
-    if (length < end && length > network + 40) end = length
+    transport += IPV6_BYTES
+    protocol = load<u8>(ip, IPV6_NEXT)
+    const length = transport + loadBe16(ip + IPV6_LENGTH)
+    if (length < end && length > transport) end = length
   } else return true
   if (protocol === UDP) return false
-  if (protocol !== TCP || transport + 14 > have) return true
-  if (load<u8>(at + transport, 13) & TCP_URGENT) return true
-  return transport + (load<u8>(at + transport, 12) >> 4) * 4 >= end
+  if (protocol !== TCP || transport + TCP_FLAGS + 1 > have) return true
+  if (load<u8>(at + transport, TCP_FLAGS) & URGENT_FLAGS) return true
+  return transport + tcpHeaderBytes(at + transport) >= end
 }
