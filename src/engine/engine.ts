@@ -58,7 +58,7 @@ import { RingferryError } from '../errors/errors.js'
 import { GranulePool } from '../grants/granule-pool.js'
 import type { PortConfig } from '../port/config.js'
 import { createPort } from '../port/create.js'
-import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
+import type { HostPort, Port, PortEvent, PortHost, PortStatus, RingPort } from '../port/port.js'
 import { nowUs, sharpenTimers, ThreadClock } from '../sys/clock.js'
 import { Epoll } from '../sys/epoll.js'
 import { canSignal, signalEventfd } from '../sys/eventfd.js'
@@ -162,9 +162,9 @@ export class Engine implements PortHost {
   readonly #ports: (Port | undefined)[] = new Array(MAX_PORTS).fill(undefined)
   /** Ports in turn order, and which of them move frames themselves. */
   #active: Port[] = []
-  #hostPorts: Port[] = []
+  #hostPorts: HostPort[] = []
   /** Host ports whose frames may wait for a rate limit. */
-  #limited: Port[] = []
+  #limited: HostPort[] = []
   readonly #calls = new Int32Array(MAX_PORTS * VRINGS_PER_PORT).fill(-1)
   /** Ports whose guest made a call wait: from then on it is asked first whether it can. */
   readonly #wary = new Uint8Array(MAX_PORTS)
@@ -199,7 +199,7 @@ export class Engine implements PortHost {
   #second = -1
   readonly #schedule: boolean
   /** Ports that the plane serves, and their order by time used. */
-  #served: Port[] = []
+  #served: RingPort[] = []
   #order = new DeficitRoundRobin(0, QUANTUM_US, MAX_DEBT_US)
   #lastTickUs = 0
   #lastSweepUs = 0
@@ -300,9 +300,9 @@ export class Engine implements PortHost {
 
   #setActive(ports: Port[]): void {
     this.#active = ports
-    this.#hostPorts = ports.filter((port) => port.transmit !== undefined)
+    this.#hostPorts = ports.filter((port) => !port.hasRings)
     this.#limited = this.#hostPorts.filter(({ index }) => this.#portField(index, P_FROM_RING) !== 0)
-    this.#served = ports.filter((port) => port.transmit === undefined)
+    this.#served = ports.filter((port) => port.hasRings)
     this.#order = new DeficitRoundRobin(this.#served.length, QUANTUM_US, MAX_DEBT_US)
     for (const [at, port] of this.#served.entries())
       this.#order.weights[at] = this.controller.target(port.index).weight
@@ -312,7 +312,7 @@ export class Engine implements PortHost {
 
   /** The vifs that the policy decides for: those without a publication mode of their own. */
   get #controlled(): ControlledVif[] {
-    return this.#active.filter((port): port is Port & ControlledVif => port.setLimits !== undefined)
+    return this.#served.filter((port) => port.isControlled)
   }
 
   /** Writes the limits of a policy that measures nothing; the others set theirs period by period. */
@@ -417,7 +417,11 @@ export class Engine implements PortHost {
   // retries, mapping its memory. What fails there, be it a system call or a trap of the plane, detaches that port
   // alone. What fails outside cannot be laid at a port's door and ends the engine.
 
-  #onBehalfOf(port: Port, work: (port: Port, argument: number) => number, argument: number): number {
+  #onBehalfOf<P extends Port>(
+    port: P,
+    work: (port: P, argument: number) => number,
+    argument: number,
+  ): number {
     this.#serving = port
     try {
       return work(port, argument)
@@ -429,23 +433,27 @@ export class Engine implements PortHost {
     }
   }
 
-  readonly #transmitPort = (port: Port): number => port.transmit?.() ?? 0
+  readonly #transmitPort = (port: HostPort): number => port.transmit()
   readonly #receivePort = (port: Port): number => {
-    const count = port.receive?.(BURST) ?? 0
+    if (port.hasRings) {
+      port.checkCommands()
+      return 0
+    }
+    const count = port.receive(BURST)
     if (count > 0) this.plane.flush()
     return count
   }
-  readonly #requestPort = (port: Port): number => (port.serveRequest?.() ? 1 : 0)
+  readonly #requestPort = (port: Port): number => (port.serveRequest() ? 1 : 0)
   readonly #tickPort = (port: Port, now: number): number => {
-    port.tick?.(now)
+    port.tick(now)
     return 0
   }
-  readonly #mapPort = (port: Port, granule: number): number => {
-    port.mapMissed?.(granule)
+  readonly #mapPort = (port: RingPort, granule: number): number => {
+    port.mapMissed(granule)
     return 0
   }
-  readonly #breachPort = (port: Port): number => {
-    port.breach?.()
+  readonly #breachPort = (port: RingPort): number => {
+    port.breach()
     return 0
   }
   readonly #armPort = (port: Port): number => this.plane.armPort(port.index)
@@ -551,7 +559,7 @@ export class Engine implements PortHost {
     for (let bursts = 0; bursts < vifs.length; bursts++) {
       const at = this.#schedule ? order.next() : bursts
       if (at < 0) break
-      const port = vifs[at] as Port
+      const port = vifs[at] as RingPort
       const count = this.#pollVif(port)
       if (count === 0) {
         order.deactivate(at)
@@ -595,8 +603,8 @@ export class Engine implements PortHost {
   #writeHostPorts(): number {
     let moved = 0
     for (let index = 0; index < this.#hostPorts.length; index++) {
-      const port = this.#hostPorts[index] as Port
-      if (port.hasOutput?.()) moved += this.#onBehalfOf(port, this.#transmitPort, 0)
+      const port = this.#hostPorts[index] as HostPort
+      if (port.hasOutput()) moved += this.#onBehalfOf(port, this.#transmitPort, 0)
     }
     return moved
   }
@@ -605,7 +613,7 @@ export class Engine implements PortHost {
   #releaseHostPorts(): number {
     let moved = 0
     for (let index = 0; index < this.#limited.length; index++)
-      moved += this.plane.releaseFrom((this.#limited[index] as Port).index)
+      moved += this.plane.releaseFrom((this.#limited[index] as HostPort).index)
     if (moved > 0) this.#sendCalls()
     return moved
   }
@@ -671,7 +679,8 @@ export class Engine implements PortHost {
       if (mapped > MAX_MAPPED_PER_TURN) continue
       this.#mapped[row] = mapped
       const port = this.#ports[row]
-      if (port) this.#onBehalfOf(port, this.#mapPort, this.memory.u32[list + index * 2 + 1] as number)
+      if (port?.hasRings)
+        this.#onBehalfOf(port, this.#mapPort, this.memory.u32[list + index * 2 + 1] as number)
       if (nowUs() > endUs) break
     }
   }
@@ -679,7 +688,7 @@ export class Engine implements PortHost {
   /** Detaches the guests whose memory went away under us: zero pages have taken its place. */
   #detachFaulted(): void {
     this.#faultsSeen = this.#faults.counter[0] as number
-    for (const offset of this.#faults.take()) this.#active.some((port) => port.loseMemory?.(offset))
+    for (const offset of this.#faults.take()) this.#served.some((port) => port.loseMemory(offset))
   }
 
   #detachBlocking(): void {
@@ -690,7 +699,7 @@ export class Engine implements PortHost {
     const at = (GLOBALS_AT + G_BROKEN) >>> 2
     if (this.memory.u32[at] === 0) return
     this.memory.u32[at] = 0
-    for (const port of this.#active) {
+    for (const port of this.#served) {
       const flags = this.memory.u32[(PORTS_AT + port.index * PORT_BYTES + P_FLAGS) >>> 2] as number
       if ((flags & PORT_BROKEN) !== 0) this.#onBehalfOf(port, this.#breachPort, 0)
     }

@@ -7,14 +7,12 @@
 import { release } from 'node:os'
 import {
   DROP_HOST_ERROR,
-  PORT_LINK,
   RECORD_FRAME,
   RECORD_FRAME_BYTES,
   RECORD_NET_HEADER,
   STAGE_AT,
 } from '../core/layout.js'
 import { memoryAddress } from '../grants/memory-address.js'
-import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { EAGAIN, EINTR, errnoName } from '../sys/libc.js'
 import { deviceState } from '../sys/network-device.js'
 import {
@@ -24,14 +22,13 @@ import {
   SendBatch,
   takeKernelDrops,
 } from '../sys/packet-socket.js'
-import { closeFd } from '../sys/unix-socket.js'
 import { NET_HEADER, VIRTIO_NET_HDR_F } from '../virtio/virtio.js'
 import type { PacketConfig } from './config.js'
-import { countDrops, forgetPeer, HostOutput, MAX_READ_BYTES, offloadNames, TAKE_TCP } from './host-output.js'
-import type { Port, PortHost, PortStatus } from './port.js'
-import { PortRow, TAKE_ALL } from './row.js'
+import { DescriptorPort } from './descriptor-port.js'
+import { countDrops, MAX_READ_BYTES, TAKE_TCP } from './host-output.js'
+import type { PortHost } from './port.js'
+import { TAKE_ALL } from './row.js'
 
-const RETRY_US = 200_000
 /** The staging area in slots: the largest frame, its header and a tag to put back fit into each. */
 const SLOTS = 7
 const SLOT_BYTES = 0x12000
@@ -58,162 +55,85 @@ function errnoIsOfFrame(error: number): boolean {
   )
 }
 
-export class PacketPort implements Port {
-  readonly name: string
-  readonly kind = 'packet'
-  readonly index: number
-  readonly #host: PortHost
-  readonly #config: PacketConfig
-  readonly #row: PortRow
-  readonly #output: HostOutput
+export class PacketPort extends DescriptorPort<PacketConfig> {
   readonly #takes: number
-  #receive: ReceiveBatch | undefined
-  #send: SendBatch | undefined
-  #fd = -1
+  readonly #receiving: ReceiveBatch
+  readonly #sending = new SendBatch(SEND_BATCH)
   #deviceIndex = 0
-  #up = false
-  #blocked = false
-  #retryAtUs = 0
-  #reason: string | undefined
 
   constructor(host: PortHost, index: number, config: PacketConfig) {
-    this.#host = host
-    this.#config = config
-    this.name = config.name
-    this.index = index
-    this.#row = new PortRow(host.memory, index)
-    this.#output = new HostOutput(host, this.#row)
+    super(host, index, config, config.device)
     this.#takes = config.offloads === false ? 0 : takesUdpSegments() ? TAKE_ALL : TAKE_TCP
-  }
-
-  open(): void {
-    this.#row.open(this.#config, false)
-    try {
-      this.#attach()
-    } catch (error) {
-      this.#row.close()
-      throw error
-    }
-    const slots = Array.from(
-      { length: SLOTS },
-      (_, slot) => memoryAddress(this.#host.memory) + this.#messageAt(slot),
-    )
-    this.#receive = new ReceiveBatch(slots, SLOT_BYTES - HEADROOM_BYTES)
-    this.#send = new SendBatch(SEND_BATCH)
+    const base = memoryAddress(host.memory)
+    const slots = Array.from({ length: SLOTS }, (_, slot) => base + this.#messageAt(slot))
+    this.#receiving = new ReceiveBatch(slots, SLOT_BYTES - HEADROOM_BYTES)
   }
 
   #messageAt(slot: number): number {
     return STAGE_AT + slot * SLOT_BYTES + HEADROOM_BYTES
   }
 
-  #attach(): void {
-    const { fd, index } = openPacketSocket(this.#config.device)
-    this.#fd = fd
+  protected attach(): void {
+    const { fd, index } = openPacketSocket(this.config.device)
     this.#deviceIndex = index
-    this.#blocked = false
-    this.#reason = undefined
-    this.#row.setOffloads(this.#takes, TAKE_ALL)
-    this.#host.watch(fd, EPOLLIN, (events) => this.#onEvents(fd, events))
-    this.#host.report(this, 'attached', this.#config.device)
-    this.#setLink(deviceState(fd, index) === 'up')
+    this.attached([fd], { takes: this.#takes, sends: TAKE_ALL })
+    this.setLink(deviceState(fd, index) === 'up')
   }
 
-  #onEvents(fd: number, events: number): void {
-    if ((events & EPOLLOUT) !== 0) {
-      this.#blocked = false
-      this.#host.rewatch(fd, EPOLLIN)
-    }
-    if ((events & ~EPOLLOUT) !== 0) this.#host.wake(this.index)
+  #countKernelDrops(): void {
+    countDrops(this.row, DROP_HOST_ERROR, takeKernelDrops(this.fd))
   }
 
-  #setLink(up: boolean): void {
-    if (up === this.#up) return
-    this.#up = up
-    this.#row.flag(PORT_LINK, up)
-    if (!up) forgetPeer(this.#host, this.#row)
-    this.#host.report(this, up ? 'link-up' : 'link-down', this.#config.device)
+  protected override release(): void {
+    if (this.fd >= 0) this.#countKernelDrops()
+    super.release()
   }
 
-  #release(): void {
-    if (this.#fd < 0) return
-    countDrops(this.#row, DROP_HOST_ERROR, takeKernelDrops(this.#fd))
-    this.#host.unwatch(this.#fd)
-    closeFd(this.#fd)
-    this.#fd = -1
+  protected override follow(): void {
+    this.#countKernelDrops()
+    this.#followDevice()
   }
 
-  /** Looks at the device: up, down, or gone, whereupon the port waits for it. */
-  #follow(): void {
-    const state = deviceState(this.#fd, this.#deviceIndex)
-    if (state !== 'gone') {
-      this.#setLink(state === 'up')
-      return
-    }
-    this.#detach(`device ${this.#config.device} was removed`)
+  /** The device may be up, down, or gone, whereupon the port waits for it. */
+  #followDevice(): void {
+    const state = deviceState(this.fd, this.#deviceIndex)
+    if (state === 'gone') this.detach(`device ${this.config.device} was removed`)
+    else this.setLink(state === 'up')
   }
 
-  #detach(reason: string): void {
-    this.#release()
-    this.#reason = reason
-    this.#setLink(false)
-    this.#host.report(this, 'detached', reason)
-  }
-
-  fail(reason: string): void {
-    if (this.#fd >= 0) this.#detach(reason)
-    else if (this.#reason !== reason) {
-      this.#reason = reason
-      this.#host.report(this, 'error', reason)
-    }
-  }
-
-  tick(nowUs: number): void {
-    if (this.#fd >= 0) {
-      countDrops(this.#row, DROP_HOST_ERROR, takeKernelDrops(this.#fd))
-      this.#follow()
-      return
-    }
-    if (nowUs < this.#retryAtUs) return
-    this.#retryAtUs = nowUs + RETRY_US
-    this.#attach()
-  }
-
-  receive(budget: number): number {
-    const batch = this.#receive
-    if (!batch) return 0
+  protected readBurst(budget: number): number {
+    const batch = this.#receiving
     let frames = 0
     let refusals = 0
     let readBytes = 0
-    while (frames < budget && this.#fd >= 0 && readBytes < MAX_READ_BYTES) {
+    while (frames < budget && this.fd >= 0 && readBytes < MAX_READ_BYTES) {
       const wanted = Math.min(budget - frames, SLOTS)
-      const got = batch.receive(this.#fd, wanted)
+      const got = batch.receive(this.fd, wanted)
       if (got < 0) {
         if (-got === EAGAIN) break
         if (-got === EINTR) continue
         // One frame that the header cannot describe (EINVAL), or the device went down or away (ENETDOWN).
-        if (errnoIsOfFrame(-got)) countDrops(this.#row, DROP_HOST_ERROR, 1)
-        else this.#follow()
+        if (errnoIsOfFrame(-got)) countDrops(this.row, DROP_HOST_ERROR, 1)
+        else this.#followDevice()
         if (++refusals >= MAX_REFUSALS) break
         continue
       }
       for (let slot = 0; slot < got; slot++) {
-        const more = this.#ingest(batch, slot)
+        const more = this.#ingest(slot)
         readBytes += more ? batch.bytes(slot) : MAX_READ_BYTES
       }
       frames += got
       if (got < wanted) break
     }
-    // While frames come, looking again next turn costs one call and is sooner than the next look at epoll.
-    if (frames > 0) this.#host.wake(this.index)
     return frames
   }
 
   /** Hands a frame to the plane. Returns 0 when the burst has cost enough. */
-  #ingest(batch: ReceiveBatch, slot: number): number {
-    const { memory, plane } = this.#host
+  #ingest(slot: number): number {
+    const { memory, plane } = this.host
     const at = this.#messageAt(slot)
-    const bytes = batch.bytes(slot)
-    const tag = batch.tag(slot)
+    const bytes = this.#receiving.bytes(slot)
+    const tag = this.#receiving.tag(slot)
     if (tag === 0 || bytes < PACKET_HEADER_BYTES + MACS_BYTES)
       return plane.ingest(this.index, at, bytes, PACKET_HEADER_BYTES)
     const to = at - TAG_BYTES
@@ -227,46 +147,40 @@ export class PacketPort implements Port {
     return plane.ingest(this.index, to, bytes + TAG_BYTES, PACKET_HEADER_BYTES)
   }
 
-  hasOutput(): boolean {
-    return !this.#blocked && this.#output.count > 0
-  }
-
   transmit(): number {
-    const batch = this.#send
-    if (!batch) return 0
+    const batch = this.#sending
     let written = 0
-    for (let done = 0; done < MAX_WRITES && this.#fd >= 0 && this.#output.count > 0; ) {
+    for (let done = 0; done < MAX_WRITES && this.fd >= 0 && this.output.count > 0; ) {
       this.#fill(batch)
-      const sent = batch.send(this.#fd)
+      const sent = batch.send(this.fd)
       if (sent >= 0) {
-        this.#output.pop(sent)
+        this.output.pop(sent)
         written += sent
         done += sent
         continue
       }
       if (-sent === EINTR) continue
       if (-sent === EAGAIN) {
-        this.#blocked = true
-        this.#host.rewatch(this.#fd, EPOLLIN | EPOLLOUT)
+        this.block(this.fd)
         break
       }
-      countDrops(this.#row, DROP_HOST_ERROR, 1)
-      this.#output.pop(1)
+      countDrops(this.row, DROP_HOST_ERROR, 1)
+      this.output.pop(1)
       done++
-      if (!errnoIsOfFrame(-sent)) this.#follow()
+      if (!errnoIsOfFrame(-sent)) this.#followDevice()
     }
     return written
   }
 
   /** Puts the oldest records into a batch. */
   #fill(batch: SendBatch): void {
-    const { memory } = this.#host
+    const { memory } = this.host
     const { u32 } = memory
     const address = memoryAddress(memory)
-    const count = Math.min(this.#output.count, batch.capacity)
-    let record = this.#output.first()
+    const count = Math.min(this.output.count, batch.capacity)
+    let record = this.output.first()
     for (let added = 0; added < count; added++) {
-      if (added > 0) record = this.#output.next(record)
+      if (added > 0) record = this.output.next(record)
       const frameBytes = u32[(record + RECORD_FRAME_BYTES) >>> 2] as number
       batch.add(
         address + record + RECORD_NET_HEADER,
@@ -277,25 +191,9 @@ export class PacketPort implements Port {
     }
   }
 
-  status(): PortStatus {
-    return {
-      name: this.name,
-      kind: this.kind,
-      index: this.index,
-      state: this.#up ? 'up' : this.#fd >= 0 ? 'attached' : 'waiting',
-      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
-      detachments: 0,
-      negotiated: offloadNames(this.#takes),
-      place: this.#config.device,
-    }
-  }
-
-  close(): void {
-    this.#release()
-    this.#receive?.close()
-    this.#send?.close()
-    this.#receive = undefined
-    this.#send = undefined
-    this.#row.close()
+  override close(): void {
+    super.close()
+    this.#receiving.close()
+    this.#sending.close()
   }
 }

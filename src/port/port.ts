@@ -61,8 +61,8 @@ export interface PortStatus {
   readonly place: string
 }
 
-/** One side of the bridge. Vifs are served by the plane; host ports move frames in receive() and transmit(). */
-export interface Port {
+/** What every side of the bridge is, whoever moves its frames. */
+interface AnyPort {
   readonly name: string
   readonly kind: PortKind
   /** Its row in the port table. */
@@ -70,34 +70,51 @@ export interface Port {
   /** Takes its resources. Throws a RingferryError and leaves nothing behind when it cannot. */
   open(): void
   /**
-   * Called after wake(). Host ports: reads up to `budget` frames and gives them to the plane; returns how many,
-   * and `budget` means that there may be more. Vifs: looks at the control queue.
-   */
-  receive?(budget: number): number
-  /**
    * Called after request(): does one thing that the peer asks for (a message, a connection, a command), as short as
    * it can be. Returns whether there may be more.
    */
-  serveRequest?(): boolean
-  /** Host ports: whether the plane queued frames that can be written now. */
-  hasOutput?(): boolean
-  /** Host ports: writes what the plane queued. Returns the frames written. */
-  transmit?(): number
+  serveRequest(): boolean
   /** Called some ten times a second: retries, timers. */
-  tick?(nowUs: number): void
-  /** Vifs: the plane found the guest breaking the protocol. */
-  breach?(): void
+  tick(nowUs: number): void
   /**
    * Something done on behalf of the port failed: a system call, or the plane. Detaches the peer, if there is one, with
    * the reason; without one the port keeps the reason and tries again.
    */
   fail(reason: string): void
-  /** Vifs: the plane missed granules of this guest. */
-  mapMissed?(granule: number): void
-  /** Vifs: there was no memory behind an offset. Detaches the guest if it is this one's; returns whether it is. */
-  loseMemory?(offset: number): boolean
-  /** Vifs whose publication the policy decides: sets their limits. */
-  setLimits?: ((limits: HoldLimits) => void) | undefined
   status(): PortStatus
   close(): void
 }
+
+/** A port whose frames lie in rings in memory that its guest granted: the plane takes them and puts them there. */
+export interface RingPort extends AnyPort {
+  readonly hasRings: true
+  /** Whether the policy decides when its guest hears of frames; false: its configuration does. */
+  readonly isControlled: boolean
+  /** Called after wake(): asks for serveRequest() if the guest may have written commands. */
+  checkCommands(): void
+  /** The plane found the guest breaking the protocol. */
+  breach(): void
+  /** The plane missed a granule of this guest. */
+  mapMissed(granule: number): void
+  /** There was no memory behind an offset. Detaches the guest if it is this one's; returns whether it is. */
+  loseMemory(offset: number): boolean
+  /** Sets how long frames toward the guest may be held, and in what numbers. */
+  setLimits(limits: HoldLimits): void
+}
+
+/** A port whose frames cross by system calls: the engine has it read and write them, a burst at a time. */
+export interface HostPort extends AnyPort {
+  readonly hasRings: false
+  /**
+   * Called after wake(): reads up to `budget` frames and gives them to the plane. Returns how many; `budget` means that
+   * there may be more.
+   */
+  receive(budget: number): number
+  /** Whether the plane queued frames that can be written now. */
+  hasOutput(): boolean
+  /** Writes what the plane queued. Returns the frames written. */
+  transmit(): number
+}
+
+/** One side of the bridge. */
+export type Port = RingPort | HostPort

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { collect } from '../../test/support/conformance.js'
 import { asOrdinaryUser, expectError } from '../../test/support/expect-error.js'
 import { socketSide } from '../../test/support/far-sides.js'
@@ -9,6 +9,7 @@ import { stepUntilState } from '../../test/support/step-until.js'
 import { attach, broadcast, cleanUp, dropped, frame, newEngine } from '../../test/support/switch.js'
 import { DROP_HOST_ERROR } from '../core/layout.js'
 import type { ReceivedFrame } from '../driver/net-driver.js'
+import { TapPort } from './tap.js'
 
 const reason = whyNoDevices()
 if (reason === undefined) enterPrivateNetwork()
@@ -74,9 +75,12 @@ describe.skipIf(reason !== undefined)('TapPort', () => {
     const engine = newEngine()
     engine.addPort({ kind: 'tap', name: 't', device: DEVICE })
     const guest = attach(engine, 'g')
+    // The write finds out, not a tick that may come before it.
+    const tick = vi.spyOn(TapPort.prototype, 'tick').mockReturnValue()
     ip(`link set ${DEVICE} down`)
     guest.driver.send(broadcast(2))
     engine.step()
+    tick.mockRestore()
     expect(dropped(engine, 0, DROP_HOST_ERROR)).toBe(1)
     expect(engine.ports[0]?.status().state).toBe('attached')
     guest.driver.send(broadcast(2))

@@ -10,7 +10,7 @@ import { LINUX_FEATURES } from '../../src/embedded/guest.js'
 import { VIRTIO_NET_CTRL, VIRTIO_NET_F, VIRTIO_NET_OK } from '../../src/virtio/virtio.js'
 import { PLAIN, type StartOptions, start, stopGuests } from '../model/guest.js'
 import { partialPacket } from '../model/packets.js'
-import { attach, cleanUp, counter, dropped, frame, newEngine } from '../support/switch.js'
+import { attach, cleanUp, counter, dropped, frame, newEngine, ringPort } from '../support/switch.js'
 
 afterEach(() => {
   stopGuests()
@@ -78,7 +78,7 @@ it('5.1.6.5.5 what is held on a pair is published before the driver hears that i
   const { b, engine, send, received, set } = flows({ features: MQ_CONTROL, ringSize: 128 })
   expect(set(2)).toBe(VIRTIO_NET_OK)
   const limits = { holdUs: 1e9, gapUs: 1e9, maxFrames: 1024, maxBytes: 1e6, urgentFlush: false }
-  engine.ports[1]!.setLimits?.(limits)
+  ringPort(engine, 1).setLimits(limits)
   send()
   expect([0, 1].map((queue) => b.driver.rx(queue).hasUsed())).toEqual([false, false])
   expect(set(1)).toBe(VIRTIO_NET_OK)

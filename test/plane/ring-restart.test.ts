@@ -4,7 +4,7 @@ import { C_TO_FRAMES } from '../../src/core/layout.js'
 import { drainEventfd } from '../../src/sys/eventfd.js'
 import { VIRTIO_NET_CTRL, VIRTIO_NET_CTRL_RX, VIRTIO_NET_F, VIRTIO_NET_OK } from '../../src/virtio/virtio.js'
 import { PLAIN, start, stopGuests, type TestGuest } from '../model/guest.js'
-import { cleanUp, counter, frame, newEngine } from '../support/switch.js'
+import { cleanUp, counter, frame, newEngine, ringPort } from '../support/switch.js'
 
 afterEach(() => {
   stopGuests()
@@ -165,7 +165,7 @@ it('what is held for a guest is delivered when its ring stops, its device is res
   for (const end of ends) {
     const { engine, a, b } = twoGuests()
     const limits = { holdUs: 1e9, gapUs: 1e9, maxFrames: 64, maxBytes: 1e6, urgentFlush: false }
-    engine.ports[1]!.setLimits?.(limits)
+    ringPort(engine, 1).setLimits(limits)
     for (let i = 0; i < 3; i++) a.driver.send(frame(9, 1, 60 + i))
     engine.step()
     expect(b.driver.receive()).toBeUndefined()

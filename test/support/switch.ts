@@ -2,6 +2,7 @@ import { P_COUNTERS, P_DROPS, PORT_BYTES, PORTS_AT } from '../../src/core/layout
 import { EmbeddedGuest, type EmbeddedGuestOptions } from '../../src/embedded/guest.js'
 import { Engine, type EngineOptions } from '../../src/engine/engine.js'
 import type { PortSettings } from '../../src/port/config.js'
+import type { RingPort } from '../../src/port/port.js'
 import { socketPair } from '../../src/sys/unix-socket.js'
 
 const engines: Engine[] = []
@@ -33,6 +34,13 @@ export function attach(
 export function cleanUp(): void {
   for (const guest of guests.splice(0)) guest.close()
   for (const engine of engines.splice(0)) engine.close()
+}
+
+/** The vif at a row of the port table. */
+export function ringPort(engine: Engine, index: number): RingPort {
+  const port = engine.ports.find((each) => each.index === index)
+  if (!port?.hasRings) throw new Error(`port ${index} has no rings`)
+  return port
 }
 
 /** An Ethernet frame from station 02::from to 02::to with a recognisable payload. */

@@ -32,20 +32,16 @@ import {
 import { RingferryError } from '../../errors/errors.js'
 import { Grants } from '../../grants/grants.js'
 import { EPOLLET, EPOLLIN } from '../../sys/epoll.js'
-import { EAGAIN, errnoName } from '../../sys/libc.js'
-import { connectUnix } from '../../sys/unix-socket.js'
 import type { DetachCause, GuestRegion, VhostUserDevice, VringAddresses } from '../../vhost-user/device.js'
 import { VhostUserSession } from '../../vhost-user/session.js'
 import { featureNames, NET_CONFIG, VIRTIO_F, VIRTIO_NET_F, VIRTIO_NET_S } from '../../virtio/virtio.js'
 import type { EmbeddedConfig, VifConfig } from '../config.js'
-import { Listener } from '../listener.js'
-import type { Port, PortHost, PortStatus } from '../port.js'
-import { Refusals } from '../refusal.js'
+import { PeerSocket } from '../peer-socket.js'
+import type { PortHost, PortStatus, RingPort } from '../port.js'
 import { PortRow } from '../row.js'
 import { VifControl } from './control-queue.js'
 import { VifRings } from './rings.js'
 
-const RETRY_US = 200_000
 const UNSHARED =
   'the guest kicks, but its rings never move: its memory is not shared with the switch; with QEMU give ' +
   '-object memory-backend-memfd,share=on and name it in -machine memory-backend= or -numa'
@@ -116,7 +112,8 @@ function parseMac(config: VifConfig | EmbeddedConfig): Uint8Array {
   return Uint8Array.from(text.split(':'), (part) => Number.parseInt(part, 16))
 }
 
-export class Vif implements Port, VhostUserDevice {
+export class Vif implements RingPort, VhostUserDevice {
+  readonly hasRings = true
   readonly name: string
   readonly kind: 'vif' | 'embedded'
   readonly index: number
@@ -125,7 +122,8 @@ export class Vif implements Port, VhostUserDevice {
   readonly #host: PortHost
   readonly #config: VifConfig | EmbeddedConfig
   readonly #row: PortRow
-  readonly #refusals: Refusals
+  /** Where guests come; undefined: the only one is there already. */
+  readonly #peers: PeerSocket | undefined
   readonly #grants: Grants
   readonly #rings: VifRings
   readonly #control: VifControl
@@ -136,14 +134,10 @@ export class Vif implements Port, VhostUserDevice {
   #deviceStatus = 0
   #announce = false
   #session: VhostUserSession | undefined
-  #listener: Listener | undefined
   /** Whether the session's socket may hold something. */
   #mayRead = false
   /** Whether memory of the last guest is still to be unmapped; the next one is not served before. */
   #sweeps = false
-  /** The error that was reported last and still lasts, or ''. */
-  #told = ''
-  #retryAtUs = 0
   #reason: string | undefined
   #detachments = 0
   #up = false
@@ -151,8 +145,6 @@ export class Vif implements Port, VhostUserDevice {
   /** Whether the driver's control queue has run here, and how many queue pairs it has asked for there. */
   #hasControlRing = false
   #askedPairs = 1
-  /** Absent when the configuration fixes the publication mode. */
-  readonly setLimits: ((limits: HoldLimits) => void) | undefined
 
   constructor(host: PortHost, index: number, config: VifConfig | EmbeddedConfig) {
     this.#host = host
@@ -162,12 +154,16 @@ export class Vif implements Port, VhostUserDevice {
     this.index = index
     this.maxQueuePairs = Math.min(config.queues ?? 1, MAX_QUEUE_PAIRS)
     this.#row = new PortRow(host.memory, index)
-    this.#refusals = new Refusals(host, this, this.#row)
     this.#grants = new Grants(host.memory, host.pool, this.#row.at)
     this.#rings = new VifRings(host, this.#row, this.#grants)
     this.#rings.onUnshared = () => this.#tellUnshared()
     this.#mac = parseMac(config)
-    this.setLimits = config.publish === undefined ? (limits) => this.#row.setLimits(limits) : undefined
+    if (config.kind === 'vif')
+      this.#peers = new PeerSocket(host, this, this.#row, config, {
+        hasPeer: () => this.#session !== undefined,
+        attach: (fd) => this.#attach(fd),
+        onTrouble: (problem) => this.#host.report(this, 'error', problem),
+      })
     this.#control = new VifControl(host, this.#row, {
       features: () => this.#features,
       setQueuePairs: (pairs) => this.#setQueuePairs(pairs),
@@ -187,36 +183,11 @@ export class Vif implements Port, VhostUserDevice {
     this.#row.open(config, true)
     try {
       if (config.kind === 'embedded') this.#attach(config.fd)
-      else if (config.mode === 'client') this.#connect()
-      else this.#listener = new Listener(this.#host, this.index, config.socket, config)
+      else this.#peers?.open()
     } catch (error) {
       this.#row.close()
       throw error
     }
-  }
-
-  #accept(listener: Listener): void {
-    const fd = listener.accept()
-    if (fd < 0) {
-      if (fd !== -EAGAIN) this.#tellOnce(`a connection cannot be taken yet (${errnoName(-fd)})`)
-      return
-    }
-    this.#told = ''
-    if (this.#session) this.#refusals.refuse(fd)
-    else this.#attach(fd)
-  }
-
-  /** Reports an error that goes on, the first time. */
-  #tellOnce(error: string): void {
-    if (error === this.#told) return
-    this.#told = error
-    this.#host.report(this, 'error', error)
-  }
-
-  #connect(): void {
-    if (this.#config.kind !== 'vif') return
-    const fd = connectUnix(this.#config.socket)
-    if (fd >= 0) this.#attach(fd)
   }
 
   #attach(fd: number): void {
@@ -234,25 +205,22 @@ export class Vif implements Port, VhostUserDevice {
   }
 
   tick(nowUs: number): void {
-    if (
-      this.#config.kind === 'vif' &&
-      this.#config.mode === 'client' &&
-      !this.#session &&
-      nowUs >= this.#retryAtUs
-    ) {
-      this.#retryAtUs = nowUs + RETRY_US
-      this.#connect()
-    }
-    this.#listener?.tick()
+    this.#peers?.tick(nowUs)
     this.#rings.tick()
     if (this.#controlWaits) this.#host.wake(this.index)
   }
 
-  /** Looks at the control queue. Called when the port was woken. */
-  receive(): number {
+  checkCommands(): void {
     this.#controlWaits = this.#rings.isRunning(CONTROL_VRING)
     if (this.#controlWaits) this.#host.request(this.index)
-    return 0
+  }
+
+  get isControlled(): boolean {
+    return this.#config.publish === undefined
+  }
+
+  setLimits(limits: HoldLimits): void {
+    this.#row.setLimits(limits)
   }
 
   serveRequest(): boolean {
@@ -269,12 +237,8 @@ export class Vif implements Port, VhostUserDevice {
     const commands =
       this.#controlWaits && this.#rings.isRunning(CONTROL_VRING) ? this.#control.serve() : 'none'
     this.#controlWaits = commands !== 'none'
-    if (this.#listener?.mayWait) this.#accept(this.#listener)
-    return (
-      (this.#mayRead && this.#session !== undefined) ||
-      commands === 'more' ||
-      this.#listener?.mayWait === true
-    )
+    const mayCome = this.#peers?.serve() === true
+    return (this.#mayRead && this.#session !== undefined) || commands === 'more' || mayCome
   }
 
   fail(reason: string): void {
@@ -329,8 +293,7 @@ export class Vif implements Port, VhostUserDevice {
 
   close(): void {
     // The socket goes first, whatever the rest meets.
-    this.#listener?.close()
-    this.#listener = undefined
+    this.#peers?.close()
     this.#session?.close('the port was removed', 'removed')
     while (this.#grants.sweep());
     this.#row.close()

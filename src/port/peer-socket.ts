@@ -1,0 +1,90 @@
+import { EAGAIN, errnoName } from '../sys/libc.js'
+import type { SocketAccess } from '../sys/socket-access.js'
+import { connectUnix } from '../sys/unix-socket.js'
+import { Listener } from './listener.js'
+import type { Port, PortHost } from './port.js'
+import { Refusals } from './refusal.js'
+import { Retry } from './retry.js'
+import type { PortRow } from './row.js'
+
+export interface PeerSocketSettings extends SocketAccess {
+  readonly socket: string
+  readonly mode?: 'server' | 'client'
+}
+
+/** The port behind the socket, which has one peer at a time. */
+export interface PeerOwner {
+  hasPeer(): boolean
+  /** @param fd the connection of a new peer, which the owner holds from now on */
+  attach(fd: number): void
+  /** A connection cannot be taken; told once while that lasts. */
+  onTrouble(problem: string): void
+}
+
+/**
+ * The Unix socket by which a port's peer comes: the port listens and hangs up on second peers, or it connects and tries
+ * again.
+ */
+export class PeerSocket {
+  readonly #host: PortHost
+  readonly #port: Port
+  readonly #settings: PeerSocketSettings
+  readonly #owner: PeerOwner
+  readonly #refusals: Refusals
+  readonly #retry = new Retry()
+  #listener: Listener | undefined
+  /** The trouble that was told last and still lasts, or ''. */
+  #told = ''
+
+  constructor(host: PortHost, port: Port, row: PortRow, settings: PeerSocketSettings, owner: PeerOwner) {
+    this.#host = host
+    this.#port = port
+    this.#settings = settings
+    this.#owner = owner
+    this.#refusals = new Refusals(host, port, row)
+  }
+
+  /** Listens, or connects for the first time. Throws as listenUnix(). */
+  open(): void {
+    const { mode, socket } = this.#settings
+    if (mode === 'client') this.#connect()
+    else this.#listener = new Listener(this.#host, this.#port.index, socket, this.#settings)
+  }
+
+  #connect(): void {
+    const fd = connectUnix(this.#settings.socket)
+    if (fd >= 0) this.#owner.attach(fd)
+  }
+
+  /** Takes a connection, if one may wait. Returns whether there may be more. */
+  serve(): boolean {
+    const listener = this.#listener
+    if (!listener?.mayWait) return false
+    const fd = listener.accept()
+    if (fd >= 0) {
+      this.#told = ''
+      if (this.#owner.hasPeer()) this.#refusals.refuse(fd)
+      else this.#owner.attach(fd)
+    } else if (fd !== -EAGAIN) this.#tell(`a connection cannot be taken yet (${errnoName(-fd)})`)
+    return listener.mayWait
+  }
+
+  #tell(problem: string): void {
+    if (problem === this.#told) return
+    this.#told = problem
+    this.#owner.onTrouble(problem)
+  }
+
+  /** Tries again what failed. Called some ten times a second. */
+  tick(nowUs: number): void {
+    this.#listener?.tick()
+    if (this.#settings.mode === 'client' && !this.#owner.hasPeer() && this.#retry.isDue(nowUs))
+      this.#connect()
+  }
+
+  /** Stops listening and removes the socket. */
+  close(): void {
+    this.#listener?.close()
+    this.#listener = undefined
+  }
+}
