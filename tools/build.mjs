@@ -8,12 +8,13 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
 const bin = (name) => `node_modules/.bin/${name}`
 
-/** Copies plane/layout.ts, the one place where the tables are described, to the TypeScript side. */
+/** Copies plane/layout.ts and its tables, the one place where they are described, into one file of the TypeScript side. */
 export function generateLayout() {
-  const source = readFileSync('plane/layout.ts', 'utf8')
-  const text = `// Generated from plane/layout.ts by tools/build.mjs. Do not edit.\n${source}`
+  const read = (path) => readFileSync(`plane/${path}.ts`, 'utf8')
+  const text = read('layout').replace(/^export \* from '\.\/(.*)'$/gm, (_, table) => read(table))
   const target = 'src/core/layout.ts'
-  if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text)
+  const marked = `// Generated from plane/layout.ts by tools/build.mjs. Do not edit.\n${text}`
+  if (!existsSync(target) || readFileSync(target, 'utf8') !== marked) writeFileSync(target, marked)
 }
 
 function buildPlane() {

@@ -77,7 +77,6 @@ export const DROP_NAMES = [
   'rate',
   'storm',
   'host_error',
-  'receive_bad_chain',
   'detached',
   'sticky',
   'loop',

@@ -1,0 +1,79 @@
+// Counters of a port: u64 each. Directions are named from the VM. Their names: src/core/counters.ts.
+
+/** At P_COUNTERS + 8 * index. */
+export const C_FROM_FRAMES = 0
+export const C_FROM_BYTES = 1
+export const C_TO_FRAMES = 2
+export const C_TO_BYTES = 3
+export const C_CALLS = 4
+export const C_KICKS = 5
+export const C_PUBLISHES = 6
+export const C_FLOODS = 7
+export const C_SEGMENTED = 8
+export const C_CHECKSUMMED = 9
+export const C_BACKLOGGED = 10
+export const C_GSO_TO = 11
+export const C_GSO_FROM = 12
+export const C_POLLS = 13
+export const C_MISSES = 14
+export const C_TX_CALLS = 15
+export const C_TO_BURSTS = 16
+export const C_URGENT_BURSTS = 17
+export const C_FLUSHED_FRAMES = 18
+export const C_FLUSHED_BYTES = 19
+/** Frames that joined the one before them; the frames that came of it; acknowledgements that were replaced. */
+export const C_MERGED = 20
+export const C_MERGED_FRAMES = 21
+export const C_THINNED_ACKS = 22
+/** Polls that found a transmit ring so full that its guest may have had to wait. */
+export const C_CROWDED = 23
+/** Calls made again because the guest did nothing about the one before. */
+export const C_REMINDERS = 24
+/** Addresses that moved to the port from another, and frames whose source could not be learned. */
+export const C_ADDRESS_MOVES = 25
+export const C_UNLEARNED = 26
+/** Peers that were refused because the port had one. */
+export const C_REFUSED = 27
+/** Times that a ring's kicks were ignored for a while because they brought nothing. */
+export const C_MUTED_KICKS = 28
+export const COUNTERS = 29
+
+/** Why a frame was dropped, at P_DROPS + 8 * reason. */
+export const DROP_RUNT = 0
+export const DROP_TOO_LONG = 1
+export const DROP_BAD_CHAIN = 2
+export const DROP_BAD_ADDRESS = 3
+export const DROP_BAD_NET_HEADER = 4
+export const DROP_GROUP_SOURCE = 5
+export const DROP_RESERVED_GROUP = 6
+export const DROP_VLAN = 7
+export const DROP_ISOLATED = 8
+export const DROP_SAME_PORT = 9
+export const DROP_RING_FULL = 10
+export const DROP_NO_LINK = 11
+export const DROP_FILTERED = 12
+export const DROP_BUFFER_TOO_SMALL = 13
+export const DROP_BAD_GSO = 14
+export const DROP_NOT_NEGOTIATED = 15
+export const DROP_SPOOFED = 16
+export const DROP_RATE = 17
+export const DROP_STORM = 18
+export const DROP_HOST_ERROR = 19
+export const DROP_DETACHED = 20
+export const DROP_STICKY = 21
+export const DROP_LOOP = 22
+/** The frame had cost the burst too much before it reached this receiver. */
+export const DROP_COSTLY = 23
+/** Places for drop reasons in a row. */
+export const DROP_REASONS = 32
+
+/** Why a batch was published, at P_REASONS + 8 * reason: the codes of src/aggregation/hold.ts. */
+export const REASON_HOLD = 0
+export const REASON_FULL = 1
+export const REASON_FRAMES = 2
+export const REASON_BYTES = 3
+export const REASON_NO_HOLD = 4
+export const REASON_POLLING = 5
+export const REASON_URGENT = 6
+export const REASON_DEADLINE = 7
+export const REASON_GAP = 8
