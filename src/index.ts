@@ -18,7 +18,8 @@ export {
   type EmbeddedWorkerOptions,
   type RoundTrips,
 } from './embedded/worker.js'
-export { Engine, type EngineOptions } from './engine/engine.js'
+export { Engine } from './engine/engine.js'
+export type { EngineOptions } from './engine/engine-options.js'
 export { Switch, type SwitchEvent, type SwitchOptions } from './engine/switch.js'
 export { ERRORS, type ErrorCode, RingferryError } from './errors/errors.js'
 export {

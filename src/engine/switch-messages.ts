@@ -2,7 +2,7 @@ import type { TuneChange, TuneState } from '../control/tuning.js'
 import { type ErrorCode, RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
-import type { EngineOptions } from './engine.js'
+import type { EngineOptions } from './engine-options.js'
 
 /** Messages between the control side of a switch and its engine's thread. */
 export type SwitchRequest =

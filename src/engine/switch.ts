@@ -17,7 +17,7 @@ import type { PortEvent, PortStatus } from '../port/port.js'
 import { builtFile } from '../sys/built-file.js'
 import { createEventfd, signalEventfd } from '../sys/eventfd.js'
 import { closeFd } from '../sys/unix-socket.js'
-import type { EngineOptions } from './engine.js'
+import type { EngineOptions } from './engine-options.js'
 import { type EngineThreadData, type FromEngine, type SwitchRequest, unpackError } from './switch-messages.js'
 import { Watchdog } from './watchdog.js'
 

@@ -1,6 +1,7 @@
 import { P_COUNTERS, P_DROPS, PORT_BYTES, PORTS_AT } from '../../src/core/layout.js'
 import { EmbeddedGuest, type EmbeddedGuestOptions } from '../../src/embedded/guest.js'
-import { Engine, type EngineOptions } from '../../src/engine/engine.js'
+import { Engine } from '../../src/engine/engine.js'
+import type { EngineOptions } from '../../src/engine/engine-options.js'
 import type { PortSettings } from '../../src/port/config.js'
 import type { RingPort } from '../../src/port/port.js'
 import { socketPair } from '../../src/sys/unix-socket.js'
