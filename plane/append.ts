@@ -1,16 +1,5 @@
 // Where a frame meets an open aggregate: it is appended, or it ends the aggregate of its flow, or it opens one.
-import {
-  countStart,
-  openBuffers,
-  openPiece,
-  put,
-  putBody,
-  reserve,
-  restoreSegments,
-  saveCursor,
-  saveStart,
-  sumBody,
-} from './buffers'
+
 import { ringGrow } from './byte-ring'
 import { count } from './counters'
 import {
@@ -65,8 +54,20 @@ import {
   takeAggregate,
   writeHeaders,
 } from './merge'
-import { growChain, hasListRoom, listChain } from './used-list'
-import { take } from './vring'
+import {
+  countStart,
+  openBuffers,
+  openPiece,
+  put,
+  putBody,
+  reserve,
+  restoreSegments,
+  saveCursor,
+  saveStart,
+  sumBody,
+} from './ring/buffers'
+import { take } from './ring/door'
+import { growChain, hasListRoom, listChain } from './ring/used-list'
 
 /** What readFlow() said of the frame, and whether its checksums are right or need not be. */
 let role: u32 = OTHER

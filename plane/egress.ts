@@ -4,21 +4,6 @@
 // takes no buffers of its own: it is appended (append.ts).
 
 import { follow, followRecord, isOpening, openAggregate, openRecord, readForMerge } from './append'
-import {
-  BROKEN,
-  NO_BUFFERS,
-  openBuffers,
-  openPiece,
-  put,
-  putBody,
-  reserve,
-  room,
-  skip,
-  TOO_SMALL,
-  takeBodyAt,
-  takeBodyOfFrame,
-  to,
-} from './buffers'
 import { ringFirst, ringPop, ringReserve } from './byte-ring'
 import { count, drop } from './counters'
 import { needs } from './frame'
@@ -59,10 +44,25 @@ import {
   VRING_BYTES,
 } from './layout'
 import { CSUM_OFFSET, GSO_NONE, gsoTypeOf, ONE_BUFFER, storeNetHeader } from './net-header'
+import {
+  BROKEN,
+  NO_BUFFERS,
+  openBuffers,
+  openPiece,
+  put,
+  putBody,
+  reserve,
+  room,
+  skip,
+  TOO_SMALL,
+  takeBodyAt,
+  takeBodyOfFrame,
+  to,
+} from './ring/buffers'
+import { complete, isLive, remind, take, waiting } from './ring/door'
+import { listChain } from './ring/used-list'
 import { chargeTo, dropLate, isMetered, mayGo } from './shaper'
 import { isTcp, isUrgent } from './urgent'
-import { listChain } from './used-list'
-import { complete, isLive, remind, take, waiting } from './vring'
 import { isOverdrawn, isSpent, spendFrame } from './work'
 
 const SCRATCH_HEADER: usize = OUT_NET_HEADER_AT

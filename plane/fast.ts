@@ -67,9 +67,9 @@ import {
   V_USED_NEXT,
 } from './layout'
 import { CSUM_OFFSET, LEGACY_HEADER_BYTES, OFFLOAD_MASK, ONE_BUFFER } from './net-header'
+import { isLive, markDirty, waiting } from './ring/door'
 import { isTag } from './tags'
 import { isTcp, isUrgent } from './urgent'
-import { isLive, markDirty, waiting } from './vring'
 
 const CHAIN_FLAGS: u32 = 7
 const WRITE_ONLY: u32 = 2

@@ -61,7 +61,7 @@ import {
   VRING_HELD,
 } from './layout'
 import { closeAggregates } from './merge'
-import { markDirty, NEVER, publish, remind, wantsCall } from './vring'
+import { markDirty, NEVER, publish, remind, wantsCall } from './ring/door'
 
 const TICKS_PER_US: f64 = 16
 const MAX_TICKS: f64 = 4294967040

@@ -67,7 +67,7 @@ import {
   TCP_URGENT,
   TCP_WINDOW,
 } from './packet'
-import { writeList } from './used-list'
+import { writeList } from './ring/used-list'
 
 /** Most frames in an aggregate: what Linux takes apart again. Source: UDP_MAX_SEGMENTS in linux/udp.h (6.1). */
 const MAX_DATAGRAMS: u32 = 64

@@ -1,15 +1,12 @@
 // The exports of the plane: what the engine calls. One call serves one burst of one port.
 
 import { forward } from './bridge'
-import { breakPort } from './buffers'
 import { ringFirst, ringPop } from './byte-ring'
-import { CONTROL, chainBytes, chainReadable, isBad, READABLE, setTableSegs, walk } from './chain'
 import { count, drop } from './counters'
 import { drainBacklog, hasBacklog, moveBacklog as moveBacklogOf } from './egress'
 import { fastBurst } from './fast'
 import { fdbSweep as sweep } from './fdb'
 import { openFlat, openFrame } from './frame'
-import { BAD_ADDRESS, MISS, peek } from './granules'
 import { forgetLearned } from './guard-learn'
 import { publishHeld, serveHeldBatches, settleDirty } from './hold'
 import {
@@ -68,8 +65,11 @@ import {
   VRING_READY,
 } from './layout'
 import { sendProbe } from './probe'
+import { breakPort } from './ring/buffers'
+import { CONTROL, chainBytes, chainReadable, isBad, READABLE, setTableSegs, walk } from './ring/chain'
+import { arm, complete, disarm, headAt, isLive, markDirty, publish, remind, take, waiting } from './ring/door'
+import { BAD_ADDRESS, MISS, peek } from './ring/granules'
 import { dropLate, isMetered, isShut, mayGo, queueFrom, releaseTo, waitsNoMore } from './shaper'
-import { arm, complete, disarm, headAt, isLive, markDirty, publish, remind, take, waiting } from './vring'
 import { isSpent, openFrameWork, openWork } from './work'
 
 export { ringFirst, ringPop, sendProbe }

@@ -1,10 +1,9 @@
 // Receive buffers: reserved from the available ring, written to in order, with a cursor behind the last byte.
 // And the body of the frame that is written: what follows its headers, in the sender's memory or in a record.
-import { chainBytes, isBad, WRITABLE, walk } from './chain'
-import { sumBytes } from './checksum'
-import { copy } from './copy'
-import { nextPiece, pieceBytes, seek, sumFrom } from './frame'
-import { MISS } from './granules'
+
+import { sumBytes } from '../checksum'
+import { copy } from '../copy'
+import { nextPiece, pieceBytes, seek, sumFrom } from '../frame'
 import {
   BROKEN_AVAIL_INDEX,
   BROKEN_HEAD,
@@ -25,8 +24,10 @@ import {
   V_LAST_AVAIL,
   V_SIZE,
   VRING_MERGEABLE,
-} from './layout'
-import { headAt, waiting } from './vring'
+} from '../layout'
+import { chainBytes, isBad, WRITABLE, walk } from './chain'
+import { headAt, waiting } from './door'
+import { MISS } from './granules'
 
 export const NO_BUFFERS: i32 = 0
 export const TOO_SMALL: i32 = -10

@@ -27,7 +27,7 @@ import {
   SPAN_ENTRIES,
   SPAN_FIRST,
   SPAN_TOUCHED,
-} from './layout'
+} from '../layout'
 
 /** Results of `grant` and of whoever calls it. */
 export const BAD_ADDRESS: i32 = -1

@@ -6,7 +6,7 @@
 //              used.idx = next (release + fence) -> used_event read -> call?    <- publish()
 //
 // Between writing a used entry and publish() lies everything that aggregation does. Indices run free in u16.
-import { count } from './counters'
+import { count } from '../counters'
 import {
   C_REMINDERS,
   CALLS_AT,
@@ -35,7 +35,7 @@ import {
   VRING_ENABLED,
   VRING_EVENT_IDX,
   VRING_READY,
-} from './layout'
+} from '../layout'
 
 const NO_INTERRUPT: u32 = 1
 const NO_NOTIFY: u16 = 1

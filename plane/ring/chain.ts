@@ -1,8 +1,9 @@
 // Descriptor chains: from the head of a chain to the linear segments of its buffers.
 // Every descriptor is read once, as two u64, checked, and then used. Source: virtio 1.3, 2.7.5.
+
+import { MAX_SEGS, V_DESC, V_FLAGS, V_SIZE, VRING_INDIRECT } from '../layout'
+import { spend } from '../work'
 import { BAD_ADDRESS, grant, MISS, TOO_MANY_SEGMENTS } from './granules'
-import { MAX_SEGS, V_DESC, V_FLAGS, V_SIZE, VRING_INDIRECT } from './layout'
-import { spend } from './work'
 
 const NEXT: u32 = 1
 const WRITE: u32 = 2

@@ -1,7 +1,7 @@
 // Chains of an open batch whose used entries are not written yet, in the order in which they will be: a linked list
 // in the merge table of the receive ring. Used entries need not follow the available ring (IN_ORDER is not offered).
-import { LISTED_BYTES, M_CHAINS, M_FIRST, M_LAST, M_LIST, V_LISTED, V_MERGE } from './layout'
-import { complete } from './vring'
+import { LISTED_BYTES, M_CHAINS, M_FIRST, M_LAST, M_LIST, V_LISTED, V_MERGE } from '../layout'
+import { complete } from './door'
 
 function chainAt(table: usize, number: u32): usize {
   return table + M_LIST + <usize>(number - 1) * LISTED_BYTES
