@@ -1,5 +1,4 @@
 // Where a frame meets an open aggregate: it is appended, or it ends the aggregate of its flow, or it opens one.
-
 import { ringGrow } from './byte-ring'
 import { count } from './counters'
 import {
@@ -35,6 +34,7 @@ import {
   RECORD_FRAME,
   RECORD_FRAME_BYTES,
   RECORD_NET_HEADER,
+  RX_SEGS_AT,
   V_FLAGS,
   V_HEADER_BYTES,
   V_LISTED,
@@ -54,20 +54,10 @@ import {
   takeAggregate,
   writeHeaders,
 } from './merge'
-import {
-  countStart,
-  openBuffers,
-  openPiece,
-  put,
-  putBody,
-  reserve,
-  restoreSegments,
-  saveCursor,
-  saveStart,
-  sumBody,
-} from './ring/buffers'
+import { openBuffers, put, putBody, reserve, restoreSegments, saveCursor, sumBody } from './ring/buffers'
 import { take } from './ring/door'
 import { growChain, hasListRoom, listChain } from './ring/used-list'
+import { countSegments, SEGMENT_BYTES, seekPiece, target } from './segments'
 
 /** What readFlow() said of the frame, and whether its checksums are right or need not be. */
 let role: u32 = OTHER
@@ -176,9 +166,10 @@ export function openAggregate(v: usize, head: usize, bytes: u32, chains: i32, op
   }
   if (!opening) return false
   const start = load<u32>(v, V_HEADER_BYTES) + (role === PURE_ACK ? bytes : headers)
-  if (countStart(start) > <u32>MAX_HEAD_SEGS) return false
+  const own = countSegments(RX_SEGS_AT, start)
+  if (own > <u32>MAX_HEAD_SEGS) return false
   const a = takeAggregate(v)
-  saveStart(a + A_HEAD_SEGS, start)
+  memory.copy(a + A_HEAD_SEGS, RX_SEGS_AT, own * SEGMENT_BYTES)
   store<u32>(a, chains, A_CHAINS)
   store<u32>(a, saveCursor(a + A_TAIL_SEGS, MAX_TAIL_SEGS), A_TAIL_COUNT)
   store<u32>(a, load<u32>(v, V_LISTED) + chains, A_LAST)
@@ -212,7 +203,7 @@ export function followRecord(
     const record: usize = load<u32>(a, A_RECORD)
     const length = load<u32>(record, RECORD_FRAME_BYTES)
     if (role === SEGMENT && joins(a, head) && ringGrow(ring, record, payload)) {
-      openPiece(record + RECORD_FRAME + length, payload)
+      seekPiece(target, record + RECORD_FRAME + length, payload)
       put(head + headers, have - headers)
       putBody(bytes - have)
       const isLast = extend(a, port, head)

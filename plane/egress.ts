@@ -48,19 +48,16 @@ import {
   BROKEN,
   NO_BUFFERS,
   openBuffers,
-  openPiece,
   put,
   putBody,
   reserve,
-  room,
-  skip,
   TOO_SMALL,
   takeBodyAt,
   takeBodyOfFrame,
-  to,
 } from './ring/buffers'
 import { complete, isLive, remind, take, waiting } from './ring/door'
 import { listChain } from './ring/used-list'
+import { pass, seekPiece, target } from './segments'
 import { chargeTo, dropLate, isMetered, mayGo } from './shaper'
 import { isTcp, isUrgent } from './urgent'
 import { isOverdrawn, isSpent, spendFrame } from './work'
@@ -73,9 +70,9 @@ function openRx(v: usize, port: usize, bytes: u32, header: u64, offset: u32, ope
   const chains = reserve(v, port, headerBytes + bytes, 0, opening)
   if (chains <= 0) return chains
   openBuffers()
-  if (room >= headerBytes) {
-    storeNetHeader(to, headerBytes, header, offset, chains)
-    skip(headerBytes)
+  if (target.left >= headerBytes) {
+    storeNetHeader(target.at, headerBytes, header, offset, chains)
+    pass(target, headerBytes)
   } else {
     storeNetHeader(SCRATCH_HEADER, headerBytes, header, offset, chains)
     put(SCRATCH_HEADER, headerBytes)
@@ -192,7 +189,7 @@ export function emit(
   store<u64>(record + RECORD_NET_HEADER, header)
   store<u32>(record + RECORD_NET_HEADER, offset | ONE_BUFFER, CSUM_OFFSET)
   store<u32>(record, hash, RECORD_HASH)
-  openPiece(record + RECORD_FRAME, bytes)
+  seekPiece(target, record + RECORD_FRAME, bytes)
   put(head, headBytes)
   putBody(bodyBytes)
   if (isVif) return

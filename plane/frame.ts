@@ -1,7 +1,6 @@
 // The frame being forwarded: where its bytes lie, a private copy of its headers, and what its virtio-net
 // header says. Guest memory is read once for every decision: what the bridge decides on is what leaves,
 // because the head of a delivered frame is written from the private copy, only the rest from the source.
-import { addSum, sumBytes } from './checksum'
 import { copy } from './copy'
 import { gsoHeaders, gsoSegments, openGso } from './gso'
 import {
@@ -36,6 +35,7 @@ import {
   offloadsAsked,
 } from './net-header'
 import { ETH_IPV6, MACS_BYTES, TAG_BYTES } from './packet'
+import { read, seek, source, strip, sum, target, transfer } from './segments'
 import { isTag, networkOffset } from './tags'
 import { spend } from './work'
 
@@ -90,34 +90,6 @@ export function frameSegments(): u32 {
   return segments
 }
 
-/** Gathers n bytes from the start of the segments. */
-function gather(to: usize, n: u32): void {
-  let seg = segs
-  while (n > 0) {
-    let part = load<u32>(seg, 4)
-    if (part > n) part = n
-    copy(to, load<u32>(seg), part)
-    to += part
-    n -= part
-    seg += 8
-  }
-}
-
-/** Removes n bytes from the start of the segments, which hold more than n. */
-function strip(n: u32): void {
-  while (n > 0) {
-    const has = load<u32>(segs, 4)
-    if (has <= n) {
-      n -= has
-      segs += 8
-    } else {
-      store<u32>(segs, load<u32>(segs) + n)
-      store<u32>(segs, has - n, 4)
-      n = 0
-    }
-  }
-}
-
 /**
  * Opens the frame whose `count` segments lie at SEGS_AT, virtio-net header first.
  * @param bytes all bytes of the chain
@@ -136,12 +108,12 @@ export function openFrame(bytes: u32, header: u32, port: usize): i32 {
     netHeader = load<u64>(at)
     netOffset = load<u16>(at, CSUM_OFFSET)
   } else {
-    gather(HEAD_AT, header)
+    readFrame(HEAD_AT, 0, header)
     netHeader = load<u64>(HEAD_AT)
     netOffset = load<u16>(HEAD_AT, CSUM_OFFSET)
   }
   if (<u32>netHeader & FOREIGN_FLAGS) netHeader &= ~(<u64>foreignFlags(port))
-  strip(header)
+  segs = strip(segs, header)
   need = 0
   let limit = PLAIN_HEAD_BYTES
   if (<u32>netHeader & OFFLOAD_MASK) {
@@ -151,7 +123,7 @@ export function openFrame(bytes: u32, header: u32, port: usize): i32 {
   }
   head = length < limit ? length : limit
   if (load<u32>(segs, 4) >= head) copy(HEAD_AT, load<u32>(segs), head)
-  else gather(HEAD_AT, head)
+  else readFrame(HEAD_AT, 0, head)
   longest = length
   segments = 1
   if (need !== 0) {
@@ -181,17 +153,6 @@ export function extendHead(): void {
   if (head >= limit) return
   readFrame(<usize>HEAD_AT + head, head, limit - head)
   head = limit
-}
-
-/** Copies n bytes of the frame from a position. */
-export function readFrame(to: usize, position: u32, n: u32): void {
-  seek(position)
-  while (n > 0) {
-    const at = nextPiece(n)
-    copy(to, at, piece)
-    to += piece
-    n -= piece
-  }
 }
 
 /** Checks what the header asks for against what was negotiated and the length of the frame. */
@@ -225,56 +186,31 @@ export function etherType(): u32 {
   return load<u16>(HEAD_AT + networkOffset(HEAD_AT, head) - 2)
 }
 
-// ---- reading the source from any position ----
-let cursor: usize = 0
-let cursorAt: u32 = 0
-let cursorLeft: u32 = 0
-
-/** Places the source cursor at a byte of the frame. */
-export function seek(position: u32): void {
-  cursor = segs
-  let has = load<u32>(cursor, 4)
-  while (position >= has && position > 0) {
-    position -= has
-    cursor += 8
-    has = load<u32>(cursor, 4)
-  }
-  if (cursor > segs) spend(<u32>((cursor - segs) >> 3))
-  cursorAt = load<u32>(cursor) + position
-  cursorLeft = has - position
+/** Places the source cursor before a byte of the frame. */
+function seekSource(position: u32): void {
+  const passed = seek(source, segs, position)
+  if (passed > 0) spend(passed)
 }
 
-let piece: u32 = 0
-
-/** The next contiguous piece of at most n bytes: its address; its length by pieceBytes(). Advances. */
-export function nextPiece(n: u32): usize {
-  if (cursorLeft === 0) {
-    cursor += 8
-    cursorAt = load<u32>(cursor)
-    cursorLeft = load<u32>(cursor, 4)
-  }
-  piece = cursorLeft < n ? cursorLeft : n
-  const at: usize = cursorAt
-  cursorAt += piece
-  cursorLeft -= piece
-  return at
+/** Copies n bytes of the frame from a position. */
+export function readFrame(to: usize, position: u32, n: u32): void {
+  if (n === 0) return
+  seekSource(position)
+  read(source, to, n)
 }
-export function pieceBytes(): u32 {
-  return piece
+
+/** Appends n bytes of the frame from a position to what is being written. */
+export function putFrame(position: u32, n: u32): void {
+  if (n === 0) return
+  seekSource(position)
+  transfer(target, source, n)
 }
 
 /** Folded checksum of n bytes of the frame from a position, as if it started at an even offset. */
 export function sumFrom(position: u32, n: u32): u32 {
-  let sum: u32 = 0
-  let odd = false
-  if (n > 0) seek(position)
-  while (n > 0) {
-    const at = nextPiece(n)
-    sum = addSum(sum, sumBytes(at, piece), odd)
-    if (piece & 1) odd = !odd
-    n -= piece
-  }
-  return sum
+  if (n === 0) return 0
+  seekSource(position)
+  return sum(source, n)
 }
 
 /** Opens a frame that lies in one piece behind its virtio-net header of `header` bytes, for example read from a TAP. */

@@ -68,6 +68,7 @@ import {
   TCP_WINDOW,
 } from './packet'
 import { writeList } from './ring/used-list'
+import { rewriter, seek, write } from './segments'
 
 /** Most frames in an aggregate: what Linux takes apart again. Source: UDP_MAX_SEGMENTS in linux/udp.h (6.1). */
 const MAX_DATAGRAMS: u32 = 64
@@ -200,16 +201,8 @@ export function extend(a: usize, port: usize, head: usize): boolean {
 
 /** Writes n bytes from MERGE_HEAD_AT to where the headers of an aggregate lie. */
 function scatter(a: usize, n: u32): void {
-  let from: usize = MERGE_HEAD_AT
-  let segment = a + A_HEAD_SEGS
-  while (n > 0) {
-    const room = load<u32>(segment, 4)
-    const part = room < n ? room : n
-    copy(load<u32>(segment), from, part)
-    from += part
-    n -= part
-    segment += 8
-  }
+  seek(rewriter, a + A_HEAD_SEGS, 0)
+  write(rewriter, MERGE_HEAD_AT, n)
 }
 
 /** Writes both headers of an aggregate of several frames. `net` is the size of its virtio-net header. */

@@ -1,9 +1,7 @@
 // Receive buffers: reserved from the available ring, written to in order, with a cursor behind the last byte.
 // And the body of the frame that is written: what follows its headers, in the sender's memory or in a record.
-
 import { sumBytes } from '../checksum'
-import { copy } from '../copy'
-import { nextPiece, pieceBytes, seek, sumFrom } from '../frame'
+import { putFrame, sumFrom } from '../frame'
 import {
   BROKEN_AVAIL_INDEX,
   BROKEN_HEAD,
@@ -25,6 +23,7 @@ import {
   V_SIZE,
   VRING_MERGEABLE,
 } from '../layout'
+import { SEGMENT_BYTES, seek, target, write } from '../segments'
 import { chainBytes, isBad, WRITABLE, walk } from './chain'
 import { headAt, waiting } from './door'
 import { MISS } from './granules'
@@ -45,77 +44,35 @@ export function breakPort(port: usize, reason: u32, v: usize): void {
 }
 
 // ---- writing ----
-let segment: usize = 0
 let segmentsEnd: usize = 0
-export let to: u32 = 0
-export let room: u32 = 0
 
 /** Places the cursor at the start of the segments at RX_SEGS_AT. */
 export function openBuffers(): void {
-  segment = RX_SEGS_AT
-  to = load<u32>(segment)
-  room = load<u32>(segment, 4)
-}
-
-/** Places the cursor in one piece of memory. */
-export function openPiece(at: usize, bytes: u32): void {
-  to = <u32>at
-  room = bytes
-}
-
-/** Moves the cursor within its segment. */
-export function skip(n: u32): void {
-  to += n
-  room -= n
+  seek(target, RX_SEGS_AT, 0)
 }
 
 /** Appends n contiguous bytes. */
 export function put(from: usize, n: u32): void {
-  while (n > 0) {
-    if (room === 0) {
-      segment += 8
-      to = load<u32>(segment)
-      room = load<u32>(segment, 4)
-    }
-    const part = room < n ? room : n
-    copy(to, from, part)
-    to += part
-    room -= part
-    from += part
-    n -= part
-  }
+  write(target, from, n)
 }
 
 /** Saves where the cursor stands and what follows it: at most `limit` segments. Returns how many. */
 export function saveCursor(at: usize, limit: u32): u32 {
   let count: u32 = 0
-  if (room > 0) {
-    store<u32>(at, to)
-    store<u32>(at, room, 4)
+  if (target.left > 0) {
+    store<u32>(at, target.at)
+    store<u32>(at, target.left, 4)
     count = 1
   }
-  for (let next = segment + 8; next < segmentsEnd && count < limit; next += 8) {
+  for (
+    let next: usize = target.segment + SEGMENT_BYTES;
+    next < segmentsEnd && count < limit;
+    next += SEGMENT_BYTES
+  ) {
     store<u64>(at + ((<usize>count) << 3), load<u64>(next))
     count++
   }
   return count
-}
-
-/** Segments at RX_SEGS_AT that hold the first n bytes. */
-export function countStart(n: u32): u32 {
-  let count: u32 = 0
-  for (let from: usize = RX_SEGS_AT; n > 0; from += 8) {
-    const part = load<u32>(from, 4)
-    n -= part < n ? part : n
-    count++
-  }
-  return count
-}
-
-/** Saves the segments at RX_SEGS_AT that hold the first n bytes. */
-export function saveStart(at: usize, n: u32): void {
-  const bytes = (<usize>countStart(n)) << 3
-  memory.copy(at, RX_SEGS_AT, bytes)
 }
 
 /** Puts saved segments at RX_SEGS_AT, as reserve() expects those that it goes on from. Returns their bytes. */
@@ -195,18 +152,8 @@ export function takeBodyAt(at: usize): void {
 
 /** Appends n bytes of the body. */
 export function putBody(n: u32): void {
-  if (n === 0) return
-  if (flat !== 0) {
-    put(flat, n)
-    return
-  }
-  seek(position)
-  while (n > 0) {
-    const from = nextPiece(n)
-    const part = pieceBytes()
-    put(from, part)
-    n -= part
-  }
+  if (flat !== 0) put(flat, n)
+  else putFrame(position, n)
 }
 
 /** Folded sum of n bytes of the body. */
