@@ -20,6 +20,7 @@ import {
 import {
   VIRTIO_F,
   VIRTIO_NET_CTRL,
+  VIRTIO_NET_CTRL_ANNOUNCE,
   VIRTIO_NET_CTRL_MAC,
   VIRTIO_NET_CTRL_MQ,
   VIRTIO_NET_CTRL_RX,
@@ -44,7 +45,6 @@ export interface ControlActions {
   setGuestOffloads(features: bigint): boolean
   /** @param mac the device's new address, 6 bytes */
   setMac(mac: Uint8Array): void
-  announced(): void
 }
 
 export class VifControl {
@@ -153,9 +153,7 @@ export class VifControl {
       case VIRTIO_NET_CTRL.VLAN:
         return this.#has(VIRTIO_NET_F.CTRL_VLAN) && data.length >= 2 && this.#setVlan(kind, data)
       case VIRTIO_NET_CTRL.ANNOUNCE:
-        if (!this.#has(VIRTIO_NET_F.GUEST_ANNOUNCE) || kind !== 0) return false
-        this.#actions.announced()
-        return true
+        return this.#has(VIRTIO_NET_F.GUEST_ANNOUNCE) && kind === VIRTIO_NET_CTRL_ANNOUNCE.ACK
       case VIRTIO_NET_CTRL.MQ:
         if (kind !== VIRTIO_NET_CTRL_MQ.VQ_PAIRS_SET || !this.#has(VIRTIO_NET_F.MQ) || data.length < 2)
           return false
