@@ -3,10 +3,11 @@
 // the sender: beyond the backlog its frames are dropped and counted. A frame that continues an open aggregate
 // takes no buffers of its own: it is appended (append.ts).
 
-import { follow, followRecord, isOpening, openAggregate, openRecord, readForMerge } from './append'
+import { chargeTo, dropLate, isMetered, mayGo } from './bridge/shaper'
 import { ringFirst, ringPop, ringReserve } from './byte-ring'
 import { count, drop } from './counters'
-import { needs } from './frame'
+import { needs } from './frame/frame'
+import { pass, seekPiece, target } from './frame/segments'
 import { holds, note, publishFull, watchesUrgency } from './hold'
 import {
   BUCKET_TO,
@@ -43,7 +44,9 @@ import {
   V_LISTED,
   VRING_BYTES,
 } from './layout'
-import { CSUM_OFFSET, GSO_NONE, gsoTypeOf, ONE_BUFFER, storeNetHeader } from './net-header'
+import { follow, followRecord, isOpening, openAggregate, openRecord, readForMerge } from './merge/append'
+import { CSUM_OFFSET, GSO_NONE, gsoTypeOf, ONE_BUFFER, storeNetHeader } from './packet/net-header'
+import { isTcp, isUrgent } from './packet/urgent'
 import {
   BROKEN,
   NO_BUFFERS,
@@ -57,9 +60,6 @@ import {
 } from './ring/buffers'
 import { complete, isLive, remind, take, waiting } from './ring/door'
 import { listChain } from './ring/used-list'
-import { pass, seekPiece, target } from './segments'
-import { chargeTo, dropLate, isMetered, mayGo } from './shaper'
-import { isTcp, isUrgent } from './urgent'
 import { isOverdrawn, isSpent, spendFrame } from './work'
 
 const SCRATCH_HEADER: usize = OUT_NET_HEADER_AT

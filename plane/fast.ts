@@ -13,7 +13,6 @@
 // G_GENERATION moves when an address moves or is forgotten, when a port's row changes, and every second.
 import { copy } from './copy'
 import { count, drop } from './counters'
-import { mayMerge, mergeFloor } from './flow'
 import { batchRoom, note, publishFull, watchesUrgency } from './hold'
 import {
   C_FROM_BYTES,
@@ -66,10 +65,11 @@ import {
   V_USED,
   V_USED_NEXT,
 } from './layout'
-import { CSUM_OFFSET, LEGACY_HEADER_BYTES, OFFLOAD_MASK, ONE_BUFFER } from './net-header'
+import { mayMerge, mergeFloor } from './merge/flow'
+import { CSUM_OFFSET, LEGACY_HEADER_BYTES, OFFLOAD_MASK, ONE_BUFFER } from './packet/net-header'
+import { isTag } from './packet/tags'
+import { isTcp, isUrgent } from './packet/urgent'
 import { isLive, markDirty, waiting } from './ring/door'
-import { isTag } from './tags'
-import { isTcp, isUrgent } from './urgent'
 
 const CHAIN_FLAGS: u32 = 7
 const WRITE_ONLY: u32 = 2

@@ -1,13 +1,15 @@
 // The exports of the plane: what the engine calls. One call serves one burst of one port.
 
-import { forward } from './bridge'
+import { forward } from './bridge/bridge'
+import { fdbSweep as sweep } from './bridge/fdb'
+import { forgetLearned } from './bridge/guard-learn'
+import { sendProbe } from './bridge/probe'
+import { dropLate, isMetered, isShut, mayGo, queueFrom, releaseTo, waitsNoMore } from './bridge/shaper'
 import { ringFirst, ringPop } from './byte-ring'
 import { count, drop } from './counters'
 import { drainBacklog, hasBacklog, moveBacklog as moveBacklogOf } from './egress'
 import { fastBurst } from './fast'
-import { fdbSweep as sweep } from './fdb'
-import { openFlat, openFrame } from './frame'
-import { forgetLearned } from './guard-learn'
+import { openFlat, openFrame } from './frame/frame'
 import { publishHeld, serveHeldBatches, settleDirty } from './hold'
 import {
   BROKEN_AVAIL_INDEX,
@@ -64,12 +66,10 @@ import {
   VRING_BYTES,
   VRING_READY,
 } from './layout'
-import { sendProbe } from './probe'
 import { breakPort } from './ring/buffers'
 import { CONTROL, chainBytes, chainReadable, isBad, READABLE, setTableSegs, walk } from './ring/chain'
 import { arm, complete, disarm, headAt, isLive, markDirty, publish, remind, take, waiting } from './ring/door'
 import { BAD_ADDRESS, MISS, peek } from './ring/granules'
-import { dropLate, isMetered, isShut, mayGo, queueFrom, releaseTo, waitsNoMore } from './shaper'
 import { isSpent, openFrameWork, openWork } from './work'
 
 export { ringFirst, ringPop, sendProbe }

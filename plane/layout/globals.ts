@@ -82,7 +82,7 @@ export const MAX_HEAD_BYTES = 256
 export const OUT_NET_HEADER_AT = 0x20800 // 16 bytes
 /** Both headers of an aggregate as they leave. */
 export const MERGE_HEAD_AT = 0x20900 // 256 bytes
-/** Three cursors in lists of segments (plane/segments.ts). */
+/** Three cursors in lists of segments (plane/frame/segments.ts). */
 export const CURSORS_AT = 0x21000 // 48 bytes
 /** The DHCP message being read. */
 export const DHCP_AT = 0x2a000 // 4096 bytes

@@ -1,7 +1,8 @@
 // Receive buffers: reserved from the available ring, written to in order, with a cursor behind the last byte.
 // And the body of the frame that is written: what follows its headers, in the sender's memory or in a record.
-import { sumBytes } from '../checksum'
-import { putFrame, sumFrom } from '../frame'
+
+import { putFrame, sumFrom } from '../frame/frame'
+import { SEGMENT_BYTES, seek, target, write } from '../frame/segments'
 import {
   BROKEN_AVAIL_INDEX,
   BROKEN_HEAD,
@@ -23,7 +24,7 @@ import {
   V_SIZE,
   VRING_MERGEABLE,
 } from '../layout'
-import { SEGMENT_BYTES, seek, target, write } from '../segments'
+import { sumBytes } from '../packet/checksum'
 import { chainBytes, isBad, WRITABLE, walk } from './chain'
 import { headAt, waiting } from './door'
 import { MISS } from './granules'

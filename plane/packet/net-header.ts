@@ -4,7 +4,7 @@
 //   csum_offset u16 | num_buffers u16                                      num_buffers: not in the 10 legacy bytes
 //
 // Source: virtio 1.3, 5.1.6.
-import { IS_UDP, IS_V4, TAKE_CSUM, TAKE_ECN, TAKE_TSO4, TAKE_TSO6, TAKE_USO4, TAKE_USO6 } from './layout'
+import { IS_UDP, IS_V4, TAKE_CSUM, TAKE_ECN, TAKE_TSO4, TAKE_TSO6, TAKE_USO4, TAKE_USO6 } from '../layout'
 import { TCP_CHECKSUM, UDP_CHECKSUM } from './packet'
 
 /** Bytes of the header of a frontend without VERSION_1 and MRG_RXBUF: no num_buffers. */

@@ -10,11 +10,10 @@
 // A frame leaves a port that is held to VLANs with one tag or none, never with a tag that its receiver could take
 // for another VLAN's: what looks tagged behind the tag that is taken off is dropped. A priority tag (VID 0) makes
 // no VLAN: a tag that leaves carries its priority, an untagged frame loses it.
-import { copy } from './copy'
-import { count, drop } from './counters'
-import { emit } from './egress'
-import { remember } from './fast'
-import { fdbKey, fdbLearn, fdbLookup } from './fdb'
+import { copy } from '../copy'
+import { count, drop } from '../counters'
+import { emit } from '../egress'
+import { remember } from '../fast'
 import {
   csumOffset,
   etherType,
@@ -25,9 +24,8 @@ import {
   isTooLong,
   needs,
   wireBytes,
-} from './frame'
-import { admitIngress, admitStorm } from './guard'
-import { observe } from './guard-learn'
+} from '../frame/frame'
+import { emitChecksummed, emitSegments, passedHeader, wantsWholeChecksum } from '../frame/segment'
 import {
   ACTIVE_AT,
   C_FLOODS,
@@ -76,8 +74,8 @@ import {
   PORTS_AT,
   TAKE_CSUM,
   VLAN_HEAD_AT,
-} from './layout'
-import { DATA_VALID, OFFLOAD_MASK } from './net-header'
+} from '../layout'
+import { DATA_VALID, OFFLOAD_MASK } from '../packet/net-header'
 import {
   ETH_IPV4,
   ETH_IPV6,
@@ -103,10 +101,12 @@ import {
   TAG_CONTROL,
   TCP,
   UDP,
-} from './packet'
+} from '../packet/packet'
+import { innerType, isTag, networkOffset, readTags, tagBytes, tagPriority, tagVid } from '../packet/tags'
+import { fdbKey, fdbLearn, fdbLookup } from './fdb'
+import { admitIngress, admitStorm } from './guard'
+import { observe } from './guard-learn'
 import { takeProbe } from './probe'
-import { emitChecksummed, emitSegments, passedHeader, wantsWholeChecksum } from './segment'
-import { innerType, isTag, networkOffset, readTags, tagBytes, tagPriority, tagVid } from './tags'
 
 function hasBit(bitmap: usize, bit: u32): boolean {
   return (load<u8>(bitmap + (bit >> 3)) & (1 << (bit & 7))) !== 0

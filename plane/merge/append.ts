@@ -1,20 +1,7 @@
 // Where a frame meets an open aggregate: it is appended, or it ends the aggregate of its flow, or it opens one.
-import { ringGrow } from './byte-ring'
-import { count } from './counters'
-import {
-  BARRIER,
-  headers,
-  isHeaderIntact,
-  isSumRight,
-  mayOpen,
-  merges,
-  needsSum,
-  OTHER,
-  PURE_ACK,
-  payload,
-  readFlow,
-  SEGMENT,
-} from './flow'
+import { ringGrow } from '../byte-ring'
+import { count } from '../counters'
+import { countSegments, SEGMENT_BYTES, seekPiece, target } from '../frame/segments'
 import {
   A_CHAINS,
   A_HEAD_SEGS,
@@ -40,7 +27,24 @@ import {
   V_LISTED,
   V_MERGE,
   VRING_MERGEABLE,
-} from './layout'
+} from '../layout'
+import { openBuffers, put, putBody, reserve, restoreSegments, saveCursor, sumBody } from '../ring/buffers'
+import { take } from '../ring/door'
+import { growChain, hasListRoom, listChain } from '../ring/used-list'
+import {
+  BARRIER,
+  headers,
+  isHeaderIntact,
+  isSumRight,
+  mayOpen,
+  merges,
+  needsSum,
+  OTHER,
+  PURE_ACK,
+  payload,
+  readFlow,
+  SEGMENT,
+} from './flow'
 import {
   begin,
   closeAggregate,
@@ -54,10 +58,6 @@ import {
   takeAggregate,
   writeHeaders,
 } from './merge'
-import { openBuffers, put, putBody, reserve, restoreSegments, saveCursor, sumBody } from './ring/buffers'
-import { take } from './ring/door'
-import { growChain, hasListRoom, listChain } from './ring/used-list'
-import { countSegments, SEGMENT_BYTES, seekPiece, target } from './segments'
 
 /** What readFlow() said of the frame, and whether its checksums are right or need not be. */
 let role: u32 = OTHER

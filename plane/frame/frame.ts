@@ -1,8 +1,7 @@
 // The frame being forwarded: where its bytes lie, a private copy of its headers, and what its virtio-net
 // header says. Guest memory is read once for every decision: what the bridge decides on is what leaves,
 // because the head of a delivered frame is written from the private copy, only the rest from the source.
-import { copy } from './copy'
-import { gsoHeaders, gsoSegments, openGso } from './gso'
+import { copy } from '../copy'
 import {
   DROP_BAD_GSO,
   DROP_BAD_NET_HEADER,
@@ -20,7 +19,7 @@ import {
   SEGS_AT,
   TAKE_USO4,
   TAKE_USO6,
-} from './layout'
+} from '../layout'
 import {
   CSUM_OFFSET,
   csumStartOf,
@@ -33,11 +32,12 @@ import {
   NEEDS_CSUM,
   OFFLOAD_MASK,
   offloadsAsked,
-} from './net-header'
-import { ETH_IPV6, MACS_BYTES, TAG_BYTES } from './packet'
+} from '../packet/net-header'
+import { ETH_IPV6, MACS_BYTES, TAG_BYTES } from '../packet/packet'
+import { isTag, networkOffset } from '../packet/tags'
+import { spend } from '../work'
+import { gsoHeaders, gsoSegments, openGso } from './gso'
 import { read, seek, source, strip, sum, target, transfer } from './segments'
-import { isTag, networkOffset } from './tags'
-import { spend } from './work'
 
 /** Head bytes copied of a plain frame: a tag, IPv6 and TCP with timestamps. */
 const PLAIN_HEAD_BYTES: u32 = 96

@@ -6,8 +6,8 @@
 //
 // A full table learns by ND in the place of an address that was silent for as long as a MAC address lives.
 // Sources: RFC 7513 (DHCP), RFC 6620 (FCFS SAVI), RFC 4862, 5.4.
-import { fdbKey, fdbLookup } from './fdb'
-import { etherType, frameBytes, headBytes, readFrame } from './frame'
+
+import { etherType, frameBytes, headBytes, readFrame } from '../frame/frame'
 import {
   ACTIVE_AT,
   DHCP_AT,
@@ -36,7 +36,7 @@ import {
   P_LEARNED_IPV6,
   PORT_BYTES,
   PORTS_AT,
-} from './layout'
+} from '../layout'
 import {
   DHCP_ACK,
   DHCP_CLIENT_MAC,
@@ -65,8 +65,9 @@ import {
   NEIGHBOUR_ADVERTISEMENT,
   UDP,
   UDP_BYTES,
-} from './packet'
-import { networkOffset } from './tags'
+} from '../packet/packet'
+import { networkOffset } from '../packet/tags'
+import { fdbKey, fdbLookup } from './fdb'
 
 /** Most of a DHCP message that is read. */
 const MAX_DHCP_BYTES: u32 = 1024

@@ -10,7 +10,7 @@
 // guest that chooses its addresses cannot choose their lines.
 // Sources: Pagh, Rodler, Cuckoo Hashing (2001); Dietzfelbinger, Weidling, Balanced allocation and dictionaries with
 // tightly packed constant size bins (2007): two lines of four fill to 0.97.
-import { count } from './counters'
+import { count } from '../counters'
 import {
   C_ADDRESS_MOVES,
   C_UNLEARNED,
@@ -36,7 +36,7 @@ import {
   PORT_BYTES,
   PORT_STICKY,
   PORTS_AT,
-} from './layout'
+} from '../layout'
 
 const USED: u64 = 1 << 63
 const LINE_BYTES: usize = FDB_WAYS * FDB_ENTRY_BYTES

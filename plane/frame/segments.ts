@@ -12,9 +12,10 @@
 // Cursors are fields at fixed offsets of the plane's own memory (CURSORS_AT), as structs without a header: nothing is
 // allocated. There are three, because they stand at the same time: one reads the frame, one writes the buffers, and one
 // writes headers of an aggregate that closes meanwhile.
-import { addSum, sumBytes } from './checksum'
-import { copy } from './copy'
-import { CURSORS_AT } from './layout'
+
+import { copy } from '../copy'
+import { CURSORS_AT } from '../layout'
+import { addSum, sumBytes } from '../packet/checksum'
 
 /** A segment is u32 offset, u32 length. */
 export const SEGMENT_BYTES: u32 = 8

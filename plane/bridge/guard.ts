@@ -15,9 +15,8 @@
 // exception; they are listed, or the one derived from the MAC (EUI-64) is allowed by GUARD_LINK_LOCAL.
 // Services are not judged: who may use an address may answer DHCP or send router advertisements from it.
 // Sources: libvirt's filter clean-traffic; OVN port security (ovn-nb(5)); RFC 4861, 4.3 to 4.6; RFC 7113, 3.
-import { drop } from './counters'
-import { etherType, extendHead, frameBytes, frameSegments, headBytes } from './frame'
-import { hasLearnedIpv4, hasLearnedIpv6, learnIpv6 } from './guard-learn'
+import { drop } from '../counters'
+import { etherType, extendHead, frameBytes, frameSegments, headBytes } from '../frame/frame'
 import {
   BUCKET_FROM,
   DROP_SPOOFED,
@@ -39,7 +38,7 @@ import {
   P_GUARD_IPV6_MASKS,
   P_GUARD_MAC_COUNT,
   P_GUARD_MACS,
-} from './layout'
+} from '../layout'
 import {
   ARP_BYTES,
   ARP_OPERATION,
@@ -110,9 +109,10 @@ import {
   ROUTING,
   TCP,
   UDP,
-} from './packet'
+} from '../packet/packet'
+import { networkOffset } from '../packet/tags'
+import { hasLearnedIpv4, hasLearnedIpv6, learnIpv6 } from './guard-learn'
 import { admitFlood, charge } from './policer'
-import { networkOffset } from './tags'
 
 const NO_ICMP: i32 = 0
 const UNREADABLE: i32 = -1

@@ -1,21 +1,10 @@
 // Segmentation and checksums for a receiver that did not negotiate them (GSO passes through otherwise).
 // The result is what the sender's kernel would have put on the wire. Source: Linux net/ipv4/tcp_offload.c
 // and udp_offload.c (6.1) for which fields change; RFC 1071 for the arithmetic.
-import { addSum, fold, pseudoSum, sumBytes } from './checksum'
-import { copy } from './copy'
-import { count, drop } from './counters'
-import { emit } from './egress'
-import {
-  csumOffset,
-  csumStart,
-  frameBytes,
-  frameNetHeader,
-  gsoSize,
-  headBytes,
-  readFrame,
-  sumFrom,
-} from './frame'
-import { gsoHeaders, gsoKind, gsoNetwork, writeLengths } from './gso'
+
+import { copy } from '../copy'
+import { count, drop } from '../counters'
+import { emit } from '../egress'
 import {
   C_CHECKSUMMED,
   C_SEGMENTED,
@@ -27,8 +16,9 @@ import {
   OUT_HEAD_AT,
   P_TAKES,
   TAKE_CSUM,
-} from './layout'
-import { csumOffsetOf, DATA_VALID, HDR_LEN_MASK, hdrLenOf, NEEDS_CSUM } from './net-header'
+} from '../layout'
+import { addSum, fold, pseudoSum, sumBytes } from '../packet/checksum'
+import { csumOffsetOf, DATA_VALID, HDR_LEN_MASK, hdrLenOf, NEEDS_CSUM } from '../packet/net-header'
 import {
   CWR,
   ETH_IPV4,
@@ -47,9 +37,20 @@ import {
   UDP,
   UDP_BYTES,
   UDP_CHECKSUM,
-} from './packet'
-import { networkOffset } from './tags'
-import { isOverdrawn } from './work'
+} from '../packet/packet'
+import { networkOffset } from '../packet/tags'
+import { isOverdrawn } from '../work'
+import {
+  csumOffset,
+  csumStart,
+  frameBytes,
+  frameNetHeader,
+  gsoSize,
+  headBytes,
+  readFrame,
+  sumFrom,
+} from './frame'
+import { gsoHeaders, gsoKind, gsoNetwork, writeLengths } from './gso'
 
 /** What a checksum field holds for a folded sum. UDP has no zero. */
 function finish(sum: u32, isUdp: boolean): u16 {

@@ -6,7 +6,7 @@
 //
 // What is compared follows Linux 6.1: inet_gro_receive (net/ipv4/af_inet.c), ipv6_gro_receive
 // (net/ipv6/ip6_offload.c), tcp_gro_receive (net/ipv4/tcp_offload.c), udp_gro_receive (net/ipv4/udp_offload.c).
-import { addSum, pseudoSum, sumBytes } from './checksum'
+
 import {
   IS_ACK,
   IS_UDP,
@@ -22,8 +22,16 @@ import {
   TAKE_TSO6,
   TAKE_USO4,
   TAKE_USO6,
-} from './layout'
-import { csumOffsetOf, csumStartOf, DATA_VALID, GSO_TYPE_MASK, NEEDS_CSUM, offloadOf } from './net-header'
+} from '../layout'
+import { addSum, pseudoSum, sumBytes } from '../packet/checksum'
+import {
+  csumOffsetOf,
+  csumStartOf,
+  DATA_VALID,
+  GSO_TYPE_MASK,
+  NEEDS_CSUM,
+  offloadOf,
+} from '../packet/net-header'
 import {
   ACK,
   CWR,
@@ -63,8 +71,8 @@ import {
   UDP_CHECKSUM,
   UDP_LENGTH,
   URG,
-} from './packet'
-import { networkOffset } from './tags'
+} from '../packet/packet'
+import { networkOffset } from '../packet/tags'
 
 export const OTHER: u32 = 0
 export const BARRIER: u32 = 1

@@ -11,11 +11,11 @@
 // Chains of an aggregate must be consecutive in the used ring, but flows come interleaved. So while an aggregate is
 // open the chains of the batch wait in a list, in the order of first arrival, and become used entries when the last
 // aggregate closes: at the latest when the batch is published.
-import { pseudoSum } from './checksum'
-import { copy } from './copy'
-import { count } from './counters'
-import { headers, key, kind, network, payload, sequence, tcpFlags, transport } from './flow'
-import { writeLengths } from './gso'
+
+import { copy } from '../copy'
+import { count } from '../counters'
+import { writeLengths } from '../frame/gso'
+import { rewriter, seek, write } from '../frame/segments'
 import {
   A_BYTES,
   A_CHAINS,
@@ -46,8 +46,9 @@ import {
   MERGE_HEAD_AT,
   V_HEADER_BYTES,
   V_MERGE,
-} from './layout'
-import { csumOffsetOf, GSO_ECN, gsoTypeOfKind, NEEDS_CSUM, storeNetHeader } from './net-header'
+} from '../layout'
+import { pseudoSum } from '../packet/checksum'
+import { csumOffsetOf, GSO_ECN, gsoTypeOfKind, NEEDS_CSUM, storeNetHeader } from '../packet/net-header'
 import {
   CWR,
   DONT_FRAGMENT,
@@ -66,9 +67,9 @@ import {
   TCP_OFFSET,
   TCP_URGENT,
   TCP_WINDOW,
-} from './packet'
-import { writeList } from './ring/used-list'
-import { rewriter, seek, write } from './segments'
+} from '../packet/packet'
+import { writeList } from '../ring/used-list'
+import { headers, key, kind, network, payload, sequence, tcpFlags, transport } from './flow'
 
 /** Most frames in an aggregate: what Linux takes apart again. Source: UDP_MAX_SEGMENTS in linux/udp.h (6.1). */
 const MAX_DATAGRAMS: u32 = 64

@@ -7,8 +7,9 @@
 // that a receiver which takes the frame whole sees what segments would be cut from.
 // Sources: virtio 1.3, 5.1.6.2; virtio_net_hdr_to_skb (include/linux/virtio_net.h, 6.12); inet_gso_segment,
 // ipv6_gso_segment (6.1) for what may lie between.
-import { pseudoSum, sumBytes } from './checksum'
-import { HEAD_AT, IS_UDP, IS_V4 } from './layout'
+
+import { HEAD_AT, IS_UDP, IS_V4 } from '../layout'
+import { pseudoSum, sumBytes } from '../packet/checksum'
 import {
   csumOffsetOf,
   csumStartOf,
@@ -18,7 +19,7 @@ import {
   GSO_UDP_L4,
   gsoSizeOf,
   gsoTypeOf,
-} from './net-header'
+} from '../packet/net-header'
 import {
   DESTINATION_OPTIONS,
   ETH_IPV4,
@@ -47,8 +48,8 @@ import {
   UDP,
   UDP_BYTES,
   UDP_LENGTH,
-} from './packet'
-import { networkOffset } from './tags'
+} from '../packet/packet'
+import { networkOffset } from '../packet/tags'
 
 /**
  * Most segments of a frame. What bounds the work is their number, not their size: 64 KB at the least size that

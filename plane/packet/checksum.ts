@@ -1,6 +1,6 @@
 // The Internet checksum (RFC 1071) over linear memory, as a 16-bit one's complement sum in memory order:
 // the result can be stored and compared without swapping bytes.
-import { IS_UDP, IS_V4 } from './layout'
+import { IS_UDP, IS_V4 } from '../layout'
 import { IPV4_SOURCE, IPV6_SOURCE, TCP, UDP } from './packet'
 
 /** Folds a sum to 16 bits. */

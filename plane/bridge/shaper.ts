@@ -7,10 +7,10 @@
 //
 // Byte rings are bounded by their size and by time: what has waited for MAX_WAIT_US is dropped from the front, so
 // that a sender that does not slow down costs those behind it no more delay than that, and TCP hears of it early.
-import { ringFirst, ringNext, ringPop, ringReserve } from './byte-ring'
-import { copy } from './copy'
-import { drop } from './counters'
-import { segmentsOf } from './gso'
+import { ringFirst, ringNext, ringPop, ringReserve } from '../byte-ring'
+import { copy } from '../copy'
+import { drop } from '../counters'
+import { segmentsOf } from '../frame/gso'
 import {
   A_KEY,
   BUCKET_FROM,
@@ -33,7 +33,7 @@ import {
   RECORD_FRAME_BYTES,
   RECORD_HASH,
   RECORD_NET_HEADER,
-} from './layout'
+} from '../layout'
 import { charge, untilTokens } from './policer'
 
 /** A frame that has waited longer is dropped while others wait behind it. */

@@ -16,7 +16,7 @@ import {
   G_NOW_US,
   GLOBALS_AT,
   P_BUCKETS,
-} from './layout'
+} from '../layout'
 
 const MICRO: i64 = 1000000
 /** The engine may be this late with frames that wait: tokens that came meanwhile are not lost to a full bucket. */

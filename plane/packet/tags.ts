@@ -5,7 +5,7 @@
 // A receiver takes a priority tag off and looks again (Linux 6.1, __netif_receive_skb_core), so a tag behind it
 // counts. A service tag (88a8, 91xx) is never a VLAN of this bridge: it is data, which only ports that are held to
 // no VLAN exchange. Sources: IEEE 802.1Q-2018, 6.9 and 9.6; DPDK lib/net/rte_ether.h for the types before 802.1ad.
-import { HEAD_AT } from './layout'
+import { HEAD_AT } from '../layout'
 import {
   ETH_OLD_SERVICE,
   ETH_SERVICE,

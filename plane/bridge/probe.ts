@@ -3,9 +3,9 @@
 // way floods it; an id of 64 random bits, because another switch's probes must pass, and nobody shall guess ours.
 //
 //   ff:ff:ff:ff:ff:ff | own source | tag, if the VLAN has one there | 88b5 | u64 id | u32 port | zeros
-import { drop } from './counters'
-import { emit } from './egress'
-import { frameBytes, headBytes, openFlat } from './frame'
+import { drop } from '../counters'
+import { emit } from '../egress'
+import { frameBytes, headBytes, openFlat } from '../frame/frame'
 import {
   DROP_LOOP,
   G_PROBE_ID,
@@ -20,7 +20,7 @@ import {
   PORT_LINK,
   PORTS_AT,
   STAGE_AT,
-} from './layout'
+} from '../layout'
 import {
   ETH_EXPERIMENT,
   ETH_VLAN,
@@ -30,8 +30,8 @@ import {
   storeBe16,
   TAG_BYTES,
   TAG_CONTROL,
-} from './packet'
-import { innerType, readTags, tagBytes } from './tags'
+} from '../packet/packet'
+import { innerType, readTags, tagBytes } from '../packet/tags'
 
 const PAYLOAD_BYTES: u32 = 12
 const PROBE_BYTES: u32 = 60
