@@ -1,6 +1,6 @@
 /** What the requests of a vhost-user frontend mean: state of one connection, decisions, calls to the device. */
 
-import { callDescriptor, isEventfd, setNonBlocking } from '../sys/descriptor.js'
+import { setNonBlocking } from '../sys/descriptor.js'
 import { MAX_VRING_SIZE, VIRTIO_F } from '../virtio/virtio.js'
 import type { VhostUserDevice } from './device.js'
 import { checkInflight, createInflight } from './inflight.js'
@@ -17,12 +17,11 @@ import {
   encodeConfig,
   encodeInflight,
   encodeU64,
-  encodeVringState,
-  type VringAddressPayload,
-  type VringState,
 } from './messages.js'
+import type { Outcome } from './outcome.js'
 import { RegionTable } from './region-table.js'
 import { PROTOCOL_F, protocolFeatureNames, REQUEST, REQUIRED_FEATURE, requestName } from './requests.js'
+import { RingRequests } from './ring-requests.js'
 
 /** The protocol features that the session implements; a device offers a part of them. */
 export const SESSION_PROTOCOL_FEATURES =
@@ -42,26 +41,10 @@ const MIN_MTU = 68
 const MAX_MTU = 65535
 const CONFIG_MIGRATION = 1
 
-/**
- * undefined: done. false: refused, the session goes on. A string: a violation, the session ends.
- * Bytes: the payload of the reply that the request demands.
- */
-export type Outcome = undefined | false | string | Uint8Array
-
-interface Ring {
-  /** As sent, in user addresses, so that they can be looked up again when memory changes. */
-  wanted: VringAddressPayload | undefined
-  /** Whether the device has the addresses of `wanted`. */
-  placed: boolean
-  started: boolean
-}
-
 export class RequestHandler {
   readonly #device: VhostUserDevice
   readonly #regions = new RegionTable()
-  readonly #rings: Ring[]
-  /** Whether the frontend speaks protocol features: else rings are enabled as they start. */
-  #negotiates = false
+  readonly #rings: RingRequests
   protocolFeatures = 0n
   /** The socket for requests to the frontend, or -1. Owned by the session. */
   backendFd = -1
@@ -70,11 +53,7 @@ export class RequestHandler {
 
   constructor(device: VhostUserDevice) {
     this.#device = device
-    this.#rings = Array.from({ length: 2 * device.maxQueuePairs + 1 }, () => ({
-      wanted: undefined,
-      placed: false,
-      started: false,
-    }))
+    this.#rings = new RingRequests(device, this.#regions)
   }
 
   get #offeredProtocol(): bigint {
@@ -106,7 +85,7 @@ export class RequestHandler {
       case REQUEST.SET_OWNER:
         return undefined
       case REQUEST.RESET_OWNER:
-        return this.#enableAll(false)
+        return this.#rings.enableAll(false)
       case REQUEST.GET_QUEUE_NUM:
         return encodeU64(BigInt(this.#device.maxQueuePairs))
       case REQUEST.SET_MEM_TABLE:
@@ -118,16 +97,16 @@ export class RequestHandler {
       case REQUEST.GET_MAX_MEM_SLOTS:
         return encodeU64(BigInt(this.#device.maxMemorySlots))
       case REQUEST.SET_VRING_ADDR:
-        return this.#setAddresses(decodeVringAddress(payload))
+        return this.#rings.setAddresses(decodeVringAddress(payload))
       case REQUEST.SET_VRING_NUM:
       case REQUEST.SET_VRING_BASE:
       case REQUEST.SET_VRING_ENABLE:
       case REQUEST.GET_VRING_BASE:
-        return this.#vringState(request, decodeVringState(payload))
+        return this.#rings.setState(request, decodeVringState(payload))
       case REQUEST.SET_VRING_KICK:
       case REQUEST.SET_VRING_CALL:
       case REQUEST.SET_VRING_ERR:
-        return this.#vringFd(request, payload, fds)
+        return this.#rings.setDescriptor(request, decodeVringFd(payload), fds)
       case REQUEST.GET_CONFIG:
       case REQUEST.SET_CONFIG:
         return this.#config(request, payload)
@@ -135,7 +114,7 @@ export class RequestHandler {
       case REQUEST.SET_INFLIGHT_FD:
         return this.#inflight(request, payload, fds)
       case REQUEST.RESET_DEVICE:
-        this.#forgetRings()
+        this.#rings.forget()
         return this.#device.resetDevice()
       case REQUEST.SEND_RARP: {
         const mac = decodeRarp(payload)
@@ -150,7 +129,7 @@ export class RequestHandler {
       case REQUEST.SET_STATUS: {
         const status = Number(decodeU64(payload))
         if (status > 0xff) return `device status ${status} has more than 8 bits`
-        if (status === 0) this.#forgetRings()
+        if (status === 0) this.#rings.forget()
         return this.#device.setStatus(status)
       }
       case REQUEST.GET_STATUS:
@@ -160,23 +139,15 @@ export class RequestHandler {
     }
   }
 
-  /** A device that was reset knows nothing of its rings. */
-  #forgetRings(): void {
-    for (const ring of this.#rings) {
-      ring.started = false
-      ring.placed = false
-      ring.wanted = undefined
-    }
-  }
-
   #setFeatures(features: bigint | string): Outcome {
     if (typeof features === 'string') return features
     const foreign = features & ~this.#offered
     if (foreign !== 0n) return `features 0x${foreign.toString(16)} were not offered`
-    this.#negotiates = (features & VIRTIO_F.VHOST_USER_F_PROTOCOL_FEATURES) !== 0n
+    const negotiates = (features & VIRTIO_F.VHOST_USER_F_PROTOCOL_FEATURES) !== 0n
+    this.#rings.enablesAtStart = !negotiates
     const problem = this.#device.setFeatures(features & ~VIRTIO_F.VHOST_USER_F_PROTOCOL_FEATURES)
-    if (problem !== undefined || this.#negotiates) return problem
-    return this.#enableAll(true)
+    if (problem !== undefined || negotiates) return problem
+    return this.#rings.enableAll(true)
   }
 
   #setProtocolFeatures(features: bigint | string): Outcome {
@@ -187,14 +158,6 @@ export class RequestHandler {
       return `protocol features that were not offered: ${names}`
     }
     this.protocolFeatures = features
-    return undefined
-  }
-
-  #enableAll(on: boolean): Outcome {
-    for (const index of this.#rings.keys()) {
-      const problem = this.#device.setVringEnable(index, on)
-      if (problem !== undefined) return problem
-    }
     return undefined
   }
 
@@ -210,7 +173,7 @@ export class RequestHandler {
       this.#regions.add(region)
     }
     fds.length = 0
-    return this.#device.setMemory(regions) ?? this.#placeAll()
+    return this.#device.setMemory(regions) ?? this.#rings.placeAll()
   }
 
   #addMemory(payload: Uint8Array, fds: number[]): Outcome {
@@ -224,7 +187,7 @@ export class RequestHandler {
     if (refusal !== undefined) return refusal
     this.#regions.add(full)
     fds.length = 0
-    return this.#device.addMemory(full) ?? this.#placeAll()
+    return this.#device.addMemory(full) ?? this.#rings.placeAll()
   }
 
   #removeMemory(payload: Uint8Array): Outcome {
@@ -234,96 +197,7 @@ export class RequestHandler {
     if (left < 0)
       return `no memory region at 0x${region.guestAddress.toString(16)} with this size and user address`
     if (left > 0) return undefined
-    return this.#device.removeMemory(region.guestAddress) ?? this.#placeAll()
-  }
-
-  /** Looks every ring's addresses up again after a change of memory; a running ring must keep its place. */
-  #placeAll(): Outcome {
-    for (const [index, ring] of this.#rings.entries()) {
-      if (!ring.wanted) continue
-      const problem = this.#place(index, ring, ring.wanted)
-      if (problem === undefined) continue
-      if (ring.started) return problem
-      ring.placed = false
-    }
-    return undefined
-  }
-
-  #place(index: number, ring: Ring, wanted: VringAddressPayload): string | undefined {
-    const parts = [wanted.desc, wanted.avail, wanted.used].map((address) => this.#regions.toGuest(address))
-    const lost = parts.indexOf(-1)
-    if (lost >= 0) {
-      const name = ['descriptor table', 'available ring', 'used ring'][lost]
-      return `the ${name} of ring ${index} lies in no memory region`
-    }
-    const [desc, avail, used] = parts as [number, number, number]
-    if ((desc & 15) !== 0 || (avail & 1) !== 0 || (used & 3) !== 0)
-      return `the addresses of ring ${index} are not aligned to 16, 2 and 4 bytes`
-    const problem = this.#device.setVringAddresses(index, { desc, avail, used })
-    ring.placed = problem === undefined
-    return problem
-  }
-
-  #setAddresses(address: VringAddressPayload | string): Outcome {
-    if (typeof address === 'string') return address
-    const ring = this.#rings[address.index]
-    if (!ring) return this.#noRing(address.index)
-    ring.wanted = address
-    ring.placed = false
-    return this.#regions.count === 0 ? undefined : this.#place(address.index, ring, address)
-  }
-
-  #noRing(index: number): string {
-    return `ring ${index} of ${this.#rings.length}`
-  }
-
-  #vringState(request: number, state: VringState | string): Outcome {
-    if (typeof state === 'string') return state
-    const { index, num } = state
-    const ring = this.#rings[index]
-    if (!ring) return this.#noRing(index)
-    switch (request) {
-      case REQUEST.SET_VRING_NUM:
-        if (num < 1 || num > MAX_VRING_SIZE || (num & (num - 1)) !== 0)
-          return `ring size ${num} is no power of two from 1 to ${MAX_VRING_SIZE}`
-        return this.#device.setVringSize(index, num)
-      case REQUEST.SET_VRING_BASE:
-        return num > 0xffff ? `ring base ${num} has more than 16 bits` : this.#device.setVringBase(index, num)
-      case REQUEST.SET_VRING_ENABLE:
-        return num > 1
-          ? `ring ${index}: enable is 0 or 1, not ${num}`
-          : this.#device.setVringEnable(index, num === 1)
-      default:
-        ring.started = false
-        return encodeVringState(index, this.#device.stopVring(index))
-    }
-  }
-
-  #vringFd(request: number, payload: Uint8Array, fds: number[]): Outcome {
-    const value = decodeVringFd(payload)
-    if (typeof value === 'string') return value
-    const { index, hasFd } = value
-    const ring = this.#rings[index]
-    if (!ring) return this.#noRing(index)
-    if (hasFd !== (fds.length === 1))
-      return hasFd ? 'announces a file descriptor and brings none' : 'brings a file descriptor and denies it'
-    if (request === REQUEST.SET_VRING_KICK) {
-      if (hasFd && !isEventfd(fds[0]!)) return 'brings a file descriptor that is no eventfd'
-      if (!ring.placed) return `ring ${index} is started before its addresses are known`
-      const problem = this.#negotiates ? undefined : this.#device.setVringEnable(index, true)
-      if (problem !== undefined) return problem
-      ring.started = true
-      return this.#device.setVringKick(index, fds.shift() ?? -1)
-    }
-    const given = fds.shift() ?? -1
-    const fd = given < 0 ? -1 : callDescriptor(given)
-    if (given >= 0 && fd < 0) {
-      fds.push(given)
-      return 'brings a file descriptor that is no eventfd, pipe or socket'
-    }
-    return request === REQUEST.SET_VRING_CALL
-      ? this.#device.setVringCall(index, fd)
-      : this.#device.setVringErr(index, fd)
+    return this.#device.removeMemory(region.guestAddress) ?? this.#rings.placeAll()
   }
 
   #config(request: number, payload: Uint8Array): Outcome {
@@ -342,7 +216,7 @@ export class RequestHandler {
     const inflight = decodeInflight(payload)
     if (typeof inflight === 'string') return inflight
     const { queues, queueSize } = inflight
-    if (queues > this.#rings.length || queueSize > MAX_VRING_SIZE)
+    if (queues > this.#rings.count || queueSize > MAX_VRING_SIZE)
       return `an inflight area for ${queues} queues of ${queueSize} entries`
     if (request === REQUEST.SET_INFLIGHT_FD) return checkInflight(inflight, fds[0]!)
     const { fd, sizeBytes } = createInflight(queues, queueSize)

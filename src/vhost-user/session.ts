@@ -21,7 +21,8 @@ import { discardFd, slowness } from '../sys/descriptor.js'
 import { closeFd, receiveWithFds, sendWithFds } from '../sys/unix-socket.js'
 import type { DetachCause, VhostUserDevice } from './device.js'
 import { checkFdCount, checkPayloadSize, decodeHeader, encodeMessage, encodeU64 } from './messages.js'
-import { type Outcome, RequestHandler } from './request-handler.js'
+import type { Outcome } from './outcome.js'
+import { RequestHandler } from './request-handler.js'
 import {
   BACKEND_REQUEST,
   FLAG_NEED_REPLY,
