@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MAX_FRAME_BYTES, RateLimiter } from './token-bucket.js'
+import { PEAK_DEPTH_BYTES, RateLimiter } from './token-bucket.js'
 
 const frames = fc.array(
   fc.record({
     gapUs: fc.integer({ min: 0, max: 200_000 }),
-    bytes: fc.integer({ min: 60, max: MAX_FRAME_BYTES }),
+    bytes: fc.integer({ min: 60, max: PEAK_DEPTH_BYTES }),
   }),
   { minLength: 1, maxLength: 200 },
 )
@@ -27,8 +27,8 @@ describe('RateLimiter', () => {
           for (let to = from; to < passed.length; to++) {
             bytes += passed[to]![1]
             const seconds = (passed[to]![0] - passed[from]![0]) / 1e6
-            expect(bytes).toBeLessThanOrEqual(averageKiB * 1024 * seconds + 100 * 1024 + MAX_FRAME_BYTES)
-            expect(bytes).toBeLessThanOrEqual(averageKiB * 3072 * seconds + 2 * MAX_FRAME_BYTES)
+            expect(bytes).toBeLessThanOrEqual(averageKiB * 1024 * seconds + 100 * 1024 + PEAK_DEPTH_BYTES)
+            expect(bytes).toBeLessThanOrEqual(averageKiB * 3072 * seconds + 2 * PEAK_DEPTH_BYTES)
           }
         }
       }),
@@ -92,7 +92,7 @@ describe('RateLimiter', () => {
 
   it('admit survives a clock that stands still for years when the rate is large', () => {
     const limiter = new RateLimiter({ averageKiB: 12_000_000 }, 0)
-    expect(limiter.admit(MAX_FRAME_BYTES, 3e14)).toBe(true)
-    expect(limiter.admit(MAX_FRAME_BYTES, 3e14)).toBe(true)
+    expect(limiter.admit(PEAK_DEPTH_BYTES, 3e14)).toBe(true)
+    expect(limiter.admit(PEAK_DEPTH_BYTES, 3e14)).toBe(true)
   })
 })

@@ -50,8 +50,8 @@ export class TokenBucket {
   }
 }
 
-/** The largest frame that can cross in one piece: 65,535 bytes of IP with Ethernet and two VLAN headers. */
-export const MAX_FRAME_BYTES = 65_557
+/** Depth of a peak bucket: one super-frame, 65,535 bytes of IP with Ethernet and two VLAN headers. */
+export const PEAK_DEPTH_BYTES = 65_557
 
 /** Limits of one direction of a vif. Left out = not limited. */
 export interface RateLimits {
@@ -75,7 +75,8 @@ export class RateLimiter {
   constructor({ averageKiB, peakKiB, burstKiB, framesPerSecond }: RateLimits, nowUs: number) {
     if (averageKiB !== undefined)
       this.#byteBuckets.push(new TokenBucket(averageKiB * 1024, (burstKiB ?? averageKiB) * 1024, nowUs))
-    if (peakKiB !== undefined) this.#byteBuckets.push(new TokenBucket(peakKiB * 1024, MAX_FRAME_BYTES, nowUs))
+    if (peakKiB !== undefined)
+      this.#byteBuckets.push(new TokenBucket(peakKiB * 1024, PEAK_DEPTH_BYTES, nowUs))
     if (framesPerSecond !== undefined)
       this.#frames = new TokenBucket(framesPerSecond, Math.max(1, Math.floor(framesPerSecond / 10)), nowUs)
   }

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
 import type { SwitchOptions } from '../engine/switch.js'
 import { RingferryError } from '../errors/errors.js'
+import { pathText } from '../errors/setting-error.js'
 import { didYouMean } from '../errors/suggestion.js'
 import type { PortConfig } from '../port/config.js'
 import type { SocketAccess } from '../sys/socket-access.js'
@@ -56,18 +57,11 @@ function allowedKeys(data: unknown, path: Path): string[] {
   return Object.keys(PORT_SCHEMAS[kind]?.shape ?? {})
 }
 
-function place(path: Path): string {
-  return path
-    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
-    .join('')
-    .replace(/^\./, '')
-}
-
 /** What zod found, in the project's words. */
 function mistakeOf(issue: z.core.$ZodIssue, data: unknown): Mistake {
   const { path } = issue
   const value = valueAt(data, path)
-  const where = place(path)
+  const where = pathText(path)
   const name = where === '' ? 'the file' : where
   switch (issue.code) {
     case 'unrecognized_keys': {

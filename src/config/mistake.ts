@@ -1,13 +1,6 @@
 /** What zod finds wrong, as one line of text. */
 import type { z } from 'zod'
-
-/** "cells[0].window": a path as people write it. */
-export function pathText(path: readonly PropertyKey[]): string {
-  return path
-    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
-    .join('')
-    .replace(/^\./, '')
-}
+import { pathText } from '../errors/setting-error.js'
 
 function show(value: unknown): string {
   return typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value))

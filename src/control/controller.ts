@@ -55,7 +55,7 @@ export interface VifTarget {
 export interface ControlledVif {
   readonly index: number
   readonly name: string
-  setLimits(limits: HoldLimits): void
+  setHoldLimits(limits: HoldLimits): void
 }
 
 /** A decision with the time it was made, in microseconds on the engine's clock. */
@@ -305,7 +305,8 @@ export class Controller {
       }),
     })
     if (!this.#dryRun)
-      for (const { vif, limits } of decision.vifs) vifs.find((each) => each.index === vif)?.setLimits(limits)
+      for (const { vif, limits } of decision.vifs)
+        vifs.find((each) => each.index === vif)?.setHoldLimits(limits)
     this.#restUs = this.#dryRun ? 0 : decision.restUs
     this.#workUs = this.#dryRun ? Number.POSITIVE_INFINITY : decision.workUs
     this.#delays = decision.restUs > 0 || decision.vifs.some(({ limits }) => limits.holdUs > 0)

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { attach, broadcast, cleanUp, newEngine } from '../../test/support/switch.js'
-import { G_NOW_US, GLOBALS_AT, PORT_BYTES, PORTS_AT } from '../core/layout.js'
+import { Globals } from '../core/globals.js'
+import { PORT_BYTES } from '../core/layout.js'
+import { PortRow } from '../core/port-row.js'
 
 afterEach(cleanUp)
 
@@ -32,8 +34,10 @@ describe('Engine.tune', () => {
     }
     const state = () => ({
       decisions: structuredClone(engine.controller.decisions),
-      isDue: engine.controller.isDue(engine.memory.f64[(GLOBALS_AT + G_NOW_US) >>> 3] as number),
-      rows: Buffer.from(engine.memory.u8.slice(PORTS_AT, PORTS_AT + 2 * PORT_BYTES)).toString('base64'),
+      isDue: engine.controller.isDue(new Globals(engine.memory).nowUs),
+      rows: [0, 1].map((index) =>
+        Buffer.from(new PortRow(engine.memory, index).bytes(0, PORT_BYTES)).toString('base64'),
+      ),
     })
     const before = state()
     expect(before.isDue).toBe(false)

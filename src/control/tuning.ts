@@ -1,18 +1,9 @@
 import type { PolicyConfig } from '../aggregation/create.js'
 import { type HoldLimits, REASON_NAMES } from '../aggregation/hold.js'
 import { explain, type VifDecision } from '../aggregation/policy.js'
-import {
-  P_GAP_US,
-  P_HOLD_US,
-  P_MAX_BATCH_BYTES,
-  P_MAX_BATCH_FRAMES,
-  P_REASONS,
-  P_SERVICE_US,
-  P_URGENT_FLUSH,
-  PORT_BYTES,
-  PORTS_AT,
-} from '../core/layout.js'
+import { P_REASONS, P_SERVICE_US } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
+import { PortRow } from '../core/port-row.js'
 import { RingferryError } from '../errors/errors.js'
 import type { ControlledVif, Controller } from './controller.js'
 
@@ -74,18 +65,6 @@ export interface TuneState {
   readonly decisions: readonly TuneDecision[]
 }
 
-function limitsOf(memory: LinearMemory, row: number): HoldLimits {
-  const u32 = (field: number): number => memory.u32[(row + field) >>> 2] as number
-  const f64 = (field: number): number => memory.f64[(row + field) >>> 3] as number
-  return {
-    holdUs: f64(P_HOLD_US),
-    maxFrames: u32(P_MAX_BATCH_FRAMES),
-    maxBytes: u32(P_MAX_BATCH_BYTES),
-    gapUs: f64(P_GAP_US),
-    urgentFlush: u32(P_URGENT_FLUSH) !== 0,
-  }
-}
-
 const known = (value: number | undefined): number | null =>
   value === undefined || Number.isNaN(value) ? null : value
 
@@ -95,22 +74,22 @@ function tuningOf(
   vif: ControlledVif,
   last?: VifDecision,
 ): VifTuning {
-  const row = PORTS_AT + vif.index * PORT_BYTES
+  const row = new PortRow(memory, vif.index)
   const [holdUs, queueUs, totalUs] = controller.p99(vif.index)
   const published: Record<string, number> = {}
   for (const [code, name] of REASON_NAMES.entries()) {
-    const count = Number(memory.u64[((row + P_REASONS) >>> 3) + code])
+    const count = Number(row.getU64(P_REASONS + code * 8))
     if (count > 0) published[name] = count
   }
   return {
     name: vif.name,
     ...controller.target(vif.index),
-    limits: limitsOf(memory, row),
+    limits: row.holdLimits,
     rateFps: known(last?.figures.rateFps),
     delayUs: known(last?.figures.delayUs),
     p99: { holdUs: known(holdUs), queueUs: known(queueUs), totalUs: known(totalUs) },
     published,
-    servedUs: memory.f64[(row + P_SERVICE_US) >>> 3] as number,
+    servedUs: row.getF64(P_SERVICE_US),
     why: last ? explain(last) : '',
   }
 }

@@ -20,13 +20,11 @@ import {
   P_HISTOGRAM_HOLD,
   P_HISTOGRAM_QUEUE,
   P_HISTOGRAM_TOTAL,
-  P_VRINGS,
-  PORT_BYTES,
-  PORTS_AT,
   V_SIZE,
-  VRING_BYTES,
 } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
+import { PortRow } from '../core/port-row.js'
+import { VringRow } from '../core/vring-row.js'
 import { histogramQuantile, since } from '../stats/histogram.js'
 
 /** Microseconds between two looks at the histograms: a p99 needs some hundred frames. */
@@ -56,9 +54,9 @@ export interface VifSettings {
 }
 
 export class VifMeter {
-  readonly #memory: LinearMemory
-  readonly #index: number
-  readonly #row: number
+  readonly #row: PortRow
+  /** The rings of the first queue pair: 0 receives, 1 transmits. */
+  readonly #vrings: readonly VringRow[]
   readonly #before = new Float64Array(COUNTED.length)
   readonly #now = new Float64Array(COUNTED.length)
   readonly #histograms: readonly { readonly now: Uint32Array; readonly before: Uint32Array }[]
@@ -68,12 +66,10 @@ export class VifMeter {
 
   /** @param index the row in the port table */
   constructor(memory: LinearMemory, index: number) {
-    this.#memory = memory
-    this.#index = index
-    this.#row = PORTS_AT + index * PORT_BYTES
-    this.#histograms = HISTOGRAMS.map((place) => {
-      const start = (this.#row + place) >>> 2
-      const now = memory.u32.subarray(start, start + HISTOGRAM_BUCKETS)
+    this.#row = new PortRow(memory, index)
+    this.#vrings = [0, 1].map((queue) => new VringRow(memory, index, queue))
+    this.#histograms = HISTOGRAMS.map((field) => {
+      const now = this.#row.words(field, HISTOGRAM_BUCKETS)
       return { now, before: now.slice() }
     })
     this.restart()
@@ -81,8 +77,8 @@ export class VifMeter {
 
   /** A counter of u64. Read as two u32: a BigInt would be garbage. */
   #count(at: number): number {
-    const place = (this.#row + (COUNTED[at] as number)) >>> 2
-    return (this.#memory.u32[place] as number) + (this.#memory.u32[place + 1] as number) * 2 ** 32
+    const field = COUNTED[at] as number
+    return this.#row.get(field) + this.#row.get(field + 4) * 2 ** 32
   }
 
   /** Frames published to the vif since it was added. */
@@ -97,14 +93,13 @@ export class VifMeter {
 
   /** Entries of a ring of the first queue pair: 0 receives, 1 transmits. */
   #ringSize(ring: number): number {
-    const at = this.#row + P_VRINGS + ring * VRING_BYTES + V_SIZE
-    return (this.#memory.u32[at >>> 2] as number) || DEFAULT_RING
+    return this.#vrings[ring]?.get(V_SIZE) || DEFAULT_RING
   }
 
   #look(nowUs: number): void {
     if (nowUs - this.#lookedUs < LOOK_US) return
     const isFirst = this.#lookedUs < 0
-    this.#lookedUs = isFirst ? nowUs - ((this.#index % LOOK_TURNS) * LOOK_US) / LOOK_TURNS : nowUs
+    this.#lookedUs = isFirst ? nowUs - ((this.#row.index % LOOK_TURNS) * LOOK_US) / LOOK_TURNS : nowUs
     for (let at = 0; at < HISTOGRAMS.length; at++) {
       const { now, before } = this.#histograms[at]!
       this.p99[at] = histogramQuantile(since(now, before), 0.99)
@@ -125,7 +120,7 @@ export class VifMeter {
     const [sentFrames, sentBytes] = [now[6]!, now[7]!]
     const descriptors = sentFrames > 0 ? 1 + Math.floor(sentBytes / sentFrames / BUFFER_BYTES) : 1
     return {
-      vif: this.#index,
+      vif: this.#row.index,
       targetUs,
       weight,
       arrivedFrames: now[0]! + now[5]!,

@@ -1,5 +1,6 @@
-import { COUNTERS, HISTOGRAM_BUCKETS, P_COUNTERS, PORT_BYTES, PORTS_AT } from '../core/layout.js'
+import { COUNTERS, HISTOGRAM_BUCKETS, P_COUNTERS } from '../core/layout.js'
 import { LinearMemory, MIN_MEMORY_BYTES } from '../core/linear-memory.js'
+import { PortRow } from '../core/port-row.js'
 import { Controller, PERIOD_US } from './controller.js'
 import { HISTOGRAMS } from './vif-meter.js'
 
@@ -14,20 +15,19 @@ const DECISIONS = 600
 export function warmUpController(): void {
   const memory = new LinearMemory(MIN_MEMORY_BYTES)
   const controller = new Controller(memory, { policy: { name: 'adaptive' }, budget: 0.3 })
-  const vifs = Array.from({ length: VIFS }, (_, index) => ({ index, name: '', setLimits: () => {} }))
+  const vifs = Array.from({ length: VIFS }, (_, index) => ({ index, name: '', setHoldLimits: () => {} }))
   for (let at = 0; at < DECISIONS; at++) {
     // Loads that change, so that every way through the policy is taken.
     const level = 1 + (at % 50) * (at % 3)
     for (const { index } of vifs) {
-      const row = PORTS_AT + index * PORT_BYTES
+      const row = new PortRow(memory, index)
       for (let counter = 0; counter < COUNTERS; counter++) {
-        const place = (row + P_COUNTERS + counter * 8) >>> 2
-        memory.u32[place] = (memory.u32[place] as number) + level * (1 + ((counter + index) % 4))
+        const field = P_COUNTERS + counter * 8
+        row.set(field, row.get(field) + level * (1 + ((counter + index) % 4)))
       }
       for (const histogram of HISTOGRAMS) {
-        const place = (row + histogram) >>> 2
-        const bucket = (at * 7 + index) % (HISTOGRAM_BUCKETS / 2)
-        memory.u32[place + bucket] = (memory.u32[place + bucket] as number) + level
+        const field = histogram + ((at * 7 + index) % (HISTOGRAM_BUCKETS / 2)) * 4
+        row.set(field, row.get(field) + level)
       }
     }
     const nowUs = (at + 1) * PERIOD_US

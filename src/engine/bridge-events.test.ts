@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { BareSwitch, macOf } from '../../test/support/bare-switch.js'
 import type { Port, PortEvent } from '../port/port.js'
+import { readSettings } from '../port/settings.js'
 import { BridgeEvents, REST_US } from './bridge-events.js'
 
 const ALL = [255, 255, 255, 255, 255, 255]
@@ -81,7 +82,7 @@ describe('BridgeEvents', () => {
     events.look(0, ports, report)
     events.forget(1)
     real.rows[1]?.close()
-    real.rows[1]?.open({ name: 'p1' }, false)
+    real.rows[1]?.open(readSettings({ name: 'p1' }), false)
     events.look(1, ports, report)
     for (const port of [0, 1]) say(port, 1)
     events.look(2, ports, report)

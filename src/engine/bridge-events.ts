@@ -6,13 +6,13 @@
  */
 
 import { parseFdbKey } from '../core/fdb.js'
+import { Globals } from '../core/globals.js'
 import {
   C_ADDRESS_MOVES,
   C_UNLEARNED,
   DROP_STICKY,
   DROP_STORM,
   G_FDB_LIMIT,
-  GLOBALS_AT,
   MAX_PORTS,
   P_COUNTERS,
   P_DROPS,
@@ -22,10 +22,9 @@ import {
   P_KEPT_KEY,
   P_MOVED_FROM,
   P_MOVED_KEY,
-  PORT_BYTES,
-  PORTS_AT,
 } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
+import { PortRow } from '../core/port-row.js'
 import type { Port, PortEvent } from '../port/port.js'
 
 /** Microseconds in which a port has at most one event of a kind. */
@@ -80,13 +79,15 @@ const KINDS: readonly Kind[] = [
 ]
 
 export class BridgeEvents {
-  readonly #memory: LinearMemory
+  readonly #globals: Globals
+  readonly #rows: readonly PortRow[]
   /** By port and kind: what was told of, and when. */
   readonly #told = new Uint32Array(MAX_PORTS * KINDS.length)
   readonly #toldUs = new Float64Array(MAX_PORTS * KINDS.length).fill(Number.NEGATIVE_INFINITY)
 
   constructor(memory: LinearMemory) {
-    this.#memory = memory
+    this.#globals = new Globals(memory)
+    this.#rows = Array.from({ length: MAX_PORTS }, (_, index) => new PortRow(memory, index))
   }
 
   /** Tells what is new. @param nowUs microseconds on the engine's clock */
@@ -99,7 +100,7 @@ export class BridgeEvents {
       for (const [number, kind] of KINDS.entries()) {
         const at = port.index * KINDS.length + number
         // The low half is enough: what counts is the difference.
-        const count = this.#memory.u32[(this.#rowAt(port.index) + kind.counter) >>> 2] as number
+        const count = (this.#rows[port.index] as PortRow).get(kind.counter)
         const news = (count - (this.#told[at] as number)) >>> 0
         if (news === 0 || nowUs - (this.#toldUs[at] as number) < REST_US) continue
         this.#told[at] = count
@@ -114,21 +115,17 @@ export class BridgeEvents {
     this.#toldUs.fill(Number.NEGATIVE_INFINITY, index * KINDS.length, (index + 1) * KINDS.length)
   }
 
-  #rowAt(index: number): number {
-    return PORTS_AT + index * PORT_BYTES
-  }
-
   #row(index: number, ports: readonly Port[]): Row {
-    const at = this.#rowAt(index)
-    const u32 = (field: number): number => this.#memory.u32[(at + field) >>> 2] as number
+    const row = this.#rows[index] as PortRow
+    const u32 = (field: number): number => row.get(field)
     return {
       u32,
       address: (field) => {
-        const { mac, vlan } = parseFdbKey(this.#memory.u64[(at + field) / 8] as bigint)
+        const { mac, vlan } = parseFdbKey(row.getU64(field))
         return vlan === 0 ? mac : `${mac} (VLAN ${vlan})`
       },
       port: (field) => ports.find((port) => port.index === u32(field))?.name ?? 'that is gone',
-      limit: this.#memory.u32[(GLOBALS_AT + G_FDB_LIMIT) >>> 2] as number,
+      limit: this.#globals.get(G_FDB_LIMIT),
     }
   }
 }

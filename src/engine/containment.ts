@@ -3,7 +3,8 @@
  * mapping its memory. What fails there, be it a system call or a trap of the plane, detaches that port alone. What fails
  * outside cannot be laid at a port's door and ends the engine.
  */
-import { G_PUBLISHING, GLOBALS_AT, MAX_PORTS, PORT_BYTES, PORTS_AT } from '../core/layout.js'
+import { Globals, portIndex } from '../core/globals.js'
+import { G_PUBLISHING, MAX_PORTS } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import { RingferryError } from '../errors/errors.js'
@@ -11,8 +12,6 @@ import type { Port, RingPort } from '../port/port.js'
 
 /** Most chains taken from a ring, and frames read from a host port, in one turn. */
 export const BURST = 64
-
-const PUBLISHING = (GLOBALS_AT + G_PUBLISHING) >>> 2
 
 /** Something done on behalf of a port; the argument's meaning is its own. Made once, so that a call makes no closure. */
 export type Work<P extends Port = Port> = (port: P, argument: number) => number
@@ -26,14 +25,14 @@ function reasonOf(error: unknown): string {
 }
 
 export class Containment {
-  readonly #memory: LinearMemory
+  readonly #globals: Globals
   readonly #plane: Plane
   readonly #portAt: (row: number) => Port | undefined
   #serving: Port | undefined
 
   /** @param portAt the port of a row of the port table */
   constructor(memory: LinearMemory, plane: Plane, portAt: (row: number) => Port | undefined) {
-    this.#memory = memory
+    this.#globals = new Globals(memory)
     this.#plane = plane
     this.#portAt = portAt
   }
@@ -92,9 +91,9 @@ export class Containment {
 
   /** The port whose ring the plane was publishing when it trapped; asked once. */
   #publishing(): Port | undefined {
-    const row = this.#memory.u32[PUBLISHING] as number
-    this.#memory.u32[PUBLISHING] = 0
-    return row === 0 ? undefined : this.#portAt((row - PORTS_AT) / PORT_BYTES)
+    const at = this.#globals.get(G_PUBLISHING)
+    this.#globals.set(G_PUBLISHING, 0)
+    return at === 0 ? undefined : this.#portAt(portIndex(at))
   }
 
   /** Detaches the port that something failed for, and publishes what the burst had written for others by then. */

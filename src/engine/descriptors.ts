@@ -1,10 +1,9 @@
-import { G_ASLEEP, GLOBALS_AT } from '../core/layout.js'
+import { Globals } from '../core/globals.js'
+import { G_ASLEEP } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Port } from '../port/port.js'
 import { Epoll } from '../sys/epoll.js'
 import type { Containment, Work } from './containment.js'
-
-const ASLEEP = (GLOBALS_AT + G_ASLEEP) >>> 2
 
 interface Handler {
   /** On whose behalf the descriptor is watched; undefined: the engine's own. */
@@ -16,7 +15,7 @@ interface Handler {
 
 /** The descriptors that the engine watches, each on behalf of the port that was served when the watch began. */
 export class Descriptors {
-  readonly #memory: LinearMemory
+  readonly #globals: Globals
   readonly #containment: Containment
   readonly #onHandled: () => void
   readonly #epoll = new Epoll()
@@ -24,7 +23,7 @@ export class Descriptors {
 
   /** @param onHandled called after each handler */
   constructor(memory: LinearMemory, containment: Containment, onHandled: () => void) {
-    this.#memory = memory
+    this.#globals = new Globals(memory)
     this.#containment = containment
     this.#onHandled = onHandled
   }
@@ -49,9 +48,9 @@ export class Descriptors {
 
   /** Polls the descriptors, or waits for them, and calls the handlers. The watchdog is told of a wait. */
   poll(timeoutUs: number): void {
-    this.#memory.u32[ASLEEP] = timeoutUs > 0 ? 1 : 0
+    this.#globals.set(G_ASLEEP, timeoutUs > 0 ? 1 : 0)
     const count = this.#epoll.wait(timeoutUs)
-    this.#memory.u32[ASLEEP] = 0
+    this.#globals.set(G_ASLEEP, 0)
     for (let index = 0; index < count; index++) {
       const handler = this.#handlers.get(this.#epoll.fd(index))
       if (handler?.owner) this.#containment.run(handler.owner, handler.work, this.#epoll.events(index))

@@ -1,11 +1,11 @@
-import { G_BROKEN, GLOBALS_AT, P_FLAGS, PORT_BROKEN, PORT_BYTES, PORTS_AT } from '../core/layout.js'
+import { Globals } from '../core/globals.js'
+import { G_BROKEN, PORT_BROKEN } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Port, RingPort } from '../port/port.js'
 import { FaultGuard } from '../sys/fault-guard.js'
 import type { Containment, Work } from './containment.js'
 import type { PortTable } from './port-table.js'
 
-const BROKEN = (GLOBALS_AT + G_BROKEN) >>> 2
 const BLOCKED_CALL = 'its call descriptor blocks: O_NONBLOCK was cleared, and it is full'
 
 const BREACH: Work<RingPort> = (port) => {
@@ -15,7 +15,7 @@ const BREACH: Work<RingPort> = (port) => {
 
 /** Detaches guests for what was found in the middle of a burst, when it is over. */
 export class Detachments {
-  readonly #memory: LinearMemory
+  readonly #globals: Globals
   readonly #containment: Containment
   readonly #table: PortTable
   readonly #faults: FaultGuard
@@ -24,7 +24,7 @@ export class Detachments {
   #blocking: Port[] = []
 
   constructor(memory: LinearMemory, containment: Containment, table: PortTable) {
-    this.#memory = memory
+    this.#globals = new Globals(memory)
     this.#containment = containment
     this.#table = table
     this.#faults = new FaultGuard(memory.u8, memory.granules)
@@ -50,12 +50,10 @@ export class Detachments {
 
   /** Detaches the guests that the plane found breaking the protocol. */
   whereProtocolIsBroken(): void {
-    if (this.#memory.u32[BROKEN] === 0) return
-    this.#memory.u32[BROKEN] = 0
-    for (const port of this.#table.vifs) {
-      const flags = this.#memory.u32[(PORTS_AT + port.index * PORT_BYTES + P_FLAGS) >>> 2] as number
-      if ((flags & PORT_BROKEN) !== 0) this.#containment.run(port, BREACH, 0)
-    }
+    if (this.#globals.get(G_BROKEN) === 0) return
+    this.#globals.set(G_BROKEN, 0)
+    for (const port of this.#table.vifs)
+      if (this.#table.row(port.index).has(PORT_BROKEN)) this.#containment.run(port, BREACH, 0)
   }
 
   close(): void {

@@ -3,7 +3,8 @@ import { Controller } from '../control/controller.js'
 import { Pace } from '../control/pace.js'
 import { RequestScheduler } from '../control/request-scheduler.js'
 import { FDB_SEED_WORDS, seedFdb } from '../core/fdb.js'
-import { G_FDB_AGE_S, G_FDB_LIMIT, GLOBALS_AT, MAX_PORTS } from '../core/layout.js'
+import { Globals } from '../core/globals.js'
+import { G_FDB_AGE_S, G_FDB_LIMIT, MAX_PORTS } from '../core/layout.js'
 import { LinearMemory } from '../core/linear-memory.js'
 import { instantiatePlane } from '../core/plane.js'
 import { nowUs } from '../sys/clock.js'
@@ -41,6 +42,7 @@ export type EngineParts = ReturnType<typeof makeParts>
 /** @param report what becomes of the reports of ports, those that are too many left out */
 export function makeParts(options: EngineOptions, report: Report) {
   const memory = new LinearMemory(options.memoryBytes)
+  const globals = new Globals(memory)
   const plane = instantiatePlane(memory, planeModule())
   const table = new PortTable(memory)
   const containment = new Containment(memory, plane, (row) => table.at(row))
@@ -64,10 +66,10 @@ export function makeParts(options: EngineOptions, report: Report) {
   })
   // A seed that no guest can know.
   seedFdb(memory.u64, randomFillSync(new BigUint64Array(FDB_SEED_WORDS)))
-  memory.u32[(GLOBALS_AT + G_FDB_AGE_S) >>> 2] = options.ageingS ?? DEFAULT_AGEING_S
-  memory.u32[(GLOBALS_AT + G_FDB_LIMIT) >>> 2] = options.maxAddresses ?? DEFAULT_MAX_ADDRESSES
+  globals.set(G_FDB_AGE_S, options.ageingS ?? DEFAULT_AGEING_S)
+  globals.set(G_FDB_LIMIT, options.maxAddresses ?? DEFAULT_MAX_ADDRESSES)
   const bursts = new VifBursts(
-    { memory, controller, containment, table, calls, hostPorts, clock, time },
+    { globals, controller, containment, table, calls, hostPorts, clock, time },
     options.schedule ?? true,
   )
   // At once: what a guest loses may be given to another by the next handler.
@@ -75,6 +77,7 @@ export function makeParts(options: EngineOptions, report: Report) {
   const kicks = new Kicks(memory, plane, containment, table, calls)
   return {
     memory,
+    globals,
     plane,
     table,
     containment,
@@ -92,7 +95,7 @@ export function makeParts(options: EngineOptions, report: Report) {
     descriptors,
     kicks,
     decisions: new Decisions({ memory, controller, table, bursts, clock, time }),
-    pauses: new Pauses({ memory, pace, time, kicks, woken, descriptors, requests }),
+    pauses: new Pauses({ globals, pace, time, kicks, woken, descriptors, requests }),
     misses: new MissedGranules(memory, containment, table),
     bridgeEvents: new BridgeEvents(memory),
     loopGuard: (options.loopGuard ?? true) ? new LoopGuard(memory, plane) : undefined,

@@ -13,7 +13,7 @@ import type { Controller } from '../control/controller.js'
 import { REST, SPIN, TICK_US, TURN } from '../control/pace.js'
 import type { TuneChange, TuneState } from '../control/tuning.js'
 import { warmUpController } from '../control/warm-up.js'
-import { G_RATE_AT_US, GLOBALS_AT } from '../core/layout.js'
+import { G_RATE_AT_US } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import { GranulePool } from '../grants/granule-pool.js'
@@ -28,7 +28,6 @@ import { PortChanges } from './port-changes.js'
 const SWEEP_US = 5_000_000
 /** Turns of one step at most. */
 const TURNS_PER_STEP = 64
-const RATE_AT = (GLOBALS_AT + G_RATE_AT_US) >>> 3
 const NEVER = 1e18
 
 const TICK: Work = (port, nowUs) => {
@@ -130,9 +129,9 @@ export class Engine implements PortHost {
 
   /** One turn over all ports. Returns the frames moved. */
   #turn(): number {
-    const { bursts, decisions, woken, hostPorts, requests, detachments, misses } = this.#parts
+    const { globals, bursts, decisions, woken, hostPorts, requests, detachments, misses } = this.#parts
     this.#turns++
-    this.memory.f64[RATE_AT] = NEVER
+    globals.setF64(G_RATE_AT_US, NEVER)
     let moved = bursts.serve()
     decisions.runIfDue()
     bursts.publishHeld()

@@ -1,15 +1,14 @@
-import { G_REMIND_US, GLOBALS_AT } from '../core/layout.js'
+import { Globals } from '../core/globals.js'
+import { G_REMIND_US } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import type { Calls } from './calls.js'
 import type { Containment, Work } from './containment.js'
 import type { PortTable } from './port-table.js'
 
-const RENOTIFY = (GLOBALS_AT + G_REMIND_US) >>> 3
-
 /** What is asked of all guests before and after a sleep: kicks, and an answer to calls that nothing came of. */
 export class Kicks {
-  readonly #memory: LinearMemory
+  readonly #globals: Globals
   readonly #containment: Containment
   readonly #table: PortTable
   readonly #calls: Calls
@@ -18,7 +17,7 @@ export class Kicks {
   readonly #renotify: Work
 
   constructor(memory: LinearMemory, plane: Plane, containment: Containment, table: PortTable, calls: Calls) {
-    this.#memory = memory
+    this.#globals = new Globals(memory)
     this.#containment = containment
     this.#table = table
     this.#calls = calls
@@ -52,9 +51,9 @@ export class Kicks {
 
   /** Calls guests again that have not answered a call for long. Returns in how many microseconds to do it again. */
   renotify(): number {
-    this.#memory.f64[RENOTIFY] = Number.POSITIVE_INFINITY
+    this.#globals.setF64(G_REMIND_US, Number.POSITIVE_INFINITY)
     this.#all(this.#renotify)
     this.#calls.send()
-    return this.#memory.f64[RENOTIFY] as number
+    return this.#globals.getF64(G_REMIND_US)
   }
 }

@@ -10,12 +10,12 @@
  */
 import { randomFillSync } from 'node:crypto'
 import { parseFdbKey } from '../core/fdb.js'
+import { Globals } from '../core/globals.js'
 import {
   C_ADDRESS_MOVES,
   DROP_STORM,
   G_PROBE_ID,
   G_PROBE_SOURCE,
-  GLOBALS_AT,
   MAX_PORTS,
   NO_VLAN,
   P_COUNTERS,
@@ -27,9 +27,9 @@ import {
 } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
+import { PortRow } from '../core/port-row.js'
 import type { PortKind } from '../port/config.js'
 import type { Port, PortEvent } from '../port/port.js'
-import { PortRow } from '../port/row.js'
 
 /** Moves of addresses to a port within a window that make a loop likely. One that migrates moves once. */
 const SUSPICIOUS_MOVES = 5
@@ -78,8 +78,9 @@ export class LoopGuard {
     const words = randomFillSync(new BigUint64Array(2))
     // A station of its own making: locally administered, not a group. Source: IEEE 802, 8.4.
     const source = ((words[0] as bigint) & 0xffff_ffff_fffcn) | 2n
-    memory.u64[(GLOBALS_AT + G_PROBE_SOURCE) / 8] = source
-    memory.u64[(GLOBALS_AT + G_PROBE_ID) / 8] = words[1] as bigint
+    const globals = new Globals(memory)
+    globals.setU64(G_PROBE_SOURCE, source)
+    globals.setU64(G_PROBE_ID, words[1] as bigint)
   }
 
   /** Why a port is held down; undefined: it is not. */
@@ -157,7 +158,7 @@ export class LoopGuard {
 
   /** Sends a probe in the VLAN of the address that last moved, else that of untagged frames. */
   #probe(watch: Watch, nowUs: number): void {
-    const key = this.#memory.u64[(watch.row.at + P_MOVED_KEY) / 8] as bigint
+    const key = watch.row.getU64(P_MOVED_KEY)
     const vlan = key === 0n ? watch.row.get(P_NATIVE_VLAN) : parseFdbKey(key).vlan
     if (vlan === NO_VLAN) return
     watch.probedUs = nowUs

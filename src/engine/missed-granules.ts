@@ -1,4 +1,5 @@
-import { G_MISSES, GLOBALS_AT, MAX_PORTS, MISSES_AT } from '../core/layout.js'
+import { Globals } from '../core/globals.js'
+import { G_MISSES, MAX_PORTS, MISSES_AT } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { RingPort } from '../port/port.js'
 import { nowUs } from '../sys/clock.js'
@@ -9,9 +10,6 @@ import type { PortTable } from './port-table.js'
 const MAX_MAPPED_PER_TURN = 64
 const MAPPING_US = 1_000
 
-const MISSES = (GLOBALS_AT + G_MISSES) >>> 2
-const LIST = MISSES_AT >>> 2
-
 const MAP: Work<RingPort> = (port, granule) => {
   port.mapMissed(granule)
   return 0
@@ -19,35 +17,35 @@ const MAP: Work<RingPort> = (port, granule) => {
 
 /** Maps the granules of guest memory that the plane missed in a burst. */
 export class MissedGranules {
-  readonly #memory: LinearMemory
+  readonly #globals: Globals
   readonly #containment: Containment
   readonly #table: PortTable
   /** Granules mapped in this turn, by row. */
   readonly #mapped = new Uint8Array(MAX_PORTS)
 
   constructor(memory: LinearMemory, containment: Containment, table: PortTable) {
-    this.#memory = memory
+    this.#globals = new Globals(memory)
     this.#containment = containment
     this.#table = table
   }
 
   /** @param turn number of the turn: each begins at another place, so that no port always comes last */
   map(turn: number): void {
-    const { u32 } = this.#memory
-    const count = u32[MISSES] as number
+    const globals = this.#globals
+    const count = globals.get(G_MISSES)
     if (count === 0) return
-    u32[MISSES] = 0
+    globals.set(G_MISSES, 0)
     this.#mapped.fill(0)
     const endUs = nowUs() + MAPPING_US
     // What is left is missed again.
     for (let step = 0; step < count; step++) {
-      const at = LIST + ((step + turn) % count) * 2
-      const row = u32[at] as number
+      const at = ((step + turn) % count) * 2
+      const row = globals.entry(MISSES_AT, at)
       const mapped = (this.#mapped[row] as number) + 1
       if (mapped > MAX_MAPPED_PER_TURN) continue
       this.#mapped[row] = mapped
       const port = this.#table.at(row)
-      if (port?.hasRings) this.#containment.run(port, MAP, u32[at + 1] as number)
+      if (port?.hasRings) this.#containment.run(port, MAP, globals.entry(MISSES_AT, at + 1))
       if (nowUs() > endUs) break
     }
   }

@@ -1,20 +1,16 @@
 import type { Pace, SleepDue } from '../control/pace.js'
 import type { RequestScheduler } from '../control/request-scheduler.js'
-import { G_HELD_US, G_RATE_AT_US, G_WOKE_US, GLOBALS_AT } from '../core/layout.js'
-import type { LinearMemory } from '../core/linear-memory.js'
+import type { Globals } from '../core/globals.js'
+import { G_HELD_US, G_RATE_AT_US, G_WOKE_US } from '../core/layout.js'
 import { nowUs } from '../sys/clock.js'
 import type { Descriptors } from './descriptors.js'
 import type { EngineTime } from './engine-time.js'
 import type { Kicks } from './kicks.js'
 import type { WokenPorts } from './woken-ports.js'
 
-const HELD = (GLOBALS_AT + G_HELD_US) >>> 3
-const RATE_AT = (GLOBALS_AT + G_RATE_AT_US) >>> 3
-const WOKE = (GLOBALS_AT + G_WOKE_US) >>> 3
-
 /** What a pause needs of the engine. */
 export interface PauseParts {
-  readonly memory: LinearMemory
+  readonly globals: Globals
   readonly pace: Pace
   readonly time: EngineTime
   readonly kicks: Kicks
@@ -33,7 +29,7 @@ export class Pauses {
 
   /** Sleeps until a guest kicks or something else happens, at most `maxUs`. */
   sleep(maxUs: number): void {
-    const { memory, pace, time, kicks, woken, descriptors } = this.#parts
+    const { globals, pace, time, kicks, woken, descriptors } = this.#parts
     const start = nowUs()
     if (kicks.arm() || woken.any) {
       descriptors.poll(0)
@@ -45,7 +41,7 @@ export class Pauses {
       woken.wakePolled()
       const woke = nowUs()
       pace.slept(before, woke)
-      memory.f64[WOKE] = woke - Math.min(woke - before, time.waitedSinceWake())
+      globals.setF64(G_WOKE_US, woke - Math.min(woke - before, time.waitedSinceWake()))
     }
     kicks.disarm()
   }
@@ -67,10 +63,10 @@ export class Pauses {
   }
 
   #due(now: number, renotifyUs: number): SleepDue {
-    const { memory, woken, requests } = this.#parts
+    const { globals, woken, requests } = this.#parts
     return {
-      heldUs: memory.f64[HELD] as number,
-      releaseUs: Math.max(0, (memory.f64[RATE_AT] as number) - now),
+      heldUs: globals.getF64(G_HELD_US),
+      releaseUs: Math.max(0, globals.getF64(G_RATE_AT_US) - now),
       pollUs: woken.pollUs,
       renotifyUs,
       requestUs: requests.dueUs(now),

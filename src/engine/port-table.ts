@@ -1,13 +1,7 @@
-import {
-  ACTIVE_AT,
-  G_ACTIVE,
-  GLOBALS_AT,
-  MAX_PORTS,
-  P_FROM_RING,
-  PORT_BYTES,
-  PORTS_AT,
-} from '../core/layout.js'
+import { Globals } from '../core/globals.js'
+import { ACTIVE_AT, G_ACTIVE, MAX_PORTS, P_FROM_RING } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
+import { PortRow } from '../core/port-row.js'
 import { RingferryError } from '../errors/errors.js'
 import type { HostPort, Port, RingPort } from '../port/port.js'
 
@@ -16,20 +10,27 @@ import type { HostPort, Port, RingPort } from '../port/port.js'
  * here and to what works for the engine.
  */
 export class PortTable {
-  readonly #memory: LinearMemory
-  readonly #rows: (Port | undefined)[] = new Array(MAX_PORTS).fill(undefined)
+  readonly #globals: Globals
+  readonly #rows: readonly PortRow[]
+  readonly #ports: (Port | undefined)[] = new Array(MAX_PORTS).fill(undefined)
   #active: readonly Port[] = []
   #hostPorts: readonly HostPort[] = []
   #limited: readonly HostPort[] = []
   #vifs: readonly RingPort[] = []
 
   constructor(memory: LinearMemory) {
-    this.#memory = memory
+    this.#globals = new Globals(memory)
+    this.#rows = Array.from({ length: MAX_PORTS }, (_, index) => new PortRow(memory, index))
+  }
+
+  /** A row of the plane's port table. */
+  row(index: number): PortRow {
+    return this.#rows[index] as PortRow
   }
 
   /** The port in a row. */
   at(row: number): Port | undefined {
-    return this.#rows[row]
+    return this.#ports[row]
   }
 
   /** The port of a name. Throws NOT_FOUND. */
@@ -43,20 +44,20 @@ export class PortTable {
   freeRow(name: string): number {
     if (this.#active.some((port) => port.name === name))
       throw new RingferryError('USAGE', `port ${name}: the name is taken; choose another`)
-    const row = this.#rows.indexOf(undefined)
+    const row = this.#ports.indexOf(undefined)
     if (row < 0)
       throw new RingferryError('UNSUPPORTED', `port ${name}: a switch has at most ${MAX_PORTS} ports`)
     return row
   }
 
   insert(port: Port): void {
-    this.#rows[port.index] = port
+    this.#ports[port.index] = port
     this.#setActive([...this.#active, port])
   }
 
   take(port: Port): void {
     this.#setActive(this.#active.filter((candidate) => candidate !== port))
-    this.#rows[port.index] = undefined
+    this.#ports[port.index] = undefined
   }
 
   /** All ports, in turn order. */
@@ -80,14 +81,11 @@ export class PortTable {
   }
 
   #setActive(ports: readonly Port[]): void {
-    const { u32 } = this.#memory
     this.#active = ports
     this.#hostPorts = ports.filter((port) => !port.hasRings)
-    this.#limited = this.#hostPorts.filter(
-      ({ index }) => u32[(PORTS_AT + index * PORT_BYTES + P_FROM_RING) >>> 2] !== 0,
-    )
+    this.#limited = this.#hostPorts.filter(({ index }) => this.row(index).get(P_FROM_RING) !== 0)
     this.#vifs = ports.filter((port) => port.hasRings)
-    for (const [at, port] of ports.entries()) u32[(ACTIVE_AT >>> 2) + at] = port.index
-    u32[(GLOBALS_AT + G_ACTIVE) >>> 2] = ports.length
+    for (const [at, port] of ports.entries()) this.#globals.setEntry(ACTIVE_AT, at, port.index)
+    this.#globals.set(G_ACTIVE, ports.length)
   }
 }

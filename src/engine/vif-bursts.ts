@@ -1,7 +1,7 @@
 import { DeficitRoundRobin } from '../aggregation/drr.js'
 import type { Controller } from '../control/controller.js'
-import { G_HELD, GLOBALS_AT, P_SERVICE_US, PORT_BYTES, PORTS_AT } from '../core/layout.js'
-import type { LinearMemory } from '../core/linear-memory.js'
+import type { Globals } from '../core/globals.js'
+import { G_HELD, P_SERVICE_US } from '../core/layout.js'
 import type { Calls } from './calls.js'
 import type { Containment } from './containment.js'
 import type { EngineClock } from './engine-clock.js'
@@ -13,11 +13,10 @@ import type { PortTable } from './port-table.js'
 const QUANTUM_US = 20
 /** A burst that took longer, because the host took the core away, is not held against the guest. */
 const MAX_DEBT_US = 5_000
-const HELD_COUNT = (GLOBALS_AT + G_HELD) >>> 2
 
 /** What a burst needs of the engine. */
 export interface BurstParts {
-  readonly memory: LinearMemory
+  readonly globals: Globals
   readonly controller: Controller
   readonly containment: Containment
   readonly table: PortTable
@@ -80,21 +79,21 @@ export class VifBursts {
   }
 
   /** Charges a vif with the time since the clock was last read. */
-  #charge(at: number, row: number): void {
-    const { memory, clock, time } = this.#parts
+  #charge(at: number, index: number): void {
+    const { table, clock, time } = this.#parts
     const from = clock.now
     clock.read()
     const us = clock.now - from
     this.#order.charge(at, us)
-    const service = (PORTS_AT + row * PORT_BYTES + P_SERVICE_US) >>> 3
-    memory.f64[service] = (memory.f64[service] as number) + us
+    const row = table.row(index)
+    row.setF64(P_SERVICE_US, row.getF64(P_SERVICE_US) + us)
     time.addWork(us)
   }
 
   /** Publishes the held batches that are due; that is work of the engine, too. */
   publishHeld(): void {
-    const { memory, containment, calls, clock, time } = this.#parts
-    const isWork = (memory.u32[HELD_COUNT] as number) > 0
+    const { globals, containment, calls, clock, time } = this.#parts
+    const isWork = globals.get(G_HELD) > 0
     containment.publishHeld()
     calls.send()
     if (!isWork) return

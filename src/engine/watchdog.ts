@@ -4,14 +4,12 @@
  * engine finds by it whose descriptor it was.
  */
 import { readFileSync } from 'node:fs'
-import { G_ASLEEP, G_NOW_US, GLOBALS_AT } from '../core/layout.js'
+import { EngineSigns } from '../core/globals.js'
 import { returnCode } from '../sys/fault-handler-code.js'
 import { installHandler, SIGURG, signalThread } from '../sys/signal-handler.js'
 
 /** A thread that is held is found at the second look and freed before 100 ms have passed. */
 const LOOK_MS = 25
-const CLOCK = (GLOBALS_AT + G_NOW_US) >>> 3
-const ASLEEP = (GLOBALS_AT + G_ASLEEP) >>> 2
 
 let isInstalled = false
 
@@ -33,8 +31,7 @@ function waits(thread: number): boolean {
 }
 
 export class Watchdog {
-  readonly #clock: BigUint64Array
-  readonly #words: Uint32Array
+  readonly #signs: EngineSigns
   readonly #thread: number
   readonly #timer: NodeJS.Timeout
   /** The engine's clock at the last look, when it was awake then. */
@@ -43,15 +40,14 @@ export class Watchdog {
   /** @param memory the engine's linear memory; @param thread the kernel's number of its thread */
   constructor(memory: SharedArrayBuffer, thread: number) {
     installOnce()
-    this.#clock = new BigUint64Array(memory)
-    this.#words = new Uint32Array(memory)
+    this.#signs = new EngineSigns(memory)
     this.#thread = thread
     this.#timer = setInterval(() => this.#look(), LOOK_MS)
     this.#timer.unref()
   }
 
   #look(): void {
-    const clock = this.#words[ASLEEP] === 0 ? this.#clock[CLOCK] : undefined
+    const clock = this.#signs.isAsleep ? undefined : this.#signs.clock
     if (clock !== undefined && clock === this.#seen && waits(this.#thread)) signalThread(this.#thread, SIGURG)
     this.#seen = clock
   }

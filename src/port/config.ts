@@ -2,7 +2,7 @@
 
 import type { SocketAccess } from '../sys/socket-access.js'
 import type { GuardSettings } from './guard.js'
-import type { LimitSettings } from './limits.js'
+import type { RateLimitSettings } from './rate-limits.js'
 
 export const PUBLISH_MODES = ['natural', 'per-packet'] as const
 export type PublishMode = (typeof PUBLISH_MODES)[number]
@@ -15,7 +15,7 @@ export const RESERVED_GROUP_MODES = ['drop', 'stp', 'all'] as const
 export type ReservedGroups = (typeof RESERVED_GROUP_MODES)[number]
 
 /** Settings of every port, whatever its kind. */
-export interface PortSettings extends GuardSettings, LimitSettings {
+export interface PortSettings extends GuardSettings, RateLimitSettings {
   readonly name: string
   /** When the receiver hears of frames written into its ring. Default: as the policy of the engine decides. */
   readonly publish?: PublishMode

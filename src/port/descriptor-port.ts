@@ -9,13 +9,14 @@
  */
 
 import { PORT_LINK } from '../core/layout.js'
+import { PortRow } from '../core/port-row.js'
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { closeFd } from '../sys/unix-socket.js'
 import type { PacketConfig, StreamConfig, TapConfig } from './config.js'
 import { forgetPeer, HostOutput, offloadNames } from './host-output.js'
 import type { HostPort, PortHost, PortStatus } from './port.js'
 import { Retry } from './retry.js'
-import { PortRow } from './row.js'
+import { readSettings } from './settings.js'
 
 /** Offloads (TAKE_*) that the other side takes, and that it may use when it sends. */
 interface Offloads {
@@ -142,7 +143,7 @@ export abstract class DescriptorPort<Config extends TapConfig | PacketConfig | S
 
   open(): void {
     try {
-      this.row.open(this.config, false)
+      this.row.open(readSettings(this.config), false)
       this.attach()
     } catch (error) {
       this.close()

@@ -5,13 +5,9 @@
  */
 
 import { release } from 'node:os'
-import {
-  DROP_HOST_ERROR,
-  RECORD_FRAME,
-  RECORD_FRAME_BYTES,
-  RECORD_NET_HEADER,
-  STAGE_AT,
-} from '../core/layout.js'
+import { frameBytes } from '../core/byte-ring.js'
+import { DROP_HOST_ERROR, RECORD_FRAME, RECORD_NET_HEADER, STAGE_AT } from '../core/layout.js'
+import { TAKE_ALL } from '../core/port-row.js'
 import { memoryAddress } from '../grants/memory-address.js'
 import { EAGAIN, EINTR, errnoName } from '../sys/libc.js'
 import { deviceState } from '../sys/network-device.js'
@@ -25,9 +21,8 @@ import {
 import { NET_HEADER, VIRTIO_NET_HDR_F } from '../virtio/virtio.js'
 import type { PacketConfig } from './config.js'
 import { DescriptorPort } from './descriptor-port.js'
-import { countDrops, MAX_READ_BYTES, TAKE_TCP } from './host-output.js'
+import { MAX_READ_BYTES, TAKE_TCP } from './host-output.js'
 import type { PortHost } from './port.js'
-import { TAKE_ALL } from './row.js'
 
 /** The staging area in slots: the largest frame, its header and a tag to put back fit into each. */
 const SLOTS = 7
@@ -81,7 +76,7 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
   }
 
   #countKernelDrops(): void {
-    countDrops(this.row, DROP_HOST_ERROR, takeKernelDrops(this.fd))
+    this.row.countDrops(DROP_HOST_ERROR, takeKernelDrops(this.fd))
   }
 
   protected override release(): void {
@@ -113,7 +108,7 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
         if (-got === EAGAIN) break
         if (-got === EINTR) continue
         // One frame that the header cannot describe (EINVAL), or the device went down or away (ENETDOWN).
-        if (errnoIsOfFrame(-got)) countDrops(this.row, DROP_HOST_ERROR, 1)
+        if (errnoIsOfFrame(-got)) this.row.countDrops(DROP_HOST_ERROR, 1)
         else this.#followDevice()
         if (++refusals >= MAX_REFUSALS) break
         continue
@@ -164,7 +159,7 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
         this.block(this.fd)
         break
       }
-      countDrops(this.row, DROP_HOST_ERROR, 1)
+      this.row.countDrops(DROP_HOST_ERROR, 1)
       this.output.pop(1)
       done++
       if (!errnoIsOfFrame(-sent)) this.#followDevice()
@@ -175,18 +170,16 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
   /** Puts the oldest records into a batch. */
   #fill(batch: SendBatch): void {
     const { memory } = this.host
-    const { u32 } = memory
     const address = memoryAddress(memory)
     const count = Math.min(this.output.count, batch.capacity)
     let record = this.output.first()
     for (let added = 0; added < count; added++) {
       if (added > 0) record = this.output.next(record)
-      const frameBytes = u32[(record + RECORD_FRAME_BYTES) >>> 2] as number
       batch.add(
         address + record + RECORD_NET_HEADER,
         PACKET_HEADER_BYTES,
         address + record + RECORD_FRAME,
-        frameBytes,
+        frameBytes(memory, record),
       )
     }
   }

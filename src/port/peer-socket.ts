@@ -1,3 +1,4 @@
+import type { PortRow } from '../core/port-row.js'
 import { EAGAIN, errnoName } from '../sys/libc.js'
 import type { SocketAccess } from '../sys/socket-access.js'
 import { connectUnix } from '../sys/unix-socket.js'
@@ -5,7 +6,6 @@ import { Listener } from './listener.js'
 import type { Port, PortHost } from './port.js'
 import { Refusals } from './refusal.js'
 import { Retry } from './retry.js'
-import type { PortRow } from './row.js'
 
 export interface PeerSocketSettings extends SocketAccess {
   readonly socket: string

@@ -99,7 +99,7 @@ export interface RingPort extends AnyPort {
   /** There was no memory behind an offset. Detaches the guest if it is this one's; returns whether it is. */
   loseMemory(offset: number): boolean
   /** Sets how long frames toward the guest may be held, and in what numbers. */
-  setLimits(limits: HoldLimits): void
+  setHoldLimits(limits: HoldLimits): void
 }
 
 /** A port whose frames cross by system calls: the engine has it read and write them, a burst at a time. */

@@ -1,8 +1,8 @@
-import { C_REFUSED, G_NOW_US, GLOBALS_AT } from '../core/layout.js'
+import { Globals } from '../core/globals.js'
+import { C_REFUSED } from '../core/layout.js'
+import type { PortRow } from '../core/port-row.js'
 import { closeFd } from '../sys/unix-socket.js'
-import { count } from './host-output.js'
 import type { Port, PortHost } from './port.js'
-import type { PortRow } from './row.js'
 
 /** A peer that tries again and again is told of so often. */
 const TELL_EVERY_US = 1_000_000
@@ -13,19 +13,21 @@ export class Refusals {
   readonly #host: PortHost
   readonly #port: Port
   readonly #row: PortRow
+  readonly #globals: Globals
   #nextUs = 0
 
   constructor(host: PortHost, port: Port, row: PortRow) {
     this.#host = host
     this.#port = port
     this.#row = row
+    this.#globals = new Globals(row.memory)
   }
 
   /** @param fd the second peer's connection, closed here */
   refuse(fd: number): void {
     closeFd(fd)
-    count(this.#row, C_REFUSED)
-    const nowUs = this.#host.memory.f64[(GLOBALS_AT + G_NOW_US) >>> 3] as number
+    this.#row.count(C_REFUSED)
+    const { nowUs } = this.#globals
     if (nowUs < this.#nextUs) return
     this.#nextUs = nowUs + TELL_EVERY_US
     this.#host.report(this.#port, 'refused', SECOND_PEER)

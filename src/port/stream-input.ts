@@ -5,12 +5,11 @@ import {
   MIN_FRAME_BYTES,
   NET_HEADER_BYTES,
 } from '../core/layout.js'
+import type { PortRow } from '../core/port-row.js'
 import { RingferryError } from '../errors/errors.js'
 import { memoryAddress } from '../grants/memory-address.js'
 import { errno, libc } from '../sys/libc.js'
-import { countDrops } from './host-output.js'
 import type { PortHost } from './port.js'
-import type { PortRow } from './row.js'
 
 /** Bytes of the length before each frame, big endian. */
 export const LENGTH_BYTES = 4
@@ -98,7 +97,7 @@ export class StreamInput {
         break
       }
       if (length > MAX_FRAME_BYTES || length < MIN_FRAME_BYTES) {
-        countDrops(this.#row, length < MIN_FRAME_BYTES ? DROP_RUNT : DROP_TOO_LONG, 1)
+        this.#row.countDrops(length < MIN_FRAME_BYTES ? DROP_RUNT : DROP_TOO_LONG, 1)
         this.#skipped = LENGTH_BYTES + length
         frames++
         this.#skip()

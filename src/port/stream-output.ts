@@ -1,4 +1,5 @@
-import { RECORD_FRAME, RECORD_FRAME_BYTES } from '../core/layout.js'
+import { frameBytes } from '../core/byte-ring.js'
+import { RECORD_FRAME } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import { memoryAddress } from '../grants/memory-address.js'
 import { errno, libc } from '../sys/libc.js'
@@ -38,21 +39,21 @@ export class StreamOutput {
    * virtio-net header, which a stream has no use for. Returns their bytes.
    */
   gather(): number {
-    const { u32, data } = this.#memory
+    const { data } = this.#memory
     const address = memoryAddress(this.#memory)
     this.#count = Math.min(this.#output.count, MAX_VECTORS)
     let total = 0
     let record = this.#output.first()
     for (let index = 0; index < this.#count; index++) {
       if (index > 0) record = this.#output.next(record)
-      const frameBytes = u32[(record + RECORD_FRAME_BYTES) >>> 2] as number
-      data.setUint32(record + RECORD_FRAME - LENGTH_BYTES, frameBytes, false)
+      const sizeBytes = frameBytes(this.#memory, record)
+      data.setUint32(record + RECORD_FRAME - LENGTH_BYTES, sizeBytes, false)
       const done = index === 0 ? this.#written : 0
       const at = address + record + RECORD_FRAME - LENGTH_BYTES + done
       this.#words[index * IOVEC_WORDS] = at
       this.#words[index * IOVEC_WORDS + 1] = at / 0x1_0000_0000
-      this.#words[index * IOVEC_WORDS + 2] = LENGTH_BYTES + frameBytes - done
-      total += LENGTH_BYTES + frameBytes - done
+      this.#words[index * IOVEC_WORDS + 2] = LENGTH_BYTES + sizeBytes - done
+      total += LENGTH_BYTES + sizeBytes - done
     }
     return total
   }
@@ -65,12 +66,11 @@ export class StreamOutput {
 
   /** Takes away what was written. Returns the frames that are complete. */
   take(bytes: number): number {
-    const { u32 } = this.#memory
     let frames = 0
     this.#written += bytes
     while (this.#written > 0) {
       const record = this.#output.first()
-      const whole = LENGTH_BYTES + (u32[(record + RECORD_FRAME_BYTES) >>> 2] as number)
+      const whole = LENGTH_BYTES + frameBytes(this.#memory, record)
       if (this.#written < whole) break
       this.#written -= whole
       this.#output.pop(1)

@@ -4,15 +4,15 @@
  * another namespace or removed at any time; the port follows, and makes a removed device anew.
  */
 
+import { flowHash, frameBytes } from '../core/byte-ring.js'
 import {
   DROP_HOST_ERROR,
   MAX_QUEUE_PAIRS,
   P_QUEUE_PAIRS,
-  RECORD_FRAME_BYTES,
-  RECORD_HASH,
   RECORD_NET_HEADER,
   STAGE_AT,
 } from '../core/layout.js'
+import { TAKE_ALL } from '../core/port-row.js'
 import { RingferryError } from '../errors/errors.js'
 import { memoryAddress } from '../grants/memory-address.js'
 import { EAGAIN, EINTR, errno, errnoName, libc } from '../sys/libc.js'
@@ -21,9 +21,8 @@ import { openTap, TAP_HEADER_BYTES, tapState } from '../sys/tap.js'
 import { closeFd } from '../sys/unix-socket.js'
 import type { TapConfig } from './config.js'
 import { DescriptorPort } from './descriptor-port.js'
-import { countDrops, MAX_READ_BYTES, TAKE_TCP } from './host-output.js'
+import { MAX_READ_BYTES, TAKE_TCP } from './host-output.js'
 import type { PortHost } from './port.js'
-import { TAKE_ALL } from './row.js'
 
 /** Room for one frame: more than the kernel ever hands over at once, so that nothing is cut. */
 const READ_BYTES = 128 * 1024
@@ -115,9 +114,9 @@ export class TapPort extends DescriptorPort<TapConfig> {
     while (written < MAX_WRITES && queues > 0) {
       if (this.output.count === 0) break
       const record = this.output.first()
-      const hash = queues > 1 ? (memory.u32[(record + RECORD_HASH) >>> 2] as number) : 0
+      const hash = queues > 1 ? flowHash(memory, record) : 0
       const fd = this.fds[hash % queues] as number
-      const bytes = TAP_HEADER_BYTES + (memory.u32[(record + RECORD_FRAME_BYTES) >>> 2] as number)
+      const bytes = TAP_HEADER_BYTES + frameBytes(memory, record)
       if (libc.write(fd, memoryAddress(memory) + record + RECORD_NET_HEADER, bytes) < 0) {
         const error = errno()
         if (error === EINTR) continue
@@ -125,7 +124,7 @@ export class TapPort extends DescriptorPort<TapConfig> {
           this.block(fd)
           break
         }
-        countDrops(this.row, DROP_HOST_ERROR, 1)
+        this.row.countDrops(DROP_HOST_ERROR, 1)
         this.output.pop(1)
         if (tapState(fd) === 'up') continue
         this.setLink(false)

@@ -10,8 +10,8 @@ import {
   P_FDB_COUNT,
   PORT_LINK,
 } from '../../src/core/layout.js'
+import type { PortRow } from '../../src/core/port-row.js'
 import { type PortSettings, RESERVED_GROUP_MODES, type ReservedGroups } from '../../src/port/config.js'
-import type { PortRow } from '../../src/port/row.js'
 import { type BridgePort, decide, TAG_TYPES } from '../model/bridge.js'
 import { FdbModel } from '../model/fdb.js'
 import { BareSwitch, macOf } from '../support/bare-switch.js'

@@ -1,6 +1,8 @@
 // Guarded ports of hosts that choose their addresses: prefixes, and addresses that are learned.
+
 import { afterEach, describe, expect, it } from 'vitest'
-import { C_TO_FRAMES, G_NOW_S, G_NOW_US, GLOBALS_AT } from '../../src/core/layout.js'
+import { Globals } from '../../src/core/globals.js'
+import { C_TO_FRAMES, G_NOW_S } from '../../src/core/layout.js'
 import type { Engine } from '../../src/engine/engine.js'
 import {
   ALL_NODES,
@@ -33,8 +35,9 @@ const START_S = 1_000_000
 
 /** Sets the clock of the plane, later than the engine's own. */
 function setClock(engine: Engine, seconds: number): void {
-  engine.memory.u32[(GLOBALS_AT + G_NOW_S) >>> 2] = START_S + seconds
-  engine.memory.f64[(GLOBALS_AT + G_NOW_US) / 8] = (START_S + seconds) * 1e6
+  const globals = new Globals(engine.memory)
+  globals.set(G_NOW_S, START_S + seconds)
+  globals.nowUs = (START_S + seconds) * 1e6
 }
 
 const from4 = (address: number[]): number[] => ipv4(address, OTHER4, 17, udp(1, 2))

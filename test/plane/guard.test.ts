@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { C_FLOODS, DROP_SPOOFED, HEAP_AT } from '../../src/core/layout.js'
+import { PortRow } from '../../src/core/port-row.js'
 import { readGuard } from '../../src/port/guard.js'
 import { parseHostAddress } from '../../src/port/guard-address.js'
-import { PortRow } from '../../src/port/row.js'
+import { readSettings } from '../../src/port/settings.js'
 import {
   address6,
   arp,
@@ -71,14 +72,14 @@ describe('anti-spoofing by MAC', () => {
     }
     expect(delivered(5)).toBe(32)
     const row = new PortRow(engine.memory, 0)
-    row.configure({ name: 'a', macs: ['02:00:00:00:00:01'] })
+    row.configure(readSettings({ name: 'a', macs: ['02:00:00:00:00:01'] }))
     expect(delivered(5)).toBe(0)
     expect(delivered(1)).toBe(32)
     expect(delivered(1)).toBe(32)
     expect(dropped(engine, 0, DROP_SPOOFED)).toBe(32)
-    row.configure({ name: 'a', addresses: ['10.0.0.1'] })
+    row.configure(readSettings({ name: 'a', addresses: ['10.0.0.1'] }))
     expect(delivered(1)).toBe(0)
-    row.configure({ name: 'a' })
+    row.configure(readSettings({ name: 'a' }))
     expect(delivered(5)).toBe(32)
   })
 })
@@ -260,7 +261,8 @@ describe('readGuard', () => {
   })
 
   it('reads every way to write an IPv6 address', () => {
-    const bytes = (text: string): string => Buffer.from(parseHostAddress(text, 'test')).toString('hex')
+    const bytes = (text: string): string =>
+      Buffer.from(parseHostAddress(text, { owner: 'test', path: [] })).toString('hex')
     expect(bytes('2001:db8::a:1')).toBe('20010db8000000000000000000' + '0a0001')
     expect(bytes('::1')).toBe('00000000000000000000000000000001')
     expect(bytes('FD00::')).toBe('fd000000000000000000000000000000')

@@ -8,9 +8,8 @@ import {
   P_HISTOGRAM_HOLD,
   P_HISTOGRAM_TOTAL,
   P_REASONS,
-  PORT_BYTES,
-  PORTS_AT,
 } from '../../src/core/layout.js'
+import { PortRow } from '../../src/core/port-row.js'
 import type { EmbeddedGuest } from '../../src/embedded/guest.js'
 import type { Engine } from '../../src/engine/engine.js'
 import { attach, broadcast, cleanUp, counter, newEngine } from '../support/switch.js'
@@ -20,12 +19,12 @@ afterEach(cleanUp)
 const LONG_US = 3_600_000_000
 
 function reasons(engine: Engine, port: number, reason: number): number {
-  return Number(engine.memory.u64[(PORTS_AT + port * PORT_BYTES + P_REASONS) / 8 + reason])
+  return Number(new PortRow(engine.memory, port).getU64(P_REASONS + reason * 8))
 }
 
 function recorded(engine: Engine, port: number, histogram: number): number {
-  const at = (PORTS_AT + port * PORT_BYTES + histogram) / 4
-  return engine.memory.u32.subarray(at, at + HISTOGRAM_BUCKETS).reduce((sum, count) => sum + count, 0)
+  const counts = new PortRow(engine.memory, port).words(histogram, HISTOGRAM_BUCKETS)
+  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 function received(guest: EmbeddedGuest): number {
@@ -114,7 +113,7 @@ describe('hold', () => {
     const a = attach(engine, 'a')
     const b = attach(engine, 'b')
     const limits = { holdUs: LONG_US, gapUs: LONG_US, maxFrames: 1000, maxBytes: 1e6, urgentFlush: true }
-    for (const port of engine.ports) if (port.hasRings) port.setLimits(limits)
+    for (const port of engine.ports) if (port.hasRings) port.setHoldLimits(limits)
     b.driver.rx().armCalls()
     a.driver.send(frame)
     engine.step()

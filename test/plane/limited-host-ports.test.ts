@@ -2,14 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import {
-  C_TO_FRAMES,
-  DROP_RATE,
-  G_NOW_US,
-  GLOBALS_AT,
-  NET_HEADER_BYTES,
-  STAGE_AT,
-} from '../../src/core/layout.js'
+import { Globals } from '../../src/core/globals.js'
+import { C_TO_FRAMES, DROP_RATE, NET_HEADER_BYTES, STAGE_AT } from '../../src/core/layout.js'
 import type { Engine } from '../../src/engine/engine.js'
 import type { PortSettings } from '../../src/port/config.js'
 import { closeFd, connectUnix } from '../../src/sys/unix-socket.js'
@@ -32,7 +26,7 @@ function open(settings: Partial<PortSettings>): { engine: Engine; fd: number; at
   engine.step()
   attach(engine, 'g')
   const at = (us: number): void => {
-    engine.memory.f64[(GLOBALS_AT + G_NOW_US) / 8] = START_US + us
+    new Globals(engine.memory).nowUs = START_US + us
   }
   at(0)
   return { engine, fd, at }

@@ -1,23 +1,24 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
+import { Globals } from '../../src/core/globals.js'
 import {
   ACTIVE_AT,
   C_MERGED,
   C_MERGED_FRAMES,
   DROP_RING_FULL,
   G_ACTIVE,
-  GLOBALS_AT,
   NET_HEADER_BYTES,
   PORT_LINK,
   RECORD_FRAME_BYTES,
   RECORD_NET_HEADER,
   TAKE_CSUM,
 } from '../../src/core/layout.js'
+import { PortRow, TAKE_ALL } from '../../src/core/port-row.js'
 import type { ReceivedFrame } from '../../src/driver/net-driver.js'
 import type { Engine } from '../../src/engine/engine.js'
 import type { PortSettings } from '../../src/port/config.js'
 import { HostOutput } from '../../src/port/host-output.js'
-import { PortRow, TAKE_ALL } from '../../src/port/row.js'
+import { readSettings } from '../../src/port/settings.js'
 import { Flow, type FlowOptions } from '../model/flows.js'
 import { start, stopGuests } from '../model/guest.js'
 import { segmentsOf } from '../model/segments.js'
@@ -39,12 +40,12 @@ describe('merge toward a host port', () => {
     const { memory } = engine
     const index = 9
     const row = new PortRow(memory, index)
-    row.open({ name: 'host', ...settings }, false)
+    row.open(readSettings({ name: 'host', ...settings }), false)
     row.flag(PORT_LINK, true)
     row.setOffloads(takes, 0)
-    const active = (GLOBALS_AT + G_ACTIVE) >>> 2
-    memory.u32[(ACTIVE_AT >>> 2) + (memory.u32[active] as number)] = index
-    memory.u32[active] = (memory.u32[active] as number) + 1
+    const globals = new Globals(memory)
+    globals.setEntry(ACTIVE_AT, globals.get(G_ACTIVE), index)
+    globals.set(G_ACTIVE, globals.get(G_ACTIVE) + 1)
     const output = new HostOutput(engine, row)
     const take = (limit = Number.MAX_SAFE_INTEGER): ReceivedFrame[] => {
       const all: ReceivedFrame[] = []

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { C_FLUSHED_FRAMES, C_PUBLISHES, C_THINNED_ACKS } from '../../src/core/layout.js'
+import { PortRow } from '../../src/core/port-row.js'
 import type { ReceivedFrame } from '../../src/driver/net-driver.js'
 import { LINUX_FEATURES } from '../../src/embedded/guest.js'
-import { PortRow } from '../../src/port/row.js'
 import { VIRTIO_NET_F } from '../../src/virtio/virtio.js'
 import { Flow, type FlowOptions, type FrameOptions } from '../model/flows.js'
 import { start, stopGuests } from '../model/guest.js'
@@ -93,7 +93,7 @@ describe('held publication', () => {
     const flow = new Flow()
     const sent = Array.from({ length: 10 }, () => flow.next(1448))
     const row = new PortRow(on.engine.memory, 1)
-    row.setLimits({ holdUs: 0, gapUs: LONG_US, maxFrames: 4, maxBytes: 1e9, urgentFlush: false })
+    row.setHoldLimits({ holdUs: 0, gapUs: LONG_US, maxFrames: 4, maxBytes: 1e9, urgentFlush: false })
     const received = cross(on, sent)
     expect(shape(received)).toEqual([1448 * 4, 1448 * 4, 1448 * 2])
     expectSame(received, sent)
@@ -103,7 +103,7 @@ describe('held publication', () => {
     const on = wire({ port: { publish: 'natural' } })
     const flow = new Flow()
     const limits = { holdUs: LONG_US, gapUs: LONG_US, maxFrames: 1000, maxBytes: 1e9, urgentFlush: true }
-    new PortRow(on.engine.memory, 1).setLimits(limits)
+    new PortRow(on.engine.memory, 1).setHoldLimits(limits)
     on.b.driver.rx().armCalls()
     expect(cross(on, [flow.next(500)])).toEqual([])
     const sent = flow.next(500, { flags: ACK | PSH })

@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
-import { DROP_BUFFER_TOO_SMALL, DROP_RING_FULL, G_NOW_US, GLOBALS_AT } from '../../src/core/layout.js'
+import { Globals } from '../../src/core/globals.js'
+import { DROP_BUFFER_TOO_SMALL, DROP_RING_FULL } from '../../src/core/layout.js'
 import { LINUX_FEATURES } from '../../src/embedded/guest.js'
 import { asTcp, attach, cleanUp, dropped, frame, newEngine } from '../support/switch.js'
 
@@ -19,7 +20,7 @@ it('a frame larger than all buffers of its guest together is dropped in time and
   engine.step()
   expect(dropped(engine, 1, DROP_BUFFER_TOO_SMALL)).toBe(0)
   // Two seconds later on the engine's clock.
-  engine.memory.f64[(GLOBALS_AT + G_NOW_US) / 8]! += 2e6
+  new Globals(engine.memory).nowUs += 2e6
   engine.plane.poll(1, 64)
   expect(dropped(engine, 1, DROP_BUFFER_TOO_SMALL)).toBe(1)
   const lengths: number[] = []

@@ -1,4 +1,5 @@
 // Addresses at the very ends of what may be read, and traps of the plane.
+
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
@@ -6,13 +7,12 @@ import {
   GRANULE_BYTES,
   P_GAP_US,
   P_HOLD_US,
-  P_VRINGS,
-  PORTS_AT,
   V_AVAIL,
   V_DESC,
   V_USED,
-  VRING_BYTES,
 } from '../../src/core/layout.js'
+import { PortRow } from '../../src/core/port-row.js'
+import { VringRow } from '../../src/core/vring-row.js'
 import type { EmbeddedGuest } from '../../src/embedded/guest.js'
 import type { Engine } from '../../src/engine/engine.js'
 import { attach, broadcast, cleanUp, dropped, frame, newEngine } from '../support/switch.js'
@@ -123,7 +123,7 @@ describe('a trap of the plane', () => {
   ])('detaches the port that is polled, with the reason, and the others go on (%i)', (field) => {
     const { engine, reports, odd, a, b } = site()
     odd.driver.send(frame(2, 9, 100))
-    engine.memory.u32[(PORTS_AT + P_VRINGS + VRING_BYTES + field) >>> 2] = BEYOND
+    new VringRow(engine.memory, 0, 1).set(field, BEYOND)
     expect(() => engine.step()).not.toThrow()
     expect(reports).toEqual([
       expect.stringMatching(/^odd: internal error: RuntimeError: memory access out of bounds/),
@@ -133,16 +133,16 @@ describe('a trap of the plane', () => {
 
   it('detaches the port whose held batch is published, and the others go on', () => {
     const { engine, reports, odd, a, b } = site()
-    const [hold, gap] = [(PORTS_AT + P_HOLD_US) >>> 3, (PORTS_AT + P_GAP_US) >>> 3]
+    const row = new PortRow(engine.memory, 0)
     odd.driver.send(broadcast(9))
     engine.step()
-    engine.memory.f64[hold] = LONG_US
-    engine.memory.f64[gap] = LONG_US
+    row.setF64(P_HOLD_US, LONG_US)
+    row.setF64(P_GAP_US, LONG_US)
     a.driver.send(frame(9, 1, 100))
     engine.step()
     expect(received(odd)).toBe(0)
-    engine.memory.u32[(PORTS_AT + P_VRINGS + V_AVAIL) >>> 2] = BEYOND
-    engine.memory.f64[hold] = 0
+    new VringRow(engine.memory, 0, 0).set(V_AVAIL, BEYOND)
+    row.setF64(P_HOLD_US, 0)
     expect(() => engine.step()).not.toThrow()
     expect(reports).toEqual([expect.stringMatching(/^odd: internal error: RuntimeError/)])
     expectToReach(engine, a, b)

@@ -1,21 +1,22 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
-import { MAX_FRAME_BYTES, RateLimiter, type RateLimits } from '../../src/aggregation/token-bucket.js'
+import { RateLimiter, type RateLimits } from '../../src/aggregation/token-bucket.js'
+import { Globals } from '../../src/core/globals.js'
 import {
   C_FLOODS,
   C_TO_FRAMES,
   DROP_RATE,
   DROP_STORM,
-  G_NOW_US,
   G_RATE_AT_US,
-  GLOBALS_AT,
+  MAX_FRAME_BYTES,
   NET_HEADER_BYTES,
   STAGE_AT,
 } from '../../src/core/layout.js'
+import { PortRow } from '../../src/core/port-row.js'
 import type { EmbeddedGuest } from '../../src/embedded/guest.js'
 import type { Engine } from '../../src/engine/engine.js'
-import { readLimits } from '../../src/port/limits.js'
-import { PortRow } from '../../src/port/row.js'
+import { readRateLimits } from '../../src/port/rate-limits.js'
+import { readSettings } from '../../src/port/settings.js'
 import { ipFrame } from '../support/ip-frames.js'
 import { attach, broadcast, cleanUp, counter, dropped, frame, newEngine } from '../support/switch.js'
 
@@ -25,7 +26,7 @@ afterEach(cleanUp)
 const START_US = 1e12
 
 function setClock(engine: Engine, us: number): void {
-  engine.memory.f64[(GLOBALS_AT + G_NOW_US) / 8] = us
+  new Globals(engine.memory).nowUs = us
 }
 
 /** Hands a frame of a port to the plane as its host port would. */
@@ -100,11 +101,11 @@ function compareWithModel(
   }
   fc.assert(
     fc.property(limitsOf, arrivalsOf, (limits, arrivals) => {
-      row.configure({ name: 'a' })
-      row.configure({ name: 'a', [direction]: limits })
+      row.configure(readSettings({ name: 'a' }))
+      row.configure(readSettings({ name: 'a', [direction]: limits }))
       const model = new RateLimiter(limits, clock)
       for (const { gapUs, fraction, bytes } of arrivals) step(model, clock + gapUs + fraction, bytes)
-      row.configure({ name: 'a' })
+      row.configure(readSettings({ name: 'a' }))
       if (waiting > 0) step(new RateLimiter({}, clock), clock, waiting)
     }),
     { numRuns: 80 },
@@ -166,14 +167,14 @@ describe('the plane policer', () => {
     setClock(engine, START_US)
     expect(delivered(burst)).toBe(32)
     const from = new PortRow(engine.memory, 0)
-    from.configure({ name: 'a', fromVm: { framesPerSecond: 100 } })
+    from.configure(readSettings({ name: 'a', fromVm: { framesPerSecond: 100 } }))
     expect(delivered(burst)).toBe(10)
     expect(delivered(burst)).toBe(0)
     setClock(engine, START_US + 50_000)
     expect(delivered([])).toBe(5)
-    from.configure({ name: 'a' })
+    from.configure(readSettings({ name: 'a' }))
     expect(delivered([])).toBe(49)
-    new PortRow(engine.memory, 1).configure({ name: 'b', toVm: { framesPerSecond: 200 } })
+    new PortRow(engine.memory, 1).configure(readSettings({ name: 'b', toVm: { framesPerSecond: 200 } }))
     expect(delivered(burst)).toBe(20)
     expect(delivered([])).toBe(0)
     setClock(engine, START_US + 80_000)
@@ -190,7 +191,7 @@ describe('the plane policer', () => {
     let taken = 0
     for (let i = 0; i < 5; i++) {
       taken += sendFrom(engine, a, [frame(2, 1, 60)])
-      row.configure({ name: 'a', fromVm: { framesPerSecond: 20 }, isolated: i % 2 === 0 })
+      row.configure(readSettings({ name: 'a', fromVm: { framesPerSecond: 20 }, isolated: i % 2 === 0 }))
     }
     expect(taken).toBe(2)
   })
@@ -248,12 +249,12 @@ describe('the plane policer', () => {
     const a = attach(engine, 'a', {}, { fromVm: { framesPerSecond: 10 } })
     attach(engine, 'b')
     setClock(engine, START_US)
-    const at = (GLOBALS_AT + G_RATE_AT_US) / 8
-    engine.memory.f64[at] = 1e18
+    const globals = new Globals(engine.memory)
+    globals.setF64(G_RATE_AT_US, 1e18)
     expect(sendFrom(engine, a, [frame(2, 1, 60)])).toBe(1)
-    expect(engine.memory.f64[at]).toBe(1e18)
+    expect(globals.getF64(G_RATE_AT_US)).toBe(1e18)
     expect(sendFrom(engine, a, [frame(2, 1, 60)])).toBe(0)
-    expect(engine.memory.f64[at]).toBe(START_US + 100_000)
+    expect(globals.getF64(G_RATE_AT_US)).toBe(START_US + 100_000)
     expect(engine.plane.armPort(0)).toBe(0)
   })
 
@@ -309,7 +310,7 @@ describe('the plane policer', () => {
   })
 })
 
-describe('readLimits', () => {
+describe('readRateLimits', () => {
   it.each([
     [
       { fromVm: { averageKiB: 0 } },
@@ -330,6 +331,6 @@ describe('readLimits', () => {
     [{ fromVm: { framesPerSecond: -1 } }, 'fromVm.framesPerSecond is -1; it must be a whole number from 1'],
     [{ stormFps: -1 }, 'port web: stormFps is -1; it must be a whole number from 0 to 1000000000'],
   ])('names setting and remedy when given %j', (settings, message) => {
-    expect(() => readLimits(settings, 'web')).toThrow(message)
+    expect(() => readRateLimits(settings, 'web')).toThrow(message)
   })
 })

@@ -78,7 +78,7 @@ it('5.1.6.5.5 what is held on a pair is published before the driver hears that i
   const { b, engine, send, received, set } = flows({ features: MQ_CONTROL, ringSize: 128 })
   expect(set(2)).toBe(VIRTIO_NET_OK)
   const limits = { holdUs: 1e9, gapUs: 1e9, maxFrames: 1024, maxBytes: 1e6, urgentFlush: false }
-  ringPort(engine, 1).setLimits(limits)
+  ringPort(engine, 1).setHoldLimits(limits)
   send()
   expect([0, 1].map((queue) => b.driver.rx(queue).hasUsed())).toEqual([false, false])
   expect(set(1)).toBe(VIRTIO_NET_OK)

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { RateLimits } from '../../src/aggregation/token-bucket.js'
-import { DROP_RATE, G_NOW_US, GLOBALS_AT } from '../../src/core/layout.js'
+import { Globals } from '../../src/core/globals.js'
+import { DROP_RATE } from '../../src/core/layout.js'
 import type { EmbeddedGuest } from '../../src/embedded/guest.js'
 import type { Engine } from '../../src/engine/engine.js'
 import { ipFrame } from '../support/ip-frames.js'
@@ -53,7 +54,7 @@ class Loop {
   }
 
   #step(us: number): void {
-    this.#engine.memory.f64[(GLOBALS_AT + G_NOW_US) / 8] = us
+    new Globals(this.#engine.memory).nowUs = us
     while ((this.#acks[0] ?? Number.POSITIVE_INFINITY) <= us) {
       this.#acks.shift()
       this.#inFlight--

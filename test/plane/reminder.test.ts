@@ -1,15 +1,14 @@
 import { afterEach, expect, it } from 'vitest'
-import { C_CALLS, C_REMINDERS, G_NOW_US, G_REMIND_US, GLOBALS_AT } from '../../src/core/layout.js'
+import { Globals } from '../../src/core/globals.js'
+import { C_CALLS, C_REMINDERS, G_REMIND_US } from '../../src/core/layout.js'
 import { attach, cleanUp, counter, frame, newEngine } from '../support/switch.js'
 
 afterEach(cleanUp)
 
-const CLOCK = (GLOBALS_AT + G_NOW_US) / 8
-const REMIND = (GLOBALS_AT + G_REMIND_US) / 8
-
 /** Two guests; the second one, port 1, got a frame: with a call when it has asked for one. */
 function called(asks = true) {
   const engine = newEngine()
+  const globals = new Globals(engine.memory)
   const a = attach(engine, 'a')
   const b = attach(engine, 'b')
   b.driver.send(frame(1, 2, 60))
@@ -20,10 +19,10 @@ function called(asks = true) {
   engine.step()
   const calls = counter(engine, 1, C_CALLS)
   const idle = (us: number): number => {
-    engine.memory.f64[CLOCK]! += us
-    engine.memory.f64[REMIND] = Number.POSITIVE_INFINITY
+    globals.nowUs += us
+    globals.setF64(G_REMIND_US, Number.POSITIVE_INFINITY)
     engine.plane.remindPort(1)
-    return engine.memory.f64[REMIND]!
+    return globals.getF64(G_REMIND_US)
   }
   return { engine, b, calls, idle, reminders: () => counter(engine, 1, C_REMINDERS) }
 }
@@ -55,7 +54,7 @@ it('a guest that has looked at its ring and asked again is left alone', () => {
 it('a guest that nobody has called is left alone', () => {
   const engine = newEngine()
   attach(engine, 'a')
-  engine.memory.f64[CLOCK]! += 1e6
+  new Globals(engine.memory).nowUs += 1e6
   engine.plane.remindPort(0)
   expect(counter(engine, 0, C_REMINDERS)).toBe(0)
 })
@@ -81,7 +80,7 @@ it('a guest whose ring stays full is called again by the frames that are dropped
   }
   burst()
   const before = counter(engine, 1, C_REMINDERS)
-  engine.memory.f64[CLOCK]! += 70_000
+  new Globals(engine.memory).nowUs += 70_000
   burst()
   expect(counter(engine, 1, C_REMINDERS)).toBe(before + 1)
 })

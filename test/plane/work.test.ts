@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { DROP_BAD_CHAIN, G_WORK_LEFT, GLOBALS_AT } from '../../src/core/layout.js'
+import { Globals } from '../../src/core/globals.js'
+import { DROP_BAD_CHAIN, G_WORK_LEFT } from '../../src/core/layout.js'
 import type { SplitRing } from '../../src/driver/split-ring.js'
 import type { Engine } from '../../src/engine/engine.js'
 import { VIRTQ_DESC_F } from '../../src/virtio/virtio.js'
@@ -18,7 +19,7 @@ afterEach(() => {
 })
 
 function workLeft(engine: Engine): number {
-  return engine.memory.u32[(GLOBALS_AT + G_WORK_LEFT) >>> 2]! | 0
+  return new Globals(engine.memory).get(G_WORK_LEFT) | 0
 }
 
 /** Writes descriptors of one ring by hand: chains of `length` descriptors one behind the other. */

@@ -12,7 +12,7 @@ export const ALL = [255, 255, 255, 255, 255, 255]
 export const ZERO4 = [0, 0, 0, 0]
 export const OWN4 = [10, 0, 0, 1]
 export const OTHER4 = [10, 0, 0, 9]
-export const address6 = (text: string): number[] => [...parseHostAddress(text, 'test')]
+export const address6 = (text: string): number[] => [...parseHostAddress(text, { owner: 'test', path: [] })]
 export const ZERO6 = new Array<number>(16).fill(0)
 export const OWN6 = address6('fd00::1')
 export const OTHER6 = address6('fd00::9')

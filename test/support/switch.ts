@@ -1,4 +1,5 @@
-import { P_COUNTERS, P_DROPS, PORT_BYTES, PORTS_AT } from '../../src/core/layout.js'
+import { P_COUNTERS, P_DROPS } from '../../src/core/layout.js'
+import { PortRow } from '../../src/core/port-row.js'
 import { EmbeddedGuest, type EmbeddedGuestOptions } from '../../src/embedded/guest.js'
 import { Engine } from '../../src/engine/engine.js'
 import type { EngineOptions } from '../../src/engine/engine-options.js'
@@ -73,10 +74,10 @@ export function asTcp(frame: Uint8Array): Uint8Array {
 
 /** A counter (C_*) of a port. */
 export function counter(engine: Engine, port: number, index: number): number {
-  return Number(engine.memory.u64[(PORTS_AT + port * PORT_BYTES + P_COUNTERS) / 8 + index])
+  return Number(new PortRow(engine.memory, port).getU64(P_COUNTERS + index * 8))
 }
 
 /** Frames that a port dropped for a reason (DROP_*). */
 export function dropped(engine: Engine, port: number, reason: number): number {
-  return Number(engine.memory.u64[(PORTS_AT + port * PORT_BYTES + P_DROPS) / 8 + reason])
+  return Number(new PortRow(engine.memory, port).getU64(P_DROPS + reason * 8))
 }

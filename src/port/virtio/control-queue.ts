@@ -3,6 +3,7 @@
  * Commands are rare, so they are interpreted here and not in the plane. A command that is malformed or was
  * not negotiated is answered with VIRTIO_NET_ERR. Source: virtio 1.3, 5.1.6.5.
  */
+import { Globals } from '../../core/globals.js'
 import {
   MAX_FILTER_MACS,
   P_FILTER_MACS,
@@ -17,6 +18,7 @@ import {
   PORT_FILTER_VLAN,
   SEGS_AT,
 } from '../../core/layout.js'
+import { type PortRow, VLAN_BITMAP_BYTES } from '../../core/port-row.js'
 import {
   VIRTIO_F,
   VIRTIO_NET_CTRL,
@@ -30,7 +32,6 @@ import {
   VIRTIO_NET_OK,
 } from '../../virtio/virtio.js'
 import type { PortHost } from '../port.js'
-import type { PortRow } from '../row.js'
 
 const MAX_COMMAND_BYTES = 8192
 /** Answers of the plane's takeControl(): guest memory must be mapped first; a malformed chain was dropped. */
@@ -50,6 +51,7 @@ export interface ControlActions {
 export class VifControl {
   readonly #host: PortHost
   readonly #row: PortRow
+  readonly #globals: Globals
   readonly #actions: ControlActions
   #uni: bigint[] = []
   #multi: bigint[] = []
@@ -66,6 +68,7 @@ export class VifControl {
   constructor(host: PortHost, row: PortRow, actions: ControlActions) {
     this.#host = host
     this.#row = row
+    this.#globals = new Globals(row.memory)
     this.#actions = actions
   }
 
@@ -86,7 +89,7 @@ export class VifControl {
     this.#allUni = false
     this.#isResumed = false
     this.#row.flag(PORT_FILTER_NOBROADCAST | PORT_FILTER_NOMULTI | PORT_FILTER_NOUNI, false)
-    this.#row.memory.u8.fill(0, this.#row.at + P_FILTER_VLANS, this.#row.at + P_FILTER_VLANS + 512)
+    this.#row.bytes(P_FILTER_VLANS, VLAN_BITMAP_BYTES).fill(0)
     this.#writeTable()
   }
 
@@ -110,20 +113,24 @@ export class VifControl {
     const readable = (taken >>> 16) & 0xff
     const command = this.#gather(readable)
     const ok = command !== undefined && this.#execute(command)
-    const ack = this.#row.memory.u32[(SEGS_AT + readable * 8) >>> 2] as number
+    const [ack] = this.#segment(readable)
     this.#row.memory.u8[ack] = ok ? VIRTIO_NET_OK : VIRTIO_NET_ERR
     this.#host.plane.completeControl(this.#row.index, head, 1)
     return 'more'
   }
 
+  /** Linear offset and length of a segment of the chain that was taken. */
+  #segment(index: number): readonly [number, number] {
+    return [this.#globals.entry(SEGS_AT, index * 2), this.#globals.entry(SEGS_AT, index * 2 + 1)]
+  }
+
   /** Copies the readable segments: class, command, data. */
   #gather(segments: number): Uint8Array | undefined {
-    const { u8, u32 } = this.#row.memory
+    const { u8 } = this.#row.memory
     const parts: Uint8Array[] = []
     let bytes = 0
     for (let index = 0; index < segments; index++) {
-      const at = u32[(SEGS_AT + index * 8) >>> 2] as number
-      const length = u32[(SEGS_AT + index * 8 + 4) >>> 2] as number
+      const [at, length] = this.#segment(index)
       bytes += length
       if (bytes > MAX_COMMAND_BYTES) return undefined
       parts.push(u8.slice(at, at + length))
@@ -240,8 +247,7 @@ export class VifControl {
     this.#overflow = uni.length + this.#multi.length > MAX_FILTER_MACS
     const macs = this.#overflow ? [] : [...uni, ...this.#multi]
     this.#writeModes()
-    const at = (this.#row.at + P_FILTER_TABLE) >>> 3
-    for (const [index, key] of macs.entries()) this.#row.memory.u64[at + index] = key
+    for (const [index, key] of macs.entries()) this.#row.setU64(P_FILTER_TABLE + index * 8, key)
     this.#row.set(P_FILTER_MACS, macs.length)
   }
 
@@ -263,10 +269,10 @@ export class VifControl {
   #setVlan(kind: number, data: Uint8Array): boolean {
     const vlan = (data[0] as number) | ((data[1] as number) << 8)
     if (vlan > 4095 || (kind !== VIRTIO_NET_CTRL_VLAN.ADD && kind !== VIRTIO_NET_CTRL_VLAN.DEL)) return false
-    const at = this.#row.at + P_FILTER_VLANS + (vlan >> 3)
+    const vlans = this.#row.bytes(P_FILTER_VLANS, VLAN_BITMAP_BYTES)
     const bit = 1 << (vlan & 7)
-    const old = this.#row.memory.u8[at] as number
-    this.#row.memory.u8[at] = kind === VIRTIO_NET_CTRL_VLAN.ADD ? old | bit : old & ~bit
+    const old = vlans[vlan >> 3] as number
+    vlans[vlan >> 3] = kind === VIRTIO_NET_CTRL_VLAN.ADD ? old | bit : old & ~bit
     return true
   }
 }

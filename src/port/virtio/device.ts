@@ -11,12 +11,12 @@ import {
   STAGE_AT,
   STAGE_BYTES,
 } from '../../core/layout.js'
+import type { PortRow } from '../../core/port-row.js'
 import type { Grants } from '../../grants/grants.js'
 import type { DetachCause, GuestRegion, VhostUserDevice, VringAddresses } from '../../vhost-user/device.js'
 import { featureNames, NET_CONFIG, VIRTIO_F, VIRTIO_NET_F } from '../../virtio/virtio.js'
 import type { EmbeddedConfig, VifConfig } from '../config.js'
 import type { PortHost } from '../port.js'
-import type { PortRow } from '../row.js'
 import { readNetConfig } from './config-space.js'
 import { VifControl } from './control-queue.js'
 import { GUEST_OFFLOADS, offeredFeatures, sentOffloads, takenOffloads } from './features.js'

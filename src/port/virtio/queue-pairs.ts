@@ -1,6 +1,6 @@
 import { P_QUEUE_PAIRS, P_STARTED_PAIRS } from '../../core/layout.js'
 import type { Plane } from '../../core/plane.js'
-import type { PortRow } from '../row.js'
+import type { PortRow } from '../../core/port-row.js'
 import type { VifRings } from './rings.js'
 
 /**

@@ -4,40 +4,23 @@
  * enabled, too. Source: QEMU docs/interop/vhost-user.rst (9.0), "Ring states".
  */
 
+import { allocateByteRing } from '../../core/byte-ring.js'
 import {
-  BATCH_BYTES,
   C_CALLS,
   C_MUTED_KICKS,
   C_TX_CALLS,
-  CONTROL_VRING,
-  LISTED_BYTES,
-  M_CHAINS,
-  M_LIST,
-  P_BATCHES,
-  P_VRINGS,
   V_AVAIL,
   V_AVAIL_SEEN,
   V_BACKLOG,
-  V_BATCH,
   V_CALL_COUNTER,
-  V_CALLED,
   V_DESC,
   V_FLAGS,
   V_HEADER_BYTES,
-  V_HELD_BURSTS,
-  V_HELD_BYTES,
-  V_HELD_FRAMES,
-  V_HELD_URGENT,
-  V_ID,
   V_LAST_AVAIL,
-  V_LISTED,
-  V_MERGE,
-  V_PORT,
   V_SIZE,
   V_USED,
   V_USED_NEXT,
   V_USED_PUBLISHED,
-  VRING_BYTES,
   VRING_ENABLED,
   VRING_EVENT_IDX,
   VRING_INDIRECT,
@@ -45,15 +28,15 @@ import {
   VRING_READY,
   VRINGS_PER_PORT,
 } from '../../core/layout.js'
+import type { PortRow } from '../../core/port-row.js'
+import { VringRow } from '../../core/vring-row.js'
 import type { Grants } from '../../grants/grants.js'
 import { EPOLLET, EPOLLIN } from '../../sys/epoll.js'
 import { signalEventfd } from '../../sys/eventfd.js'
 import { EINTR } from '../../sys/libc.js'
 import { closeFd } from '../../sys/unix-socket.js'
 import { netHeaderBytes, VIRTIO_F, VIRTIO_NET_F } from '../../virtio/virtio.js'
-import { count } from '../host-output.js'
 import type { PortHost } from '../port.js'
-import { allocateByteRing, type PortRow } from '../row.js'
 
 /** So many kicks without a ring that moves are no accident: a driver makes buffers available before it kicks. */
 const UNSHARED_KICKS = 8
@@ -96,6 +79,7 @@ export class VifRings {
   readonly #host: PortHost
   readonly #row: PortRow
   readonly #grants: Grants
+  readonly #vrings: readonly VringRow[]
   readonly #rings: Ring[] = Array.from({ length: VRINGS_PER_PORT }, newRing)
   #features = 0n
   /** Kicks that came while no ring had moved since it was started; -1: one has. */
@@ -111,31 +95,24 @@ export class VifRings {
     this.#host = host
     this.#row = row
     this.#grants = grants
+    this.#vrings = this.#rings.map((_, queue) => new VringRow(row.memory, row.index, queue))
   }
 
   #ring(queue: number): Ring {
     return this.#rings[queue] as Ring
   }
 
-  #at(queue: number): number {
-    return this.#row.at + P_VRINGS + queue * VRING_BYTES
-  }
-
-  #set(queue: number, field: number, value: number): void {
-    this.#row.memory.u32[(this.#at(queue) + field) >>> 2] = value
-  }
-
-  #get(queue: number, field: number): number {
-    return this.#row.memory.u32[(this.#at(queue) + field) >>> 2] as number
+  #vring(queue: number): VringRow {
+    return this.#vrings[queue] as VringRow
   }
 
   isRunning(queue: number): boolean {
-    return (this.#get(queue, V_FLAGS) & VRING_READY) !== 0
+    return this.#vring(queue).isRunning
   }
 
   /** How many chains of a ring were ever completed, also by others before, in u16. */
   usedIndex(queue: number): number {
-    return this.#get(queue, V_USED_PUBLISHED)
+    return this.#vring(queue).get(V_USED_PUBLISHED)
   }
 
   isEnabled(queue: number): boolean {
@@ -184,9 +161,10 @@ export class VifRings {
   #lookForLife(): void {
     if (this.#deafKicks < 0) return
     for (let queue = 0; queue < VRINGS_PER_PORT; queue++) {
-      if (!this.isRunning(queue)) continue
-      const index = this.#row.memory.data.getUint16(this.#get(queue, V_AVAIL) + 2, true)
-      if (index !== 0 || this.#get(queue, V_LAST_AVAIL) !== 0) {
+      const vring = this.#vring(queue)
+      if (!vring.isRunning) continue
+      const index = this.#row.memory.data.getUint16(vring.get(V_AVAIL) + 2, true)
+      if (index !== 0 || vring.get(V_LAST_AVAIL) !== 0) {
         this.#deafKicks = -1
         return
       }
@@ -199,14 +177,14 @@ export class VifRings {
     this.#lookForLife()
     this.#host.wake(this.#row.index)
     const ring = this.#ring(queue)
-    const at = this.#get(queue, V_LAST_AVAIL)
+    const at = this.#vring(queue).get(V_LAST_AVAIL)
     ring.idleKicks = at === ring.kickedAt ? ring.idleKicks + 1 : 0
     ring.kickedAt = at
     if (ring.idleKicks < MAX_IDLE_KICKS) return
     this.#muted.add(queue)
     this.#polls(queue, true)
     this.#host.rewatch(ring.kick, EPOLLET)
-    count(this.#row, C_MUTED_KICKS)
+    this.#row.count(C_MUTED_KICKS)
   }
 
   /** Listens to the kicks again that were too many. Called some ten times a second. */
@@ -225,7 +203,7 @@ export class VifRings {
     const ring = this.#ring(queue)
     if (ring.call >= 0) closeFd(ring.call)
     ring.call = fd
-    this.#host.setCall(this.#row.index * VRINGS_PER_PORT + queue, fd)
+    this.#host.setCall(this.#vring(queue).id, fd)
     return this.isRunning(queue) ? this.#callOnce(queue) : undefined
   }
 
@@ -246,8 +224,9 @@ export class VifRings {
   setEnabled(queue: number, on: boolean): void {
     this.#ring(queue).enabled = on
     if (!this.isRunning(queue)) return
-    const flags = this.#get(queue, V_FLAGS)
-    this.#set(queue, V_FLAGS, on ? flags | VRING_ENABLED : flags & ~VRING_ENABLED)
+    const vring = this.#vring(queue)
+    const flags = vring.get(V_FLAGS)
+    vring.set(V_FLAGS, on ? flags | VRING_ENABLED : flags & ~VRING_ENABLED)
     this.#host.wake(this.#row.index)
   }
 
@@ -280,48 +259,39 @@ export class VifRings {
       offsets.push(offset)
     }
     const [desc = 0, avail = 0, used = 0] = offsets
-    const running = this.isRunning(queue)
-    const isReceive = (queue & 1) === 0 && queue !== CONTROL_VRING
-    if (!running && isReceive && !this.#takeBacklog(queue))
+    const vring = this.#vring(queue)
+    const running = vring.isRunning
+    if (!running && vring.isReceive && !this.#takeBacklog(queue))
       return 'the linear memory has no room for another ring'
-    this.#set(queue, V_DESC, desc)
-    this.#set(queue, V_AVAIL, avail)
-    this.#set(queue, V_USED, used)
-    this.#set(queue, V_SIZE, size)
-    this.#set(queue, V_HEADER_BYTES, netHeaderBytes(this.#features))
-    this.#set(queue, V_ID, this.#row.index * VRINGS_PER_PORT + queue)
-    this.#set(queue, V_PORT, this.#row.at)
-    this.#set(queue, V_CALL_COUNTER, isReceive ? C_CALLS : C_TX_CALLS)
+    vring.set(V_DESC, desc)
+    vring.set(V_AVAIL, avail)
+    vring.set(V_USED, used)
+    vring.set(V_SIZE, size)
+    vring.set(V_HEADER_BYTES, netHeaderBytes(this.#features))
+    vring.identify()
+    vring.set(V_CALL_COUNTER, vring.isReceive ? C_CALLS : C_TX_CALLS)
     if (!running) {
-      this.#set(queue, V_BATCH, isReceive ? this.#row.at + P_BATCHES + (queue >> 1) * BATCH_BYTES : 0)
-      this.#set(queue, V_MERGE, isReceive ? this.#mergeTable(size) : 0)
+      vring.takeMergeTable(size)
       const index = this.#row.memory.data.getUint16(used + 2, true)
-      this.#set(queue, V_LAST_AVAIL, index)
-      this.#set(queue, V_AVAIL_SEEN, index)
-      this.#set(queue, V_USED_NEXT, index)
-      this.#set(queue, V_USED_PUBLISHED, index)
+      vring.set(V_LAST_AVAIL, index)
+      vring.set(V_AVAIL_SEEN, index)
+      vring.set(V_USED_NEXT, index)
+      vring.set(V_USED_PUBLISHED, index)
     }
     let flags = VRING_READY
     if (enabled) flags |= VRING_ENABLED
     if ((this.#features & VIRTIO_F.EVENT_IDX) !== 0n) flags |= VRING_EVENT_IDX
     if ((this.#features & VIRTIO_F.INDIRECT_DESC) !== 0n) flags |= VRING_INDIRECT
     if ((this.#features & VIRTIO_NET_F.MRG_RXBUF) !== 0n) flags |= VRING_MERGEABLE
-    this.#set(queue, V_FLAGS, flags)
+    vring.set(V_FLAGS, flags)
     return undefined
   }
 
   /** Gives a receive ring its backlog: the first one the port's own byte ring. Returns false when there is no room. */
   #takeBacklog(queue: number): boolean {
     const ring = queue === 0 ? this.#row.ring : allocateByteRing(this.#row.memory)
-    this.#set(queue, V_BACKLOG, ring)
+    this.#vring(queue).set(V_BACKLOG, ring)
     return ring !== 0
-  }
-
-  /** A merge table for a ring: its linear offset, or 0 when there is no room; nothing is merged then. */
-  #mergeTable(size: number): number {
-    const table = this.#row.memory.allocate(M_LIST + size * LISTED_BYTES)
-    if (table !== 0) this.#row.memory.u32[(table + M_CHAINS) >>> 2] = size
-    return table
   }
 
   /** Publishes what is held, because memory, rings or offloads are about to change. */
@@ -353,26 +323,15 @@ export class VifRings {
    */
   stop(queue: number): number {
     this.settle()
-    const base = this.isRunning(queue) ? this.#get(queue, V_LAST_AVAIL) : this.#ring(queue).base
-    this.#forgetBatch(queue)
+    const vring = this.#vring(queue)
+    const base = vring.isRunning ? vring.get(V_LAST_AVAIL) : this.#ring(queue).base
+    vring.clear(queue === 0)
     this.#closeKick(queue)
     const ring = this.#ring(queue)
     ring.started = false
     ring.base = base
     for (const part of ['desc', 'avail', 'used']) this.#grants.unmapRing(`${queue}.${part}`)
     return base
-  }
-
-  #forgetBatch(queue: number): void {
-    const table = this.#get(queue, V_MERGE)
-    if (table !== 0) this.#row.memory.free(table)
-    const backlog = this.#get(queue, V_BACKLOG)
-    if (queue !== 0 && backlog !== 0) this.#row.memory.free(backlog)
-    this.#set(queue, V_USED_NEXT, this.#get(queue, V_USED_PUBLISHED))
-    for (const field of [V_FLAGS, V_MERGE, V_BACKLOG, V_LISTED, V_CALLED, V_CALLED + 4])
-      this.#set(queue, field, 0)
-    for (const field of [V_HELD_FRAMES, V_HELD_BYTES, V_HELD_BURSTS, V_HELD_URGENT])
-      this.#set(queue, field, 0)
   }
 
   /** Stops all rings, closes every descriptor and forgets what was said of them. */

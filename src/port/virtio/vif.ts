@@ -16,6 +16,7 @@ import {
   PORT_BROKEN,
   VRINGS_PER_PORT,
 } from '../../core/layout.js'
+import { PortRow } from '../../core/port-row.js'
 import { Grants } from '../../grants/grants.js'
 import { EPOLLET, EPOLLIN } from '../../sys/epoll.js'
 import type { DetachCause } from '../../vhost-user/device.js'
@@ -24,7 +25,7 @@ import { featureNames } from '../../virtio/virtio.js'
 import type { EmbeddedConfig, VifConfig } from '../config.js'
 import { PeerSocket } from '../peer-socket.js'
 import type { PortHost, PortStatus, RingPort } from '../port.js'
-import { PortRow } from '../row.js'
+import { readSettings } from '../settings.js'
 import { VifDevice } from './device.js'
 
 const UNSHARED =
@@ -82,7 +83,7 @@ export class Vif implements RingPort {
   open(): void {
     const config = this.#config
     this.#device.offeredFeatures()
-    this.#row.open(config, true)
+    this.#row.open(readSettings(config), true)
     try {
       if (config.kind === 'embedded') this.#attach(config.fd)
       else this.#peers?.open()
@@ -121,8 +122,8 @@ export class Vif implements RingPort {
     return this.#config.publish === undefined
   }
 
-  setLimits(limits: HoldLimits): void {
-    this.#row.setLimits(limits)
+  setHoldLimits(limits: HoldLimits): void {
+    this.#row.setHoldLimits(limits)
   }
 
   serveRequest(): boolean {

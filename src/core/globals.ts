@@ -1,0 +1,64 @@
+import { G_ASLEEP, G_GENERATION, G_NOW_US, GLOBALS_AT, PORT_BYTES, PORTS_AT } from './layout.js'
+import type { LinearMemory } from './linear-memory.js'
+import { Row } from './row.js'
+
+/** The plane's globals (G_*), and the lists beside them. */
+export class Globals extends Row {
+  constructor(memory: LinearMemory) {
+    super(memory, GLOBALS_AT)
+  }
+
+  /** Microseconds on the engine's clock, as of the burst. */
+  get nowUs(): number {
+    return this.getF64(G_NOW_US)
+  }
+
+  set nowUs(us: number) {
+    this.setF64(G_NOW_US, us)
+  }
+
+  /** Voids all cached forwarding decisions. */
+  renew(): void {
+    this.set(G_GENERATION, this.get(G_GENERATION) + 1)
+  }
+
+  /** The u32 at a place of a list of the layout (ACTIVE_AT, CALLS_AT, MISSES_AT ...). */
+  entry(list: number, place: number): number {
+    return this.memory.u32[(list >>> 2) + place] as number
+  }
+
+  setEntry(list: number, place: number, value: number): void {
+    this.memory.u32[(list >>> 2) + place] = value
+  }
+}
+
+/** What any thread sees of an engine's progress in its memory. */
+export class EngineSigns {
+  readonly #u32: Uint32Array
+  readonly #u64: BigUint64Array
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#u32 = new Uint32Array(memory)
+    this.#u64 = new BigUint64Array(memory)
+  }
+
+  /** Whether it sleeps by its own will. */
+  get isAsleep(): boolean {
+    return this.#u32[(GLOBALS_AT + G_ASLEEP) >>> 2] !== 0
+  }
+
+  /** The bits of its clock: they stand still while it does. */
+  get clock(): bigint {
+    return this.#u64[(GLOBALS_AT + G_NOW_US) >>> 3] as bigint
+  }
+}
+
+/** Linear offset of a row of the port table. */
+export function portAt(index: number): number {
+  return PORTS_AT + index * PORT_BYTES
+}
+
+/** The port whose row is at a linear offset. */
+export function portIndex(at: number): number {
+  return (at - PORTS_AT) / PORT_BYTES
+}

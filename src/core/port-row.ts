@@ -1,0 +1,232 @@
+import type { HoldLimits } from '../aggregation/hold.js'
+import { RingferryError } from '../errors/errors.js'
+import { allocateByteRing } from './byte-ring.js'
+import { Globals, portAt } from './globals.js'
+import { type GuardLists, writeGuard } from './guard-lists.js'
+import {
+  GUARD_RATE,
+  GUARD_STORM,
+  MAX_FRAME_BYTES,
+  P_COUNTERS,
+  P_DROPS,
+  P_FDB_LIMIT,
+  P_FLAGS,
+  P_FROM_RING,
+  P_GAP_US,
+  P_GROUPS,
+  P_GUARD,
+  P_HOLD_US,
+  P_MAX_BATCH_BYTES,
+  P_MAX_BATCH_FRAMES,
+  P_MAX_FRAME,
+  P_MERGE,
+  P_NATIVE_VLAN,
+  P_QUEUE_PAIRS,
+  P_RING,
+  P_SENDS,
+  P_STARTED_PAIRS,
+  P_TAKES,
+  P_URGENT_FLUSH,
+  P_VLANS,
+  PORT_ACTIVE,
+  PORT_BYTES,
+  PORT_GUARDED,
+  PORT_ISOLATED,
+  PORT_METERED,
+  PORT_STICKY,
+  PORT_TRANSPARENT,
+  PORT_TRUNK,
+  PORT_VIF,
+  TAKE_CSUM,
+  TAKE_ECN,
+  TAKE_TSO4,
+  TAKE_TSO6,
+  TAKE_USO4,
+  TAKE_USO6,
+} from './layout.js'
+import type { LinearMemory } from './linear-memory.js'
+import { type RateBuckets, writeBuckets } from './rate-buckets.js'
+import { Row } from './row.js'
+
+const ETHERNET_BYTES = 14
+/** Every offload that a virtio-net header can ask for. */
+export const TAKE_ALL = TAKE_CSUM | TAKE_TSO4 | TAKE_TSO6 | TAKE_ECN | TAKE_USO4 | TAKE_USO6
+/** Bytes of a bitmap of VLANs. */
+export const VLAN_BITMAP_BYTES = 512
+/** The flags that settings decide; the rest are the port's state. */
+const SETTING_FLAGS = PORT_TRUNK | PORT_TRANSPARENT | PORT_ISOLATED | PORT_STICKY
+
+/** The settings of a port as its row holds them; src/port/settings.ts makes them of what a user writes. */
+export interface RowSettings {
+  /** How errors call the port. */
+  readonly name: string
+  /** PORT_TRUNK, PORT_TRANSPARENT, PORT_ISOLATED, PORT_STICKY. */
+  readonly flags: number
+  /** VLAN of untagged frames, or NO_VLAN. */
+  readonly nativeVlan: number
+  /** Bitmap of the VLANs that cross tagged. */
+  readonly vlans: Uint8Array
+  /** Which reserved group addresses are forwarded, one bit each. */
+  readonly groups: number
+  /** MERGE_*. */
+  readonly merge: number
+  readonly maxAddresses: number
+  /** Largest IP packet in bytes; undefined: any. */
+  readonly mtu: number | undefined
+  readonly guard: GuardLists
+  readonly rates: RateBuckets
+  /** Hold limits at first: the policy's, or those of the publication mode that was set. */
+  readonly hold: HoldLimits
+}
+
+/** One row of the plane's port table, as the TypeScript side writes it. */
+export class PortRow extends Row {
+  readonly index: number
+  readonly #globals: Globals
+  #ring = 0
+  /** Linear offset of the byte ring of frames that a rate limit holds back before they are forwarded. */
+  #fromRing = 0
+
+  constructor(memory: LinearMemory, index: number) {
+    super(memory, portAt(index))
+    this.index = index
+    this.#globals = new Globals(memory)
+  }
+
+  /** Writes a field; cached forwarding decisions are void from then on. */
+  override set(field: number, value: number): void {
+    super.set(field, value)
+    this.#globals.renew()
+  }
+
+  /** Linear offset of the byte ring. */
+  get ring(): number {
+    return this.#ring
+  }
+
+  /** Sets or clears flags (PORT_*). */
+  flag(flags: number, on: boolean): void {
+    this.set(P_FLAGS, on ? this.get(P_FLAGS) | flags : this.get(P_FLAGS) & ~flags)
+  }
+
+  has(flags: number): boolean {
+    return (this.get(P_FLAGS) & flags) !== 0
+  }
+
+  /** Counts an event (C_*) of the port that happens outside the plane. */
+  count(counter: number): void {
+    this.#add(P_COUNTERS + counter * 8, 1)
+  }
+
+  /** Counts frames dropped (DROP_*) outside the plane. */
+  countDrops(reason: number, frames: number): void {
+    if (frames > 0) this.#add(P_DROPS + reason * 8, frames)
+  }
+
+  #add(field: number, by: number): void {
+    this.setU64(field, this.getU64(field) + BigInt(by))
+  }
+
+  /** Sets which offloads the receiver takes and the sender may use (TAKE_*). */
+  setOffloads(takes: number, sends: number): void {
+    this.set(P_TAKES, takes)
+    this.set(P_SENDS, sends)
+  }
+
+  /** Clears the row, takes its byte ring, and writes the settings. Throws UNSUPPORTED, holding nothing, without room. */
+  open(settings: RowSettings, isVif: boolean): void {
+    this.bytes(0, PORT_BYTES).fill(0)
+    this.#ring = this.#allocateRing(settings.name)
+    this.set(P_RING, this.#ring)
+    this.set(P_QUEUE_PAIRS, 1)
+    this.set(P_STARTED_PAIRS, 1)
+    this.set(P_FLAGS, PORT_ACTIVE | (isVif ? PORT_VIF : 0))
+    try {
+      this.configure(settings)
+    } catch (error) {
+      this.close()
+      throw error
+    }
+    this.setHoldLimits(settings.hold)
+  }
+
+  #allocateRing(name: string): number {
+    const ring = allocateByteRing(this.memory)
+    if (ring === 0)
+      throw new RingferryError(
+        'UNSUPPORTED',
+        `port ${name}: the linear memory is full; remove a port or give it more memory`,
+      )
+    return ring
+  }
+
+  /**
+   * Takes what the settings need beyond the row: frames from a host port wait for its rate limit in a byte ring. Throws
+   * UNSUPPORTED when there is no room. The ring stays with the port.
+   */
+  reserve(settings: RowSettings): void {
+    if ((settings.rates.checks & GUARD_RATE) === 0 || this.has(PORT_VIF) || this.#fromRing !== 0) return
+    this.#fromRing = this.#allocateRing(settings.name)
+    this.set(P_FROM_RING, this.#fromRing)
+  }
+
+  /**
+   * Writes the settings that may change while the port runs; frames that wait, tokens of limits that stay and what
+   * is held go on. Throws, changing nothing, what reserve() does.
+   */
+  configure(settings: RowSettings): void {
+    this.reserve(settings)
+    const { guard, rates, flags } = settings
+    writeGuard(this, guard)
+    writeBuckets(this, rates)
+    const checks = guard.checks | rates.checks
+    this.set(P_GUARD, checks)
+    this.flag(PORT_GUARDED, (checks & ~GUARD_STORM) !== 0)
+    this.flag(PORT_METERED, rates.toVm)
+    this.set(P_FLAGS, (this.get(P_FLAGS) & ~SETTING_FLAGS) | flags)
+    this.set(P_NATIVE_VLAN, settings.nativeVlan)
+    this.bytes(P_VLANS, VLAN_BITMAP_BYTES).set(settings.vlans)
+    this.set(P_GROUPS, settings.groups)
+    this.set(P_MERGE, settings.merge)
+    this.set(P_FDB_LIMIT, settings.maxAddresses)
+    this.setMtu(settings.mtu)
+  }
+
+  /** Sets the largest IP packet in bytes that may cross, either way; undefined: any. */
+  setMtu(mtu: number | undefined): void {
+    this.set(
+      P_MAX_FRAME,
+      mtu === undefined ? MAX_FRAME_BYTES : Math.min(mtu + ETHERNET_BYTES, MAX_FRAME_BYTES),
+    )
+  }
+
+  /** How long frames toward the receiver may be held, and in what numbers. */
+  get holdLimits(): HoldLimits {
+    return {
+      holdUs: this.getF64(P_HOLD_US),
+      maxFrames: this.get(P_MAX_BATCH_FRAMES),
+      maxBytes: this.get(P_MAX_BATCH_BYTES),
+      gapUs: this.getF64(P_GAP_US),
+      urgentFlush: this.get(P_URGENT_FLUSH) !== 0,
+    }
+  }
+
+  setHoldLimits(limits: HoldLimits): void {
+    this.setF64(P_HOLD_US, limits.holdUs)
+    this.setF64(P_GAP_US, limits.gapUs)
+    this.set(P_MAX_BATCH_FRAMES, limits.maxFrames)
+    this.set(P_MAX_BATCH_BYTES, limits.maxBytes)
+    this.set(P_URGENT_FLUSH, limits.urgentFlush ? 1 : 0)
+  }
+
+  /** Gives the row and its byte rings back. */
+  close(): void {
+    this.set(P_FLAGS, 0)
+    this.set(P_RING, 0)
+    this.set(P_FROM_RING, 0)
+    if (this.#ring !== 0) this.memory.free(this.#ring)
+    if (this.#fromRing !== 0) this.memory.free(this.#fromRing)
+    this.#ring = 0
+    this.#fromRing = 0
+  }
+}

@@ -1,0 +1,96 @@
+import { portAt } from './globals.js'
+import {
+  BATCH_BYTES,
+  CONTROL_VRING,
+  LISTED_BYTES,
+  M_CHAINS,
+  M_LIST,
+  P_BATCHES,
+  P_VRINGS,
+  V_BACKLOG,
+  V_BATCH,
+  V_CALLED,
+  V_FLAGS,
+  V_HELD_BURSTS,
+  V_HELD_BYTES,
+  V_HELD_FRAMES,
+  V_HELD_URGENT,
+  V_ID,
+  V_LISTED,
+  V_MERGE,
+  V_PORT,
+  V_USED_NEXT,
+  V_USED_PUBLISHED,
+  VRING_BYTES,
+  VRING_READY,
+  VRINGS_PER_PORT,
+} from './layout.js'
+import type { LinearMemory } from './linear-memory.js'
+import { Row } from './row.js'
+
+/** What is 0 in a ring that holds nothing and is not served. */
+const STATE = [
+  ...[V_FLAGS, V_MERGE, V_BACKLOG, V_LISTED, V_CALLED, V_CALLED + 4],
+  ...[V_HELD_FRAMES, V_HELD_BYTES, V_HELD_BURSTS, V_HELD_URGENT],
+]
+
+/** The number of a ring in the plane's call list. */
+export function vringId(port: number, queue: number): number {
+  return port * VRINGS_PER_PORT + queue
+}
+
+/** The port of a ring in the call list. */
+export function portOfVring(id: number): number {
+  return Math.floor(id / VRINGS_PER_PORT)
+}
+
+/** One vring of a port, as the TypeScript side writes it. Queues: even ones receive, odd ones transmit, then control. */
+export class VringRow extends Row {
+  readonly queue: number
+  readonly #port: number
+
+  /** @param port index of the port's row */
+  constructor(memory: LinearMemory, port: number, queue: number) {
+    super(memory, portAt(port) + P_VRINGS + queue * VRING_BYTES)
+    this.queue = queue
+    this.#port = port
+  }
+
+  get id(): number {
+    return vringId(this.#port, this.queue)
+  }
+
+  get isReceive(): boolean {
+    return (this.queue & 1) === 0 && this.queue !== CONTROL_VRING
+  }
+
+  get isRunning(): boolean {
+    return (this.get(V_FLAGS) & VRING_READY) !== 0
+  }
+
+  /** Says whose ring it is, and where the bursts of its open batch are kept. */
+  identify(): void {
+    this.set(V_ID, this.id)
+    this.set(V_PORT, portAt(this.#port))
+    this.set(V_BATCH, this.isReceive ? portAt(this.#port) + P_BATCHES + (this.queue >> 1) * BATCH_BYTES : 0)
+  }
+
+  /** Gives a receive ring a merge table for `size` chains; nothing is merged when there is no room for one. */
+  takeMergeTable(size: number): void {
+    const table = this.isReceive ? this.memory.allocate(M_LIST + size * LISTED_BYTES) : 0
+    if (table !== 0) this.memory.u32[(table + M_CHAINS) >>> 2] = size
+    this.set(V_MERGE, table)
+  }
+
+  /**
+   * Stops the ring: what was written but not published is void, its merge table and its backlog are given back.
+   * @param keepBacklog the backlog belongs to the port
+   */
+  clear(keepBacklog: boolean): void {
+    const [table, backlog] = [this.get(V_MERGE), this.get(V_BACKLOG)]
+    if (table !== 0) this.memory.free(table)
+    if (!keepBacklog && backlog !== 0) this.memory.free(backlog)
+    this.set(V_USED_NEXT, this.get(V_USED_PUBLISHED))
+    for (const field of STATE) this.set(field, 0)
+  }
+}
