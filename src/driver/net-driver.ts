@@ -8,37 +8,17 @@
  * prepareTx/sendPrepared/reapTx and drainRx allocate nothing and re-publish descriptors that were written
  * once (generators). Source: virtio 1.3, 5.1.6.
  */
-import { MAX_VRING_SIZE, NET_HEADER, netHeaderBytes, VIRTIO_F, VIRTIO_NET_F } from '../virtio/virtio.js'
+import { MAX_VRING_SIZE, netHeaderBytes, VIRTIO_F, VIRTIO_NET_F } from '../virtio/virtio.js'
 import { ControlQueue } from './control-queue.js'
 import type { GuestMemory } from './guest-memory.js'
+import type { NetHeader } from './net-header.js'
+import { type ReceivedFrame, type Receiver, RxQueue } from './rx-queue.js'
 import { SplitRing } from './split-ring.js'
+import { type TxLayout, TxQueue } from './tx-queue.js'
 
-/** The fields of struct virtio_net_hdr; all default to 0. */
-export interface NetHeader {
-  readonly flags: number
-  readonly gsoType: number
-  readonly hdrLen: number
-  readonly gsoSize: number
-  readonly csumStart: number
-  readonly csumOffset: number
-  readonly numBuffers: number
-}
-
-/** How a frame is laid out in descriptors. The default: header and frame in one descriptor. */
-export interface TxLayout {
-  /** Descriptors for the frame's bytes (default 1). */
-  readonly descriptors?: number
-  /** Whether the header has a descriptor of its own (legacy drivers without ANY_LAYOUT do so). */
-  readonly separateHeader?: boolean
-  /** Whether the chain goes through an indirect table. */
-  readonly indirect?: boolean
-}
-
-export interface ReceivedFrame {
-  readonly header: NetHeader
-  /** A copy, without the header. */
-  readonly frame: Uint8Array
-}
+export type { NetHeader } from './net-header.js'
+export type { ReceivedFrame } from './rx-queue.js'
+export type { TxLayout } from './tx-queue.js'
 
 export interface NetDriverOptions {
   /** Negotiated virtio features. */
@@ -53,22 +33,9 @@ export interface NetDriverOptions {
 }
 
 const INDIRECT_ENTRIES = 32
-const CACHE_LINE = 64
+const TX_SLOT_BYTES = 2048
 
-/** The buffers of one ring. */
-interface Slots {
-  gpa: number
-  offset: number
-  bytes: number
-  free: Int32Array
-  freeCount: number
-}
-
-function roundUp(value: number, unit: number): number {
-  return Math.ceil(value / unit) * unit
-}
-
-export class NetDriver {
+export class NetDriver implements Receiver {
   readonly memory: GuestMemory
   readonly features: bigint
   readonly queuePairs: number
@@ -86,11 +53,8 @@ export class NetDriver {
   rxTouched = 0
   /** Received chains that were too short or incomplete: errors of the device. */
   rxMalformed = 0
-
-  readonly #slots: (Slots | undefined)[]
-  readonly #txSlotBytes: number
-  /** Per ring: 0, or for a generator's ring 1 + its frames in flight. */
-  readonly #prepared: number[]
+  readonly #rx: readonly RxQueue[]
+  readonly #tx: readonly TxQueue[]
   readonly #control: ControlQueue | undefined
 
   constructor(memory: GuestMemory, options: NetDriverOptions) {
@@ -101,7 +65,6 @@ export class NetDriver {
     this.headerBytes = netHeaderBytes(features)
     this.mergeable = (features & VIRTIO_NET_F.MRG_RXBUF) !== 0n
     this.kick = options.kick ?? (() => {})
-    this.#txSlotBytes = roundUp(options.txSlotBytes ?? 2048, CACHE_LINE)
     const size = options.ringSize ?? 256
     if (size > MAX_VRING_SIZE) throw new RangeError(`ring size ${size} is above ${MAX_VRING_SIZE}`)
     const ring = {
@@ -114,8 +77,10 @@ export class NetDriver {
     this.#control = hasControl ? new ControlQueue(memory, ring) : undefined
     if (this.#control) rings.push(this.#control.ring)
     this.rings = rings
-    this.#slots = rings.map(() => undefined)
-    this.#prepared = rings.map(() => 0)
+    const pairs = Array.from({ length: this.queuePairs }, (_, queue) => queue)
+    this.#rx = pairs.map((queue) => new RxQueue(memory, this.rx(queue), this, () => this.flush(queue * 2)))
+    const slotBytes = options.txSlotBytes ?? TX_SLOT_BYTES
+    this.#tx = pairs.map((queue) => new TxQueue(memory, this.tx(queue), this.headerBytes, slotBytes))
   }
 
   rx(queue = 0): SplitRing {
@@ -124,19 +89,6 @@ export class NetDriver {
 
   tx(queue = 0): SplitRing {
     return this.rings[queue * 2 + 1]!
-  }
-
-  #makeSlots(ring: number, count: number, bytes: number): Slots {
-    const gpa = this.memory.allocate(count * bytes)
-    const slots = {
-      gpa,
-      offset: this.memory.offsetOf(gpa),
-      bytes,
-      free: Int32Array.from({ length: count }, (_, i) => count - 1 - i),
-      freeCount: count,
-    }
-    this.#slots[ring] = slots
-    return slots
   }
 
   /** Publishes what was added to a ring and kicks if the device wants it. */
@@ -155,35 +107,15 @@ export class NetDriver {
    * @param descriptors how many descriptors each buffer is split into
    */
   fillRx(bufferBytes: number, queue = 0, descriptors = 1): void {
-    const ring = this.rx(queue)
-    const slots = this.#makeSlots(
-      queue * 2,
-      Math.floor(ring.size / descriptors),
-      roundUp(bufferBytes, CACHE_LINE),
-    )
-    const piece = Math.ceil(bufferBytes / descriptors)
-    while (slots.freeCount > 0) {
-      const slot = slots.free[--slots.freeCount]!
-      const gpa = slots.gpa + slot * slots.bytes
-      for (let at = 0; at < bufferBytes; at += piece)
-        ring.stage(gpa + at, Math.min(piece, bufferBytes - at), true)
-      ring.tokens[ring.commit()] = slot
-    }
-    this.flush(queue * 2)
+    this.#rxQueue(queue).fill(bufferBytes, descriptors)
   }
 
-  /** Reads the header at an offset of guest memory. */
-  readHeader(offset: number): NetHeader {
-    const { data } = this.memory
-    return {
-      flags: data.getUint8(offset + NET_HEADER.FLAGS),
-      gsoType: data.getUint8(offset + NET_HEADER.GSO_TYPE),
-      hdrLen: data.getUint16(offset + NET_HEADER.HDR_LEN, true),
-      gsoSize: data.getUint16(offset + NET_HEADER.GSO_SIZE, true),
-      csumStart: data.getUint16(offset + NET_HEADER.CSUM_START, true),
-      csumOffset: data.getUint16(offset + NET_HEADER.CSUM_OFFSET, true),
-      numBuffers: this.headerBytes === 12 ? data.getUint16(offset + NET_HEADER.NUM_BUFFERS, true) : 1,
-    }
+  #rxQueue(queue: number): RxQueue {
+    return this.#rx[queue] as RxQueue
+  }
+
+  #txQueue(queue: number): TxQueue {
+    return this.#tx[queue] as TxQueue
   }
 
   /**
@@ -191,33 +123,7 @@ export class NetDriver {
    * delivered a broken one (counted in rxMalformed).
    */
   receive(queue = 0): ReceivedFrame | undefined {
-    const ring = this.rx(queue)
-    const slots = this.#slots[queue * 2]
-    const head = slots ? ring.takeUsed() : -1
-    if (!slots || head < 0) return undefined
-    const parts: Uint8Array[] = []
-    const offset = slots.offset + ring.tokens[head]! * slots.bytes
-    const header = this.readHeader(offset)
-    const length = Math.min(ring.usedLength, slots.bytes)
-    let broken = ring.usedLength < this.headerBytes || ring.usedLength > slots.bytes
-    parts.push(this.memory.u8.slice(offset + this.headerBytes, offset + Math.max(length, this.headerBytes)))
-    ring.post(head)
-    const count = this.mergeable ? header.numBuffers : 1
-    if (count < 1) broken = true
-    for (let i = 1; i < count && !broken; i++) {
-      const more = ring.takeUsed()
-      if (more < 0 || ring.usedLength > slots.bytes) broken = true
-      if (more < 0) break
-      const at = slots.offset + ring.tokens[more]! * slots.bytes
-      parts.push(this.memory.u8.slice(at, at + Math.min(ring.usedLength, slots.bytes)))
-      ring.post(more)
-    }
-    this.flush(queue * 2)
-    if (broken) {
-      this.rxMalformed++
-      return undefined
-    }
-    return { header, frame: new Uint8Array(Buffer.concat(parts)) }
+    return this.#rxQueue(queue).receive()
   }
 
   /**
@@ -227,80 +133,14 @@ export class NetDriver {
    * Returns the number of frames taken.
    */
   drainRx(touch: boolean, queue = 0, limit = MAX_VRING_SIZE): number {
-    const ring = this.rx(queue)
-    const slots = this.#slots[queue * 2]
-    if (!slots) return 0
-    const { u16, u32 } = this.memory
-    const { headerBytes, mergeable } = this
-    let frames = 0
-    let bytes = 0
-    let touched = 0
-    let rest = 0
-    let taken = 0
-    while (taken < limit || rest > 0) {
-      const head = ring.takeUsed()
-      if (head < 0) break
-      taken++
-      const start = slots.offset + ring.tokens[head]! * slots.bytes
-      const length = ring.usedLength
-      bytes += length
-      if (rest > 0) rest--
-      else {
-        frames++
-        bytes -= headerBytes
-        if (mergeable) rest = Math.max(0, u16[(start + NET_HEADER.NUM_BUFFERS) >>> 1]! - 1)
-      }
-      if (touch)
-        for (let at = start, end = start + length; at < end; at += CACHE_LINE)
-          touched = (touched + u32[at >>> 2]!) | 0
-      ring.post(head)
-    }
-    if (taken > 0) this.flush(queue * 2)
-    if (rest > 0) this.rxMalformed++
-    this.rxFrames += frames
-    this.rxBytes += bytes
-    this.rxTouched = (this.rxTouched + touched) | 0
-    return frames
+    return this.#rxQueue(queue).drain(touch, limit)
   }
 
   // ---- transmit ------------------------------------------------------------------------------------
 
-  /** Writes a header at an offset of guest memory. */
-  writeHeader(offset: number, header: Partial<NetHeader> = {}): void {
-    const { data } = this.memory
-    data.setUint8(offset + NET_HEADER.FLAGS, header.flags ?? 0)
-    data.setUint8(offset + NET_HEADER.GSO_TYPE, header.gsoType ?? 0)
-    data.setUint16(offset + NET_HEADER.HDR_LEN, header.hdrLen ?? 0, true)
-    data.setUint16(offset + NET_HEADER.GSO_SIZE, header.gsoSize ?? 0, true)
-    data.setUint16(offset + NET_HEADER.CSUM_START, header.csumStart ?? 0, true)
-    data.setUint16(offset + NET_HEADER.CSUM_OFFSET, header.csumOffset ?? 0, true)
-    if (this.headerBytes === 12) data.setUint16(offset + NET_HEADER.NUM_BUFFERS, header.numBuffers ?? 0, true)
-  }
-
   /** Adds a frame to a transmit ring, unpublished. Returns false when the ring is full. */
   enqueue(frame: Uint8Array, header: Partial<NetHeader> = {}, queue = 0, layout: TxLayout = {}): boolean {
-    const ring = this.tx(queue)
-    const slots = this.#slots[queue * 2 + 1] ?? this.#makeSlots(queue * 2 + 1, ring.size, this.#txSlotBytes)
-    const total = this.headerBytes + frame.length
-    if (total > slots.bytes)
-      throw new RangeError(`a frame of ${frame.length} bytes needs txSlotBytes of ${total} or more`)
-    if (slots.freeCount === 0) this.reapTx(queue)
-    if (slots.freeCount === 0) return false
-    const slot = slots.free[slots.freeCount - 1]!
-    const gpa = slots.gpa + slot * slots.bytes
-    const offset = slots.offset + slot * slots.bytes
-    this.writeHeader(offset, header)
-    this.memory.u8.set(frame, offset + this.headerBytes)
-    const separate = layout.separateHeader ?? false
-    if (separate) ring.stage(gpa, this.headerBytes, false)
-    const from = separate ? this.headerBytes : 0
-    const piece = Math.max(1, Math.ceil((total - from) / (layout.descriptors ?? 1)))
-    for (let at = from; at < total; at += piece) ring.stage(gpa + at, Math.min(piece, total - at), false)
-    const head = ring.commit(layout.indirect ?? false)
-    if (head < 0) return false
-    ring.tokens[head] = slot
-    slots.freeCount--
-    return true
+    return this.#txQueue(queue).enqueue(frame, header, layout)
   }
 
   /** Sends one frame: enqueue, publish, kick. Returns false when the ring is full. */
@@ -318,30 +158,12 @@ export class NetDriver {
    * which is right for devices that complete in order.
    */
   reapTx(queue = 0): number {
-    const ring = this.tx(queue)
-    const number = queue * 2 + 1
-    if (this.#prepared[number]! > 0) {
-      const count = ring.reclaimInOrder()
-      this.#prepared[number]! -= count
-      return count
-    }
-    const slots = this.#slots[number]
-    if (!slots) return 0
-    let count = 0
-    for (let head = ring.takeUsed(); head >= 0; head = ring.takeUsed()) {
-      slots.free[slots.freeCount++] = ring.tokens[head]!
-      ring.release(head)
-      count++
-    }
-    return count
+    return this.#txQueue(queue).reap()
   }
 
   /** Frames sent and not yet taken back. */
   inFlightTx(queue = 0): number {
-    const number = queue * 2 + 1
-    const prepared = this.#prepared[number]!
-    const slots = this.#slots[number]
-    return prepared > 0 ? prepared - 1 : slots ? slots.free.length - slots.freeCount : 0
+    return this.#txQueue(queue).inFlight
   }
 
   /**
@@ -350,21 +172,7 @@ export class NetDriver {
    * @param frames of one length in bytes, used in turn
    */
   prepareTx(frames: readonly Uint8Array[], queue = 0): void {
-    const ring = this.tx(queue)
-    const frameBytes = frames[0]?.length ?? 0
-    if (frameBytes === 0 || frames.some((frame) => frame.length !== frameBytes))
-      throw new RangeError('a generator needs frames of one length')
-    if (this.#slots[queue * 2 + 1] || this.#prepared[queue * 2 + 1]! > 0)
-      throw new RangeError(`transmit ring ${queue} is in use already`)
-    const stride = roundUp(this.headerBytes + frameBytes, CACHE_LINE)
-    const gpa = this.memory.allocate(ring.size * stride)
-    const offset = this.memory.offsetOf(gpa)
-    for (let i = 0; i < ring.size; i++) {
-      this.writeHeader(offset + i * stride)
-      this.memory.u8.set(frames[i % frames.length]!, offset + i * stride + this.headerBytes)
-    }
-    ring.fillInOrder(gpa, stride, this.headerBytes + frameBytes)
-    this.#prepared[queue * 2 + 1] = 1
+    this.#txQueue(queue).prepare(frames)
   }
 
   /**
@@ -372,16 +180,8 @@ export class NetDriver {
    * Reaps first. Returns how many were sent. Allocates nothing.
    */
   sendPrepared(count: number, queue = 0): number {
-    const number = queue * 2 + 1
-    const ring = this.tx(queue)
-    const inFlight = this.#prepared[number]! - ring.reclaimInOrder()
-    const free = ring.size - (inFlight - 1)
-    const sent = count < free ? count : free
-    this.#prepared[number] = inFlight + sent
-    if (sent > 0) {
-      ring.publishInOrder(sent)
-      if (ring.needsKick()) this.kick(number)
-    }
+    const sent = this.#txQueue(queue).sendPrepared(count)
+    if (sent > 0 && this.tx(queue).needsKick()) this.kick(queue * 2 + 1)
     return sent
   }
 

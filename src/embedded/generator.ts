@@ -11,6 +11,8 @@
  */
 
 import type { NetDriver } from '../driver/net-driver.js'
+import { writeNetHeader } from '../driver/net-header.js'
+import { wholeLines } from '../driver/slots.js'
 import { seededRandom } from '../stats/random.js'
 import { hostClockOffsetUs, hostNowUs } from './clock.js'
 import { FRAME_AT, frameLength, measuredFrame, parseMac, STREAMS } from './frames.js'
@@ -19,7 +21,6 @@ import { Meter } from './meter.js'
 
 const BURST = 64
 const POISSON_GAPS = 4096
-const CACHE_LINE = 64
 /** How long an order may go unseen. */
 const LOOK_UP_US = 2_000
 
@@ -89,9 +90,9 @@ export class Generator {
     const epoch = Math.imul(Math.floor(hostNowUs()), 0x9e3779b1) >>> 16
     for (let place = 0; place < ring.size; place++) {
       const bytes = frameLength(role.frameBytes, place)
-      const gpa = memory.allocate(Math.ceil((headerBytes + bytes) / CACHE_LINE) * CACHE_LINE)
+      const gpa = memory.allocate(wholeLines(headerBytes + bytes))
       const at = memory.offsetOf(gpa)
-      driver.writeHeader(at)
+      writeNetHeader(memory, at, headerBytes)
       memory.u8.set(measuredFrame(targets[this.#targets[place]!]!, mac, bytes, stream), at + headerBytes)
       memory.data.setUint16(at + headerBytes + FRAME_AT.EPOCH, epoch)
       ring.stage(gpa, headerBytes + bytes, false)
