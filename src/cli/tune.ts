@@ -199,7 +199,12 @@ Examples:
             'USAGE',
             `tune policy: ${name} is not one of ${POLICY_NAMES.join(', ')}${didYouMean(name, POLICY_NAMES)}`,
           )
-        const policy = { name: name as PolicyName, holdUs: options.hold, maxFrames: options.maxFrames }
+        const { hold: holdUs, maxFrames } = options
+        const policy = {
+          name: name as PolicyName,
+          ...(holdUs === undefined ? {} : { holdUs }),
+          ...(maxFrames === undefined ? {} : { maxFrames }),
+        }
         finish(await ask(options, { policy, budget: options.budget }), options)
       },
     )

@@ -111,6 +111,24 @@ describe('parseConfig', () => {
   })
 })
 
+describe('addresses and limits of ports', () => {
+  it.each([
+    [
+      'macs: ["02:00:00:00:01"]',
+      /^CONFIG a\.yaml:2:44: ports\[0\]\.macs\[0\] is "02:00:00:00:01"; write a MAC/,
+    ],
+    [
+      'addresses: [10.0.0.5/24]',
+      /^CONFIG a\.yaml:2:49: ports\[0\]\.addresses\[0\] is "10\.0\.0\.5\/24", which has/,
+    ],
+    ['learn: {nd: [10.0.0.0/8]}', /^CONFIG a\.yaml:2:\d+: ports\[0\]\.learn\.nd takes IPv6 prefixes/],
+    ['fromVm: {burstKiB: 5}', /^CONFIG a\.yaml:2:\d+: ports\[0\]\.fromVm\.burstKiB needs averageKiB/],
+    ['nativeVlan: 3', /^CONFIG a\.yaml:2:\d+: ports\[0\]\.nativeVlan is for trunks; add trunk, or use vlan$/],
+  ])('parseConfig points at %s, which no schema refuses', (setting, message) => {
+    expect(mistake(`ports:\n  - {kind: vif, name: a, socket: x, ${setting}}\n`)).toMatch(message)
+  })
+})
+
 describe('loadConfig', () => {
   it('loadConfig says so when there is no file', () => {
     expect(failure(() => loadConfig('/nonexistent/a.yaml'))).toBe(

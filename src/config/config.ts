@@ -6,9 +6,10 @@ import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
 import type { SwitchOptions } from '../engine/switch.js'
 import { RingferryError } from '../errors/errors.js'
-import { pathText } from '../errors/setting-error.js'
+import { pathText, SettingError } from '../errors/setting-error.js'
 import { didYouMean } from '../errors/suggestion.js'
 import type { PortConfig } from '../port/config.js'
+import { readSettings } from '../port/settings.js'
 import type { SocketAccess } from '../sys/socket-access.js'
 import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS } from './schema.js'
 import { parsePlaced } from './yaml-place.js'
@@ -115,17 +116,17 @@ function article(type: string): string {
 }
 
 /** Two ports that claim the same name, socket or device. */
-function duplicates(ports: Raw['ports']): Mistake | undefined {
+function duplicates(ports: readonly PortConfig[] = []): Mistake | undefined {
   for (const setting of ['name', 'socket', 'device'] as const) {
     const seen = new Map<unknown, number>()
-    for (const [index, port] of (ports ?? []).entries()) {
-      const value = (port as Record<string, unknown>)[setting]
+    for (const [index, port] of ports.entries()) {
+      const value = new Map<string, unknown>(Object.entries(port)).get(setting)
       if (value === undefined) continue
       const first = seen.get(value)
       if (first !== undefined)
         return {
           path: ['ports', index, setting],
-          text: `${setting} ${show(value)} is taken by port ${ports?.[first]?.name}; choose another`,
+          text: `${setting} ${show(value)} is taken by port ${ports[first]?.name}; choose another`,
         }
       seen.set(value, index)
     }
@@ -133,22 +134,22 @@ function duplicates(ports: Raw['ports']): Mistake | undefined {
   return undefined
 }
 
-/** Settings that exclude each other. */
-function contradictions(ports: Raw['ports']): Mistake | undefined {
-  for (const [index, port] of (ports ?? []).entries()) {
-    const path = (key: string): Path => ['ports', index, key]
-    if (port.vlan !== undefined && port.trunk !== undefined)
-      return { path: path('trunk'), text: 'a port has either vlan (access port) or trunk, not both' }
-    const access = (['socketMode', 'socketOwner', 'socketGroup'] as const).find(
-      (key) => (port as Record<string, unknown>)[key] !== undefined,
-    )
+/** What the schema cannot say of a port: addresses that are none, settings that exclude each other. */
+function unreadable(ports: readonly PortConfig[] = []): Mistake | undefined {
+  for (const [index, port] of ports.entries()) {
+    try {
+      readSettings(port)
+    } catch (error) {
+      if (!(error instanceof SettingError)) throw error
+      const path = ['ports', index, ...error.path]
+      return { path, text: `${pathText(path)} ${error.problem}` }
+    }
+    const access = (['socketMode', 'socketOwner', 'socketGroup'] as const).find((key) => key in port)
     if (access !== undefined && 'mode' in port && port.mode === 'client')
       return {
-        path: path(access),
+        path: ['ports', index, access],
         text: `${access} is for sockets that Ringferry makes, not for mode client`,
       }
-    if (port.nativeVlan !== undefined && port.trunk === undefined)
-      return { path: path('nativeVlan'), text: 'nativeVlan is for trunks; add trunk, or use vlan' }
   }
   return undefined
 }
@@ -162,17 +163,16 @@ function validate(
     const [first, ...rest] = result.error.issues
     return { mistake: mistakeOf(first as z.core.$ZodIssue, data), more: rest.length }
   }
-  const mistake = duplicates(result.data.ports) ?? contradictions(result.data.ports)
+  const mistake = duplicates(result.data.ports) ?? unreadable(result.data.ports)
   return mistake ? { mistake, more: 0 } : { raw: result.data }
 }
 
 function build(raw: Raw): SwitchConfig {
   const { memoryMb, ...engine } = raw.engine ?? {}
   return {
-    // The schema has no `undefined` values: absent settings are absent keys.
-    engine: { ...engine, ...(memoryMb === undefined ? {} : { memoryBytes: memoryMb * MB }) } as SwitchOptions,
-    ...(raw.control === undefined ? {} : { control: raw.control as ControlConfig }),
-    ports: (raw.ports ?? []) as PortConfig[],
+    engine: { ...engine, ...(memoryMb === undefined ? {} : { memoryBytes: memoryMb * MB }) },
+    ...(raw.control === undefined ? {} : { control: raw.control }),
+    ports: raw.ports ?? [],
   }
 }
 
@@ -219,7 +219,7 @@ export function addPorts(
     if ('mistake' in alone)
       throw new RingferryError('USAGE', `${flag}: ${alone.mistake.text.replace('ports[0].', '')}`)
     const ports = [...result.ports, ...build(alone.raw).ports]
-    const clash = duplicates(ports as Raw['ports'])
+    const clash = duplicates(ports)
     if (clash) throw new RingferryError('USAGE', `${flag}: ${clash.text}`)
     result = { ...result, ports }
   }
@@ -229,7 +229,7 @@ export function addPorts(
 /** Reads `--control SOCKET[,key=value...]`. Throws USAGE. */
 export function parseControl(flag: string, settings: Readonly<Record<string, unknown>>): ControlConfig {
   const checked = validate({ control: settings })
-  if ('mistake' in checked)
-    throw new RingferryError('USAGE', `${flag}: ${checked.mistake.text.replace('control.', '')}`)
-  return checked.raw.control as ControlConfig
+  if ('raw' in checked && checked.raw.control) return checked.raw.control
+  const text = 'mistake' in checked ? checked.mistake.text.replace('control.', '') : 'socket is missing'
+  throw new RingferryError('USAGE', `${flag}: ${text}`)
 }

@@ -27,10 +27,10 @@ const access = {
   socketMode: z
     .string()
     .regex(/^0?[0-7]{3}$/, 'a mode is written in octal and in quotes, "0660"')
-    .optional()
+    .exactOptional()
     .meta({ description: 'Mode of the socket in octal, "0660". Default: as the umask says' }),
-  socketOwner: z.string().min(1).optional().meta({ description: "The socket's owner: name or number" }),
-  socketGroup: z.string().min(1).optional().meta({ description: "The socket's group: name or number" }),
+  socketOwner: z.string().min(1).exactOptional().meta({ description: "The socket's owner: name or number" }),
+  socketGroup: z.string().min(1).exactOptional().meta({ description: "The socket's group: name or number" }),
 } satisfies Shape<SocketAccess>
 /** A network device's name: 15 bytes is what the kernel takes. */
 const deviceName = z
@@ -39,22 +39,24 @@ const deviceName = z
 
 /** A limit on one direction, in libvirt's units. */
 const rateSchema = z.strictObject({
-  averageKiB: z.int().min(1).optional().meta({
+  averageKiB: z.int().min(1).exactOptional().meta({
     description: 'Average rate in KiB per second; what exceeds it waits',
   }),
-  peakKiB: z.int().min(1).optional().meta({ description: 'Highest rate of a burst in KiB per second' }),
-  burstKiB: z.int().min(1).optional().meta({
+  peakKiB: z.int().min(1).exactOptional().meta({ description: 'Highest rate of a burst in KiB per second' }),
+  burstKiB: z.int().min(1).exactOptional().meta({
     description: 'Amount that may pass beyond the average, in KiB. Default one second of it',
   }),
-  framesPerSecond: z.int().min(1).optional().meta({
+  framesPerSecond: z.int().min(1).exactOptional().meta({
     description: 'Frames per second; a super-frame counts as the segments that it is on the wire',
   }),
 })
 
 /** How a guarded port learns what its guest may use. */
 const learnSchema = z.strictObject({
-  dhcp: flag.optional().meta({ description: 'From DHCP answers of ports that are not held to addresses' }),
-  nd: z.array(z.string()).min(1).max(MAX_LEARN_ND).optional().meta({
+  dhcp: flag
+    .exactOptional()
+    .meta({ description: 'From DHCP answers of ports that are not held to addresses' }),
+  nd: z.array(z.string()).min(1).max(MAX_LEARN_ND).exactOptional().meta({
     description: 'From duplicate address detection, within these IPv6 prefixes or "any-link-local"',
   }),
 })
@@ -63,56 +65,60 @@ const every = {
   name: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/, 'a name has up to 32 letters, digits, "-", "_" and "."'),
-  publish: z.enum(PUBLISH_MODES).optional().meta({
+  publish: z.enum(PUBLISH_MODES).exactOptional().meta({
     description:
       'When the receiver hears of frames: natural, once a burst; per-packet, at each. Default: the policy',
   }),
-  vlan: vlan.optional().meta({ description: 'Access port: untagged frames of this VLAN' }),
-  trunk: z.array(vlan).optional().meta({ description: 'Trunk: the VLANs that cross tagged' }),
-  nativeVlan: z.int().min(0).max(4094).optional().meta({
+  vlan: vlan.exactOptional().meta({ description: 'Access port: untagged frames of this VLAN' }),
+  trunk: z.array(vlan).exactOptional().meta({ description: 'Trunk: the VLANs that cross tagged' }),
+  nativeVlan: z.int().min(0).max(4094).exactOptional().meta({
     description:
       'Trunk: VLAN of untagged frames; 0: that of ports without vlan and trunk. Default: they are dropped',
   }),
-  isolated: flag.optional().meta({ description: 'Isolated ports do not reach each other' }),
+  isolated: flag.exactOptional().meta({ description: 'Isolated ports do not reach each other' }),
   maxAddresses: z
     .int()
     .min(1)
     .max(MAX_FDB_ENTRIES)
-    .optional()
+    .exactOptional()
     .meta({ description: 'Most addresses learned here. Default 4096' }),
-  reservedGroups: z.enum(RESERVED_GROUP_MODES).optional().meta({
+  reservedGroups: z.enum(RESERVED_GROUP_MODES).exactOptional().meta({
     description:
       'Frames to 01:80:C2:00:00:0x: drop; stp, only those of the spanning tree cross; all, all but PAUSE. Default drop',
   }),
-  sticky: flag.optional().meta({
+  sticky: flag.exactOptional().meta({
     description: 'Whether addresses heard here stay here while they live; other ports may not use them',
   }),
-  mtu: z.int().min(68).max(65535).optional().meta({
+  mtu: z.int().min(68).max(65535).exactOptional().meta({
     description:
       'Largest IP packet in bytes from and to the port, segments of GSO frames included; longer ones are dropped',
   }),
-  merge: flag.optional().meta({ description: 'Whether segments toward the port become one. Default true' }),
-  thinAcks: flag.optional().meta({
+  merge: flag
+    .exactOptional()
+    .meta({ description: 'Whether segments toward the port become one. Default true' }),
+  thinAcks: flag.exactOptional().meta({
     description: 'Whether of consecutive pure acknowledgements only the last is delivered. Default false',
   }),
   macs: z
     .array(z.string())
     .min(1)
     .max(16)
-    .optional()
+    .exactOptional()
     .meta({ description: 'Source MAC addresses that the port may use; left out: any' }),
-  addresses: z.array(z.string()).min(1).max(33).optional().meta({
+  addresses: z.array(z.string()).min(1).max(33).exactOptional().meta({
     description:
       'IPv4 and IPv6 source addresses and prefixes that the port may use, "link-local" and "any-link-local"; left out: any',
   }),
-  learn: learnSchema.optional().meta({ description: 'From what the addresses of the guest are learned' }),
+  learn: learnSchema
+    .exactOptional()
+    .meta({ description: 'From what the addresses of the guest are learned' }),
   fromVm: rateSchema
-    .optional()
+    .exactOptional()
     .meta({ description: 'Rate of what the VM sends; it waits, see docs/limits.md' }),
   toVm: rateSchema
-    .optional()
+    .exactOptional()
     .meta({ description: 'Rate of what is sent to the VM; it waits, see docs/limits.md' }),
-  stormFps: z.int().min(0).optional().meta({
+  stormFps: z.int().min(0).exactOptional().meta({
     description:
       'Flooded frames per second from the port: broadcast, multicast, unknown unicast; 0: no limit. Default 10000',
   }),
@@ -122,16 +128,20 @@ const target = {
   targetUs: z
     .number()
     .positive()
-    .optional()
+    .exactOptional()
     .meta({ description: 'p99 in microseconds from arrival to publication that is accepted. Default 500' }),
-  weight: z.number().positive().optional().meta({ description: "Share of the engine's core. Default 1" }),
+  weight: z
+    .number()
+    .positive()
+    .exactOptional()
+    .meta({ description: "Share of the engine's core. Default 1" }),
 }
 
-const mode = z.enum(['server', 'client']).optional().meta({
+const mode = z.enum(['server', 'client']).exactOptional().meta({
   description: 'server: Ringferry listens; client: it connects and tries again',
 })
-const queues = z.int().min(1).max(MAX_QUEUE_PAIRS).optional().meta({ description: 'Queue pairs' })
-const offloads = flag.optional().meta({ description: 'Whether offloaded frames may cross' })
+const queues = z.int().min(1).max(MAX_QUEUE_PAIRS).exactOptional().meta({ description: 'Queue pairs' })
+const offloads = flag.exactOptional().meta({ description: 'Whether offloaded frames may cross' })
 
 /** Every setting of a kind, so that a new one cannot be forgotten here. */
 type Shape<Config> = Record<keyof Config, z.ZodType>
@@ -150,11 +160,13 @@ const vif = z.strictObject({
       /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i,
       'a unicast MAC address like "02:00:00:00:00:01" (in quotes)',
     )
-    .optional(),
-  control: flag.optional().meta({ description: 'Whether the control queue with its filters is offered' }),
+    .exactOptional(),
+  control: flag
+    .exactOptional()
+    .meta({ description: 'Whether the control queue with its filters is offered' }),
   withhold: z
     .array(z.enum(FEATURES))
-    .optional()
+    .exactOptional()
     .meta({ description: 'Virtio features that are not offered' }),
 } satisfies Shape<VifConfig>)
 const tap = z.strictObject({
@@ -190,9 +202,13 @@ export const policySchema = z.strictObject({
   holdUs: z
     .number()
     .min(0)
-    .optional()
+    .exactOptional()
     .meta({ description: 'fixed: longest hold in microseconds. Default 100' }),
-  maxFrames: z.int().min(1).optional().meta({ description: 'fixed: frames that end a batch. Default 64' }),
+  maxFrames: z
+    .int()
+    .min(1)
+    .exactOptional()
+    .meta({ description: 'fixed: frames that end a batch. Default 64' }),
 })
 
 export const engineSchema = z.strictObject({
@@ -201,35 +217,40 @@ export const engineSchema = z.strictObject({
     .min(MIN_MEMORY_BYTES / MB)
     .max(MAX_MEMORY_BYTES / MB)
     .multipleOf(2)
-    .optional()
+    .exactOptional()
     .meta({ description: 'Linear memory of the data plane in MB, address space only. Default 4096' }),
   spinUs: z
     .number()
     .min(0)
     .max(10_000)
-    .optional()
+    .exactOptional()
     .meta({ description: 'Longest time in microseconds that the engine spins before it sleeps. Default 20' }),
   ageingS: z
     .int()
     .min(1)
     .max(1_000_000)
-    .optional()
+    .exactOptional()
     .meta({ description: 'Seconds after which a silent address is forgotten. Default 300' }),
-  maxAddresses: z.int().min(1).max(MAX_FDB_ENTRIES).optional().meta({ description: 'Default 16384' }),
-  policy: policySchema.optional().meta({ description: 'When guests hear of frames. Default natural' }),
-  loopGuard: flag.optional().meta({
+  maxAddresses: z.int().min(1).max(MAX_FDB_ENTRIES).exactOptional().meta({ description: 'Default 16384' }),
+  policy: policySchema.exactOptional().meta({ description: 'When guests hear of frames. Default natural' }),
+  loopGuard: flag.exactOptional().meta({
     description: 'Whether a port is held down for a while when what leaves it comes back. Default true',
   }),
   budget: z
     .number()
     .gt(0)
     .max(1)
-    .optional()
+    .exactOptional()
     .meta({ description: 'Share of its core that the engine may use. Default 0.8' }),
-  schedule: flag.optional().meta({
+  schedule: flag.exactOptional().meta({
     description: "Whether vifs are served by the engine's time they used. Default true",
   }),
-  cpu: z.int().min(0).max(1023).optional().meta({ description: 'Processor that the engine is bound to' }),
+  cpu: z
+    .int()
+    .min(0)
+    .max(1023)
+    .exactOptional()
+    .meta({ description: 'Processor that the engine is bound to' }),
 })
 
 /** The control socket of a switch. */
@@ -237,9 +258,9 @@ export const controlSchema = z.strictObject({ socket: socketPath, ...access })
 
 export const configSchema = z
   .strictObject({
-    engine: engineSchema.optional(),
-    control: controlSchema.optional().meta({ description: 'Where ringferry tune asks' }),
-    ports: z.array(portSchema).optional(),
+    engine: engineSchema.exactOptional(),
+    control: controlSchema.exactOptional().meta({ description: 'Where ringferry tune asks' }),
+    ports: z.array(portSchema).exactOptional(),
   })
   .meta({ title: 'Ringferry configuration' })
 

@@ -32,3 +32,9 @@ export class SettingError extends RingferryError {
     this.problem = problem
   }
 }
+
+/** Throws a SettingError unless the value is a whole number in the range, or left out. */
+export function checkWhole(value: number | undefined, min: number, max: number, where: SettingPlace): void {
+  if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return
+  throw new SettingError(where, `is ${value}; it must be a whole number from ${min} to ${max}`)
+}

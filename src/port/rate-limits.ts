@@ -1,7 +1,7 @@
 import { PEAK_DEPTH_BYTES, type RateLimits } from '../aggregation/token-bucket.js'
 import { GUARD_RATE, GUARD_STORM } from '../core/layout.js'
 import type { Bucket, RateBuckets } from '../core/rate-buckets.js'
-import { SettingError, type SettingPlace, within } from '../errors/setting-error.js'
+import { checkWhole, SettingError, type SettingPlace, within } from '../errors/setting-error.js'
 
 export type { RateLimits } from '../aggregation/token-bucket.js'
 
@@ -25,11 +25,6 @@ const DEFAULT_STORM_FPS = 10_000
 
 const NO_LIMIT: Bucket = { rate: 0, depth: 0 }
 
-function check(value: number | undefined, max: number, where: SettingPlace, min = 1): void {
-  if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return
-  throw new SettingError(where, `is ${value}; it must be a whole number from ${min} to ${max}`)
-}
-
 /** A tenth of a second's frames may come at once. */
 function frameBucket(fps: number | undefined): Bucket {
   return fps === undefined || fps === 0 ? NO_LIMIT : { rate: fps, depth: Math.max(1, Math.floor(fps / 10)) }
@@ -38,10 +33,10 @@ function frameBucket(fps: number | undefined): Bucket {
 /** The buckets of one direction, equal to those of RateLimiter in src/aggregation/token-bucket.ts. */
 function direction(limits: RateLimits | undefined, where: SettingPlace): Bucket[] {
   const { averageKiB, peakKiB, burstKiB, framesPerSecond } = limits ?? {}
-  check(averageKiB, MAX_KIB, within(where, 'averageKiB'))
-  check(peakKiB, MAX_KIB, within(where, 'peakKiB'))
-  check(burstKiB, MAX_KIB, within(where, 'burstKiB'))
-  check(framesPerSecond, MAX_FPS, within(where, 'framesPerSecond'))
+  checkWhole(averageKiB, 1, MAX_KIB, within(where, 'averageKiB'))
+  checkWhole(peakKiB, 1, MAX_KIB, within(where, 'peakKiB'))
+  checkWhole(burstKiB, 1, MAX_KIB, within(where, 'burstKiB'))
+  checkWhole(framesPerSecond, 1, MAX_FPS, within(where, 'framesPerSecond'))
   if (burstKiB !== undefined && averageKiB === undefined)
     throw new SettingError(within(where, 'burstKiB'), 'needs averageKiB beside it; add it, or use peakKiB')
   if (averageKiB !== undefined && peakKiB !== undefined && peakKiB < averageKiB)
@@ -60,7 +55,7 @@ export function readRateLimits(settings: RateLimitSettings, name: string): RateB
   const port = { owner: `port ${name}`, path: [] }
   const fromVm = direction(settings.fromVm, within(port, 'fromVm'))
   const toVm = direction(settings.toVm, within(port, 'toVm'))
-  check(settings.stormFps, MAX_FPS, within(port, 'stormFps'), 0)
+  checkWhole(settings.stormFps, 0, MAX_FPS, within(port, 'stormFps'))
   const storm = frameBucket(settings.stormFps ?? DEFAULT_STORM_FPS)
   const isOn = (bucket: Bucket): boolean => bucket.rate !== 0
   return {

@@ -1,5 +1,6 @@
 import { NATURAL_LIMITS } from '../aggregation/policy.js'
 import {
+  MAX_FDB_ENTRIES,
   MERGE_ACKS,
   MERGE_SEGMENTS,
   NO_VLAN,
@@ -9,6 +10,7 @@ import {
   PORT_TRUNK,
 } from '../core/layout.js'
 import { type RowSettings, VLAN_BITMAP_BYTES } from '../core/port-row.js'
+import { checkWhole, SettingError, within } from '../errors/setting-error.js'
 import type { PortSettings, ReservedGroups } from './config.js'
 import { readGuard } from './guard.js'
 import { readRateLimits } from './rate-limits.js'
@@ -16,6 +18,29 @@ import { readRateLimits } from './rate-limits.js'
 const DEFAULT_MAX_ADDRESSES = 4096
 /** Which of 01-80-C2-00-00-00 to -0F are forwarded. -01 (PAUSE) never: it would stop the wrong link. */
 const RESERVED_GROUPS: Readonly<Record<ReservedGroups, number>> = { drop: 0, stp: 1, all: 0xfffd }
+
+const MAX_VLAN = 4094
+/** Bytes of an IP packet. Source: RFC 791, 3.1. */
+const MIN_MTU = 68
+const MAX_MTU = 65_535
+
+/** Numbers out of range, and settings that exclude each other. */
+function check({ name, vlan, trunk, nativeVlan, mtu, maxAddresses }: PortSettings): void {
+  const port = { owner: `port ${name}`, path: [] }
+  checkWhole(vlan, 1, MAX_VLAN, within(port, 'vlan'))
+  for (const [index, each] of (trunk ?? []).entries())
+    checkWhole(each, 1, MAX_VLAN, within(port, 'trunk', index))
+  checkWhole(nativeVlan, 0, MAX_VLAN, within(port, 'nativeVlan'))
+  checkWhole(mtu, MIN_MTU, MAX_MTU, within(port, 'mtu'))
+  checkWhole(maxAddresses, 1, MAX_FDB_ENTRIES, within(port, 'maxAddresses'))
+  if (vlan !== undefined && trunk !== undefined)
+    throw new SettingError(
+      within(port, 'trunk'),
+      'makes a trunk, and vlan an access port; give one, not both',
+    )
+  if (nativeVlan !== undefined && trunk === undefined)
+    throw new SettingError(within(port, 'nativeVlan'), 'is for trunks; add trunk, or use vlan')
+}
 
 function vlanBitmap(vlans: readonly number[], isTransparent: boolean): Uint8Array {
   const bitmap = new Uint8Array(VLAN_BITMAP_BYTES).fill(isTransparent ? 0xff : 0)
@@ -29,6 +54,7 @@ function vlanBitmap(vlans: readonly number[], isTransparent: boolean): Uint8Arra
  */
 export function readSettings(settings: PortSettings): RowSettings {
   const { name, vlan, trunk, nativeVlan, isolated, sticky, publish } = settings
+  check(settings)
   const isTrunk = vlan === undefined
   const isTransparent = isTrunk && trunk === undefined
   return {

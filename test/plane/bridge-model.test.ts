@@ -21,8 +21,8 @@ const sum = (values: number[]): number => values.reduce((total, value) => total 
 const portSettings = fc.oneof(
   fc.constant({}),
   fc.record({ vlan: fc.constantFrom(1, 2) }),
-  fc.record({ trunk: fc.subarray([1, 2, 3, 4095]) }),
-  fc.record({ trunk: fc.subarray([1, 2, 3, 4095]), nativeVlan: fc.constantFrom(0, 1, 2) }),
+  fc.record({ trunk: fc.subarray([1, 2, 3, 4094]) }),
+  fc.record({ trunk: fc.subarray([1, 2, 3, 4094]), nativeVlan: fc.constantFrom(0, 1, 2) }),
 )
 const settings = fc.record({
   kind: portSettings,
@@ -38,7 +38,7 @@ const tagType = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...TAG_TYPES) },
 )
 const control = fc
-  .tuple(fc.constantFrom(0, 0, 0x2000, 0xf000), fc.constantFrom(0, 0, 1, 2, 3, 4095))
+  .tuple(fc.constantFrom(0, 0, 0x2000, 0xf000), fc.constantFrom(0, 0, 1, 2, 3, 4094, 4095))
   .map(([priority, vid]) => priority | vid)
 const action = fc.oneof(
   {
