@@ -2,6 +2,7 @@ import { CostEstimator, type Costs, fastUpSlowDown } from './estimators.js'
 import { type HoldLimits, NO_LIMIT } from './hold.js'
 import {
   type Decision,
+  type EngineFigures,
   type HostSample,
   NATURAL_LIMITS,
   type Policy,
@@ -96,7 +97,7 @@ const ENDLESS = 1e9
 const NOTHING = 1e-9
 
 /** Figures to show: what has as good as no end is left out (JSON knows no infinity), what is as good as nothing is 0. */
-function shown(figures: Readonly<Record<string, number>>): Record<string, number> {
+function shown(figures: EngineFigures): EngineFigures {
   return Object.fromEntries(
     Object.entries(figures)
       .filter(([, value]) => value < ENDLESS)

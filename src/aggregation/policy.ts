@@ -67,14 +67,54 @@ export const VERDICTS = {
 } as const
 
 export type Verdict = keyof typeof VERDICTS
+export const VERDICT_NAMES = Object.keys(VERDICTS) as readonly Verdict[]
+
+/** What a decision rests on, by name, units last. Policies that measure nothing have none of them. For the whole thread: */
+export const ENGINE_FIGURES = [
+  'theta',
+  'budget',
+  'useShare',
+  'waitShare',
+  'availableShare',
+  'needShare',
+  'trim',
+  'restUs',
+  'workUs',
+  'longestRestUs',
+  'wakeCostUs',
+  'flushCostUs',
+  'frameCostUs',
+  'byteCostUs',
+] as const
+/** The same for one vif; `profile` is what policy dim has chosen. */
+export const VIF_FIGURES = [
+  'targetUs',
+  'totalP99Us',
+  'holdP99Us',
+  'queueP99Us',
+  'slackUs',
+  'theta',
+  'delayUs',
+  'restUs',
+  'rateFps',
+  'urgentShare',
+  'predictedBatch',
+  'flushCostUs',
+  'frameCostUs',
+  'byteCostUs',
+  'needShare',
+  'fairShare',
+  'profile',
+] as const
+export type EngineFigures = Readonly<Partial<Record<(typeof ENGINE_FIGURES)[number], number>>>
+export type VifFigures = Readonly<Partial<Record<(typeof VIF_FIGURES)[number], number>>>
 
 /** Limits of one vif with the figures that they rest on. */
 export interface VifDecision {
   readonly vif: number
   readonly limits: HoldLimits
   readonly verdict: Verdict
-  /** By name, units last (`rateFps`, `slackUs`); empty for policies that measure nothing. */
-  readonly figures: Readonly<Record<string, number>>
+  readonly figures: VifFigures
 }
 
 /** All limits for the next period. */
@@ -85,8 +125,7 @@ export interface Decision {
   /** After so much work the thread rests although there is more to do; infinite: it works on. */
   readonly workUs: number
   readonly vifs: readonly VifDecision[]
-  /** Figures of the whole thread (theta, budget, use). */
-  readonly figures: Readonly<Record<string, number>>
+  readonly figures: EngineFigures
 }
 
 /** A way to choose hold limits. Keeps state between periods; equal samples in equal order give equal decisions. */

@@ -132,8 +132,9 @@ async function followDryRun(options: Common): Promise<void> {
   const interruption = new Interruption()
   let seen = -1
   try {
+    await ask(options, { dryRun: true })
     while (!interruption.signal.aborted) {
-      const state = await ask(options, { dryRun: true })
+      const state = await ask(options, {})
       for (const decision of state.decisions.filter(({ atUs, applied }) => atUs > seen && !applied)) {
         seen = decision.atUs
         if (options.json) printJson(decision)

@@ -9,7 +9,6 @@ function counters(counts: Partial<Record<CounterName, number>>, drops = {}): Por
 const status = {
   name: 'g1',
   kind: 'vif',
-  index: 0,
   state: 'up',
   detachments: 0,
   negotiated: [],

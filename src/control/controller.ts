@@ -4,7 +4,7 @@
  *
  *   plane counters, histograms --> sample --> policy.decide --> limits in the port rows (unless dry run)
  *                                                |
- *                                                +--> kept decisions, for `tune explain`
+ *                                                +--> decisions as numbers in the tuning log, for whoever reads them
  *
  * The engine's time is measured as a whole: what it used, and what it waited for its processor while others had it.
  *
@@ -13,8 +13,11 @@
  */
 import { createPolicy, type PolicyConfig } from '../aggregation/create.js'
 import type { HoldLimits } from '../aggregation/hold.js'
-import type { Decision, Policy } from '../aggregation/policy.js'
+import type { Policy } from '../aggregation/policy.js'
 import type { LinearMemory } from '../core/linear-memory.js'
+import { BUDGET_DEFAULT, POLICY_DEFAULT, VIF_DEFAULTS } from './defaults.js'
+import { TuningLog } from './tuning-log.js'
+import { type LoggedDecision, TuningReader } from './tuning-reader.js'
 import { VifMeter, type VifSettings } from './vif-meter.js'
 
 /** Microseconds between two ticks: while something is delayed, and while nothing is. */
@@ -31,10 +34,6 @@ const CHANGED_FRAMES = 64
 const CHANGED_USE = 0.1
 /** After a change the estimates of the policy follow for so long, in microseconds: every tick decides. */
 const FOLLOWING_US = 30_000
-/** Decisions kept. */
-const KEPT = 64
-const DEFAULT_TARGET_US = 500
-const DEFAULT_BUDGET = 0.8
 
 export interface ControllerOptions {
   /** Default: natural. */
@@ -56,12 +55,6 @@ export interface ControlledVif {
   readonly index: number
   readonly name: string
   setHoldLimits(limits: HoldLimits): void
-}
-
-/** A decision with the time it was made, in microseconds on the engine's clock. */
-export interface KeptDecision extends Decision {
-  readonly atUs: number
-  readonly applied: boolean
 }
 
 interface Known {
@@ -104,7 +97,8 @@ const NEVER = Number.NEGATIVE_INFINITY
 export class Controller {
   readonly #memory: LinearMemory
   readonly #known = new Map<number, Known>()
-  readonly #kept: KeptDecision[] = []
+  /** What it has been told and has decided; readers of other threads are given its buffer. */
+  readonly log = new TuningLog()
   #policy: Policy
   #config: PolicyConfig
   #budget: number
@@ -127,9 +121,10 @@ export class Controller {
 
   constructor(memory: LinearMemory, options: ControllerOptions) {
     this.#memory = memory
-    this.#config = options.policy ?? { name: 'natural' }
+    this.#config = options.policy ?? POLICY_DEFAULT
     this.#policy = createPolicy(this.#config)
-    this.#budget = options.budget ?? DEFAULT_BUDGET
+    this.#budget = options.budget ?? BUDGET_DEFAULT
+    this.#logSettings()
   }
 
   /** Whether limits depend on what is measured, so that the controller must run. */
@@ -137,21 +132,13 @@ export class Controller {
     return this.#config.name === 'adaptive' || this.#config.name === 'dim'
   }
 
-  get policy(): PolicyConfig {
-    return this.#config
+  /** The last decisions, oldest first, read from the log. */
+  get decisions(): readonly LoggedDecision[] {
+    return new TuningReader(this.log.buffer).read().decisions
   }
 
-  get budget(): number {
-    return this.#budget
-  }
-
-  get dryRun(): boolean {
-    return this.#dryRun
-  }
-
-  /** The last decisions, oldest first. */
-  get decisions(): readonly KeptDecision[] {
-    return this.#kept
+  #logSettings(): void {
+    this.log.set({ policy: this.#config, budget: this.#budget, dryRun: this.#dryRun })
   }
 
   /** Changes policy, budget or dry run; what is left out stays. */
@@ -162,6 +149,7 @@ export class Controller {
     }
     if (options.budget !== undefined) this.#budget = options.budget
     if (options.dryRun !== undefined) this.#dryRun = options.dryRun
+    this.#logSettings()
     this.#tick = undefined
     this.hurry()
   }
@@ -169,6 +157,7 @@ export class Controller {
   setTarget(index: number, target: VifTarget): void {
     const known = this.#knownOf(index)
     known.settings = { ...known.settings, ...target }
+    this.log.setTarget(index, known.settings.targetUs, known.settings.weight)
   }
 
   target(index: number): VifSettings {
@@ -183,19 +172,15 @@ export class Controller {
   /** Forgets a vif that was removed. */
   forget(index: number): void {
     this.#known.delete(index)
-  }
-
-  /** p99 of hold, queue and total over about the last 50 ms, in microseconds; NaN without frames. */
-  p99(index: number): readonly [number, number, number] {
-    return this.#knownOf(index).meter.p99
+    this.log.forget(index)
   }
 
   #knownOf(index: number): Known {
     let known = this.#known.get(index)
     if (!known) {
-      const settings = { targetUs: DEFAULT_TARGET_US, weight: 1 }
-      known = { settings, meter: new VifMeter(this.#memory, index) }
+      known = { settings: VIF_DEFAULTS, meter: new VifMeter(this.#memory, index) }
       this.#known.set(index, known)
+      this.log.setTarget(index, VIF_DEFAULTS.targetUs, VIF_DEFAULTS.weight)
     }
     return known
   }
@@ -313,7 +298,6 @@ export class Controller {
     this.#decidedUs = now.atUs
     this.#decidedUse = (workedUs + waitedUs) / periodUs
     this.#decidedRate = (now.frames - begin.frames) / periodUs
-    this.#kept.push({ ...decision, atUs: now.atUs, applied: !this.#dryRun })
-    if (this.#kept.length > KEPT) this.#kept.shift()
+    this.log.decided(now.atUs, !this.#dryRun, decision, this.#restUs, (row) => this.#knownOf(row).meter.p99)
   }
 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { attach, broadcast, cleanUp, newEngine } from '../../test/support/switch.js'
+import { attach, broadcast, cleanUp, newEngine, tuningOf } from '../../test/support/switch.js'
 import { Globals } from '../core/globals.js'
 import { PORT_BYTES } from '../core/layout.js'
 import { PortRow } from '../core/port-row.js'
@@ -11,14 +11,15 @@ describe('Engine.tune', () => {
     const engine = newEngine()
     attach(engine, 'a')
     attach(engine, 'b', {}, { publish: 'natural' })
-    expect(engine.tune({}).policy).toEqual({ name: 'natural' })
-    const state = engine.tune({
+    expect(tuningOf(engine).policy).toEqual({ name: 'natural' })
+    engine.tune({
       policy: { name: 'fixed', holdUs: 70, maxFrames: 9 },
       budget: 0.5,
       vif: 'a',
       targetUs: 200,
       weight: 3,
     })
+    const state = tuningOf(engine)
     expect(state.budget).toBe(0.5)
     expect(state.vifs.map((vif) => vif.name)).toEqual(['a'])
     expect(state.vifs[0]).toMatchObject({ targetUs: 200, weight: 3, limits: { holdUs: 70, maxFrames: 9 } })
@@ -41,7 +42,7 @@ describe('Engine.tune', () => {
     })
     const before = state()
     expect(before.isDue).toBe(false)
-    for (let reads = 0; reads < 1000; reads++) engine.tune({})
+    for (let reads = 0; reads < 1000; reads++) tuningOf(engine)
     expect(state()).toEqual(before)
   })
 
@@ -54,12 +55,12 @@ describe('Engine.tune', () => {
       a.driver.send(broadcast(1))
       engine.step(1_000)
     }
-    const b = engine.tune({}).vifs.find((vif) => vif.name === 'b')
+    const b = tuningOf(engine).vifs.find((vif) => vif.name === 'b')
     expect(Object.keys(b?.published ?? {})).toContain('no-hold')
     expect(b?.why).toContain('no-hold')
     expect(b?.delayUs).toBe(0)
     expect(b?.rateFps).toBeGreaterThanOrEqual(0)
-    const figures = engine.tune({}).decisions.at(-1)?.figures
+    const figures = tuningOf(engine).decisions.at(-1)?.figures
     expect(figures).toHaveProperty('theta')
     // Decisions travel as JSON, which knows no infinity.
     expect(JSON.parse(JSON.stringify(figures))).toEqual(figures)
@@ -68,8 +69,9 @@ describe('Engine.tune', () => {
   it('a dry run decides and leaves the limits as they are', () => {
     const engine = newEngine()
     attach(engine, 'a')
-    const before = engine.tune({}).vifs[0]?.limits
-    const state = engine.tune({ dryRun: true, policy: { name: 'fixed', holdUs: 70, maxFrames: 9 } })
+    const before = tuningOf(engine).vifs[0]?.limits
+    engine.tune({ dryRun: true, policy: { name: 'fixed', holdUs: 70, maxFrames: 9 } })
+    const state = tuningOf(engine)
     expect(state.vifs[0]?.limits).toEqual(before)
     expect(state.decisions.at(-1)?.applied).toBe(false)
     expect(state.vifs[0]?.why).toContain('hold 70 us')
@@ -84,6 +86,6 @@ describe('Engine.tune', () => {
     const engine = newEngine()
     attach(engine, 'a')
     expect(() => engine.tune(change)).toThrow(message)
-    expect(engine.tune({}).budget).toBe(0.8)
+    expect(tuningOf(engine).budget).toBe(0.8)
   })
 })

@@ -1,11 +1,10 @@
 import type { PolicyConfig } from '../aggregation/create.js'
-import { type HoldLimits, REASON_NAMES } from '../aggregation/hold.js'
-import { explain, type VifDecision } from '../aggregation/policy.js'
-import { P_REASONS, P_SERVICE_US } from '../core/layout.js'
-import type { LinearMemory } from '../core/linear-memory.js'
-import { PortRow } from '../core/port-row.js'
+import type { HoldLimits } from '../aggregation/hold.js'
+import { type EngineFigures, explain, type VifDecision } from '../aggregation/policy.js'
+import { readPublication } from '../core/publication.js'
 import { RingferryError } from '../errors/errors.js'
 import type { ControlledVif, Controller } from './controller.js'
+import type { LoggedRow, TuningReader } from './tuning-reader.js'
 
 /** A change of the tuning; what is left out stays. */
 export interface TuneChange {
@@ -48,7 +47,7 @@ export interface VifTuning {
 export interface TuneDecision {
   readonly atUs: number
   readonly applied: boolean
-  readonly figures: Readonly<Record<string, number>>
+  readonly figures: EngineFigures
   readonly vifs: readonly { readonly name: string; readonly why: string }[]
 }
 
@@ -59,7 +58,7 @@ export interface TuneState {
   /** How long the engine sleeps without asking guests for kicks, in microseconds. */
   readonly restUs: number
   /** Figures of the last decision for the whole engine: theta, use, budget, costs. */
-  readonly figures: Readonly<Record<string, number>>
+  readonly figures: EngineFigures
   readonly vifs: readonly VifTuning[]
   /** The last decisions, oldest first. */
   readonly decisions: readonly TuneDecision[]
@@ -69,58 +68,53 @@ const known = (value: number | undefined): number | null =>
   value === undefined || Number.isNaN(value) ? null : value
 
 function tuningOf(
-  memory: LinearMemory,
-  controller: Controller,
-  vif: ControlledVif,
+  memory: BigUint64Array,
+  { row, targetUs, weight, p99 }: LoggedRow,
+  name: string,
   last?: VifDecision,
 ): VifTuning {
-  const row = new PortRow(memory, vif.index)
-  const [holdUs, queueUs, totalUs] = controller.p99(vif.index)
-  const published: Record<string, number> = {}
-  for (const [code, name] of REASON_NAMES.entries()) {
-    const count = Number(row.getU64(P_REASONS + code * 8))
-    if (count > 0) published[name] = count
-  }
+  const [holdUs, queueUs, totalUs] = p99
+  const { limits, reasons, servedUs } = readPublication(memory, row)
   return {
-    name: vif.name,
-    ...controller.target(vif.index),
-    limits: row.holdLimits,
+    name,
+    targetUs,
+    weight,
+    limits,
     rateFps: known(last?.figures.rateFps),
     delayUs: known(last?.figures.delayUs),
     p99: { holdUs: known(holdUs), queueUs: known(queueUs), totalUs: known(totalUs) },
-    published,
-    servedUs: row.getF64(P_SERVICE_US),
+    published: reasons,
+    servedUs,
     why: last ? explain(last) : '',
   }
 }
 
-/** The tuning as it is now. */
+/**
+ * The tuning as it is now, in words. For the control side: the engine is not asked.
+ * @param memory the engine's linear memory; @param log its controller's
+ * @param nameOf the name of the port in a row
+ */
 export function readTuning(
-  memory: LinearMemory,
-  controller: Controller,
-  vifs: readonly ControlledVif[],
+  memory: BigUint64Array,
+  log: TuningReader,
+  nameOf: (row: number) => string | undefined,
 ): TuneState {
-  const last = controller.decisions.at(-1)
-  const names = new Map(vifs.map((vif) => [vif.index, vif.name]))
+  const { rows, decisions, ...rest } = log.read()
+  const last = decisions.at(-1)
+  const vifs = rows.flatMap((row) => {
+    const name = nameOf(row.row)
+    const decided = last?.vifs.find(({ vif }) => vif === row.row)
+    return name === undefined ? [] : [tuningOf(memory, row, name, decided)]
+  })
   return {
-    policy: controller.policy,
-    budget: controller.budget,
-    dryRun: controller.dryRun,
-    restUs: controller.restUs,
+    ...rest,
     figures: last?.figures ?? {},
-    vifs: vifs.map((vif) =>
-      tuningOf(
-        memory,
-        controller,
-        vif,
-        last?.vifs.find((decision) => decision.vif === vif.index),
-      ),
-    ),
-    decisions: controller.decisions.map(({ atUs, applied, figures, vifs: decided }) => ({
+    vifs,
+    decisions: decisions.map(({ atUs, applied, figures, vifs: decided }) => ({
       atUs,
       applied,
       figures,
-      vifs: decided.map((decision) => ({ name: names.get(decision.vif) ?? '', why: explain(decision) })),
+      vifs: decided.map((each) => ({ name: nameOf(each.vif) ?? '', why: explain(each) })),
     })),
   }
 }

@@ -201,16 +201,6 @@ export class PortRow extends Row {
   }
 
   /** How long frames toward the receiver may be held, and in what numbers. */
-  get holdLimits(): HoldLimits {
-    return {
-      holdUs: this.getF64(P_HOLD_US),
-      maxFrames: this.get(P_MAX_BATCH_FRAMES),
-      maxBytes: this.get(P_MAX_BATCH_BYTES),
-      gapUs: this.getF64(P_GAP_US),
-      urgentFlush: this.get(P_URGENT_FLUSH) !== 0,
-    }
-  }
-
   setHoldLimits(limits: HoldLimits): void {
     this.setF64(P_HOLD_US, limits.holdUs)
     this.setF64(P_GAP_US, limits.gapUs)

@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { SwitchConfig } from '../config/config.js'
+import { BUDGET_DEFAULT, POLICY_DEFAULT, VIF_DEFAULTS } from '../control/defaults.js'
 import type { TuneChange } from '../control/tuning.js'
 import type { Switch } from '../engine/switch.js'
 import { RingferryError } from '../errors/errors.js'
@@ -28,9 +29,7 @@ export interface Reloaded {
 export type ReloadableSwitch = Pick<Switch, 'addPort' | 'removePort' | 'tune'>
 
 /** Settings of the engine that change while it runs. Without them it does what these say. */
-const ENGINE_DEFAULTS = { policy: { name: 'natural' }, budget: 0.8 } as const
-/** The same for a vif. */
-const VIF_DEFAULTS = { targetUs: 500, weight: 1 } as const
+const ENGINE_DEFAULTS = { policy: POLICY_DEFAULT, budget: BUDGET_DEFAULT } as const
 
 type Settings = Readonly<Record<string, unknown>>
 

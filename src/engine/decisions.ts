@@ -1,6 +1,5 @@
 import type { ControlledVif, Controller } from '../control/controller.js'
-import { changeTuning, readTuning, type TuneChange, type TuneState } from '../control/tuning.js'
-import type { LinearMemory } from '../core/linear-memory.js'
+import { changeTuning, type TuneChange } from '../control/tuning.js'
 import type { EngineClock } from './engine-clock.js'
 import type { EngineTime } from './engine-time.js'
 import type { PortTable } from './port-table.js'
@@ -8,7 +7,6 @@ import type { VifBursts } from './vif-bursts.js'
 
 /** What deciding needs of the engine. */
 export interface DecisionParts {
-  readonly memory: LinearMemory
   readonly controller: Controller
   readonly table: PortTable
   readonly bursts: VifBursts
@@ -36,6 +34,7 @@ export class Decisions {
   apply(): void {
     const { controller, table, clock } = this.#parts
     this.#vifs = table.vifs.filter((port) => port.isControlled)
+    controller.log.setControlled(this.#vifs.map(({ index }) => index))
     controller.hurry()
     if (controller.active) return
     clock.read()
@@ -53,15 +52,11 @@ export class Decisions {
     if (controller.isDue(clock.now)) this.#run()
   }
 
-  /** Changes the tuning, and reads it. Throws RingferryErrors of changeTuning. */
-  tune(change: TuneChange): TuneState {
-    const { memory, controller, bursts } = this.#parts
-    // Reading disturbs nothing: no tick restarts, no decision is taken, no vif's turn is forgotten.
-    if (Object.keys(change).length > 0) {
-      changeTuning(controller, this.#vifs, change)
-      if (change.weight !== undefined) bursts.reorder()
-      this.apply()
-    }
-    return readTuning(memory, controller, this.#vifs)
+  /** Changes the tuning. Throws RingferryErrors of changeTuning. */
+  tune(change: TuneChange): void {
+    const { controller, bursts } = this.#parts
+    changeTuning(controller, this.#vifs, change)
+    if (change.weight !== undefined) bursts.reorder()
+    this.apply()
   }
 }

@@ -94,7 +94,7 @@ export function makeParts(options: EngineOptions, report: Report) {
     reports: new Reports(report),
     descriptors,
     kicks,
-    decisions: new Decisions({ memory, controller, table, bursts, clock, time }),
+    decisions: new Decisions({ controller, table, bursts, clock, time }),
     pauses: new Pauses({ globals, pace, time, kicks, woken, descriptors, requests }),
     misses: new MissedGranules(memory, containment, table),
     bridgeEvents: new BridgeEvents(memory),

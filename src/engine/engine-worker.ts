@@ -3,7 +3,6 @@
  * an eventfd that the engine watches among all others, and the handler takes the messages that wait.
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import type { TuneState } from '../control/tuning.js'
 import { bindToCpu } from '../sys/affinity.js'
 import { EPOLLIN } from '../sys/epoll.js'
 import { drainEventfd } from '../sys/eventfd.js'
@@ -17,7 +16,7 @@ function post(message: FromEngine): void {
   port.postMessage(message)
 }
 
-function carryOut(engine: Engine, request: ToEngine): TuneState | undefined {
+function carryOut(engine: Engine, request: ToEngine): void {
   switch (request.method) {
     case 'add':
       engine.addPort(request.config)
@@ -29,11 +28,11 @@ function carryOut(engine: Engine, request: ToEngine): TuneState | undefined {
       engine.stop()
       break
     case 'tune':
-      return engine.tune(request.change)
+      engine.tune(request.change)
+      break
     case 'status':
       break
   }
-  return undefined
 }
 
 function serve(engine: Engine): void {
@@ -41,9 +40,9 @@ function serve(engine: Engine): void {
   for (let received = receiveMessageOnPort(port); received; received = receiveMessageOnPort(port)) {
     const request = received.message as ToEngine
     try {
-      const tuning = carryOut(engine, request)
-      const ports = engine.ports.map((each) => engine.statusOf(each))
-      post({ type: 'done', id: request.id, ports, ...(tuning ? { tuning } : {}) })
+      carryOut(engine, request)
+      const ports = engine.ports.map((each) => ({ row: each.index, status: engine.statusOf(each) }))
+      post({ type: 'done', id: request.id, ports })
     } catch (error) {
       post({ type: 'refused', id: request.id, error: packError(error) })
     }
@@ -62,6 +61,7 @@ try {
   post({
     type: 'ready',
     memory: started.memory.memory.buffer as unknown as SharedArrayBuffer,
+    tuning: started.controller.log.buffer,
     thread: threadId(),
   })
   started.run()

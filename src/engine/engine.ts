@@ -11,7 +11,7 @@
  */
 import type { Controller } from '../control/controller.js'
 import { REST, SPIN, TICK_US, TURN } from '../control/pace.js'
-import type { TuneChange, TuneState } from '../control/tuning.js'
+import type { TuneChange } from '../control/tuning.js'
 import { warmUpController } from '../control/warm-up.js'
 import { G_RATE_AT_US } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
@@ -86,9 +86,9 @@ export class Engine implements PortHost {
     this.#parts.decisions.apply()
   }
 
-  /** Changes the tuning of the running engine, and reads it. Throws RingferryErrors of changeTuning. */
-  tune(change: TuneChange): TuneState {
-    return this.#parts.decisions.tune(change)
+  /** Changes the tuning; readTuning tells what it is. Throws RingferryErrors of changeTuning. */
+  tune(change: TuneChange): void {
+    this.#parts.decisions.tune(change)
   }
 
   // ---- what ports ask for ----

@@ -1,4 +1,4 @@
-import type { TuneChange, TuneState } from '../control/tuning.js'
+import type { TuneChange } from '../control/tuning.js'
 import { type ErrorCode, RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
@@ -18,21 +18,23 @@ export type FromEngine =
   | {
       readonly type: 'ready'
       readonly memory: SharedArrayBuffer
+      /** The controller's log of what it was told and has decided. */
+      readonly tuning: SharedArrayBuffer
       /** The kernel's number of the engine's thread. */
       readonly thread: number
     }
   /** `ports`: all of them, after the request was carried out. */
-  | {
-      readonly type: 'done'
-      readonly id: number
-      readonly ports: readonly PortStatus[]
-      /** The answer to `tune`. */
-      readonly tuning?: TuneState
-    }
+  | { readonly type: 'done'; readonly id: number; readonly ports: readonly PlacedPort[] }
   | { readonly type: 'refused'; readonly id: number; readonly error: CarriedError }
   | { readonly type: 'event'; readonly port: PortStatus; readonly event: PortEvent; readonly detail: string }
   /** The engine has ended by an error. */
   | { readonly type: 'died'; readonly error: CarriedError }
+
+/** A port and its row in the engine's memory, which the switch keeps to itself. */
+export interface PlacedPort {
+  readonly row: number
+  readonly status: PortStatus
+}
 
 export interface EngineThreadData {
   /** The engine watches this eventfd; it is signalled after every message. */

@@ -95,6 +95,23 @@ describe('Switch', () => {
     })
   })
 
+  it('Switch.tuning tells what was set, decided and published without asking the engine', async () => {
+    const made = await start({ policy: { name: 'natural' } })
+    expect(made.tuning()).toMatchObject({ policy: { name: 'natural' }, budget: 0.8, dryRun: false, vifs: [] })
+    await made.addPort({ kind: 'vif', name: 'a', socket: socket('a'), weight: 2 })
+    await made.addPort({ kind: 'vif', name: 'b', socket: socket('b'), publish: 'natural' })
+    const changed = await made.tune({ policy: { name: 'fixed', holdUs: 70, maxFrames: 9 }, budget: 0.5 })
+    expect(changed).toEqual(made.tuning())
+    expect(changed).toMatchObject({ policy: { name: 'fixed', holdUs: 70, maxFrames: 9 }, budget: 0.5 })
+    expect(changed.vifs).toMatchObject([
+      { name: 'a', targetUs: 500, weight: 2, limits: { holdUs: 70, maxFrames: 9 }, p99: { totalUs: null } },
+    ])
+    expect(changed.vifs[0]?.why).toContain('hold 70 us')
+    await expect(made.tune({ vif: 'b', targetUs: 9 })).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await made.removePort('a')
+    expect(made.tuning().vifs).toEqual([])
+  })
+
   it('Switch.stop removes all sockets and refuses what comes later', async () => {
     const made = await start()
     for (const name of ['a', 'b']) await made.addPort({ kind: 'vif', name, socket: socket(name) })

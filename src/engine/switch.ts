@@ -7,7 +7,8 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import type { TuneChange, TuneState } from '../control/tuning.js'
+import { readTuning, type TuneChange, type TuneState } from '../control/tuning.js'
+import { TuningReader } from '../control/tuning-reader.js'
 import { type PortCounters, readCounters } from '../core/counters.js'
 import { type PortDelays, readDelays } from '../core/delays.js'
 import { type FdbEntry, readFdb } from '../core/fdb.js'
@@ -18,7 +19,13 @@ import { builtFile } from '../sys/built-file.js'
 import { createEventfd, signalEventfd } from '../sys/eventfd.js'
 import { closeFd } from '../sys/unix-socket.js'
 import type { EngineOptions } from './engine-options.js'
-import { type EngineThreadData, type FromEngine, type SwitchRequest, unpackError } from './switch-messages.js'
+import {
+  type EngineThreadData,
+  type FromEngine,
+  type PlacedPort,
+  type SwitchRequest,
+  unpackError,
+} from './switch-messages.js'
 import { Watchdog } from './watchdog.js'
 
 export interface SwitchOptions extends Omit<EngineOptions, 'onReport'> {
@@ -39,7 +46,7 @@ const STOP_LIMIT_MS = 5_000
 const TERMINATE_LIMIT_MS = 500
 
 interface Waiting {
-  resolve(tuning?: TuneState): void
+  resolve(): void
   reject(error: Error): void
 }
 
@@ -52,11 +59,13 @@ export class Switch {
   readonly #exited: Promise<void>
   readonly #failed: Promise<never>
   #fail: (error: Error) => void = () => {}
+  /** What is read of the engine without asking it: its linear memory and its controller's log. */
   #memory: BigUint64Array = new BigUint64Array(0)
+  #tuning: TuningReader | undefined
   #watchdog: Watchdog | undefined
   /** Sockets that the ports listen on, by port. */
   readonly #sockets = new Map<string, string>()
-  #ports: readonly PortStatus[] = []
+  #ports: readonly PlacedPort[] = []
   #nextId = 1
   #failure: Error | undefined
   #stopping = false
@@ -126,12 +135,13 @@ export class Switch {
     switch (message.type) {
       case 'ready':
         this.#memory = new BigUint64Array(message.memory)
+        this.#tuning = new TuningReader(message.tuning)
         this.#watchdog = new Watchdog(message.memory, message.thread)
         this.#onReady()
         return
       case 'done':
         this.#ports = message.ports
-        this.#waiting.get(message.id)?.resolve(message.tuning)
+        this.#waiting.get(message.id)?.resolve()
         this.#waiting.delete(message.id)
         return
       case 'refused':
@@ -139,7 +149,10 @@ export class Switch {
         this.#waiting.delete(message.id)
         return
       case 'event':
-        this.#ports = this.#ports.map((port) => (port.name === message.port.name ? message.port : port))
+        this.#ports = this.#ports.map(({ row, status }) => ({
+          row,
+          status: status.name === message.port.name ? message.port : status,
+        }))
         for (const listener of this.#listeners) listener(message)
         return
       case 'died':
@@ -147,7 +160,7 @@ export class Switch {
     }
   }
 
-  #ask(request: SwitchRequest): Promise<TuneState | undefined> {
+  #ask(request: SwitchRequest): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure)
     if (this.#stopping && request.method !== 'stop')
       return Promise.reject(new RingferryError('UNSUPPORTED', 'the switch was stopped'))
@@ -163,7 +176,7 @@ export class Switch {
   async addPort(config: PortConfig): Promise<PortStatus> {
     await this.#ask({ method: 'add', config })
     if ('socket' in config && config.mode !== 'client') this.#sockets.set(config.name, config.socket)
-    return this.#port(config.name)
+    return this.#port(config.name).status
   }
 
   /** Closes a port and removes its socket. Rejects with NOT_FOUND. */
@@ -180,40 +193,51 @@ export class Switch {
 
   /** All ports, as of the last answer or event. */
   status(): readonly PortStatus[] {
-    return this.#ports
+    return this.#ports.map(({ status }) => status)
   }
 
   /** All ports, as the engine sees them now. */
   async refresh(): Promise<readonly PortStatus[]> {
     await this.#ask({ method: 'status' })
-    return this.#ports
+    return this.status()
   }
 
-  #port(name: string): PortStatus {
-    const port = this.#ports.find((each) => each.name === name)
+  #port(name: string): PlacedPort {
+    const port = this.#ports.find(({ status }) => status.name === name)
     if (port) return port
     throw new RingferryError('NOT_FOUND', `port ${name}: there is no such port`)
   }
 
   /** The counters of a port now. Throws NOT_FOUND. */
   counters(name: string): PortCounters {
-    return readCounters(this.#memory, this.#port(name).index)
+    return readCounters(this.#memory, this.#port(name).row)
   }
 
   /** The delay histograms of a port now. Throws NOT_FOUND. */
   delays(name: string): PortDelays {
-    return readDelays(this.#memory, this.#port(name).index)
+    return readDelays(this.#memory, this.#port(name).row)
   }
 
   /** The live addresses and the ports on which they were heard. */
   fdb(): (Omit<FdbEntry, 'port'> & { readonly port: string })[] {
-    const names = new Map(this.#ports.map((port) => [port.index, port.name]))
-    return readFdb(this.#memory).map((entry) => ({ ...entry, port: names.get(entry.port) ?? '' }))
+    return readFdb(this.#memory).map((entry) => ({ ...entry, port: this.#nameOf(entry.port) ?? '' }))
   }
 
-  /** Reads the tuning, after a change if one is given. Rejects with NOT_FOUND or USAGE, and changes nothing then. */
+  /** The name of the port in a row, as of the last answer. */
+  #nameOf(row: number): string | undefined {
+    return this.#ports.find((port) => port.row === row)?.status.name
+  }
+
+  /** The tuning now. Like counters, delays and addresses it is read from memory; the engine does not notice. */
+  tuning(): TuneState {
+    if (!this.#tuning) throw new RingferryError('UNSUPPORTED', 'the switch has not started')
+    return readTuning(this.#memory, this.#tuning, (row) => this.#nameOf(row))
+  }
+
+  /** Changes the tuning and tells what it is then. Rejects with NOT_FOUND or USAGE, and changes nothing then. */
   async tune(change: TuneChange = {}): Promise<TuneState> {
-    return (await this.#ask({ method: 'tune', change })) as TuneState
+    if (Object.keys(change).length > 0) await this.#ask({ method: 'tune', change })
+    return this.tuning()
   }
 
   /** Rejects when the engine ends by an error; never settles otherwise. */

@@ -183,7 +183,6 @@ export abstract class DescriptorPort<Config extends TapConfig | PacketConfig | S
     return {
       name: this.name,
       kind: this.kind,
-      index: this.index,
       state: this.#isUp ? 'up' : this.#fds.length > 0 ? 'attached' : 'waiting',
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
       detachments: this.#detachments,

@@ -46,7 +46,6 @@ export type PortEvent =
 export interface PortStatus {
   readonly name: string
   readonly kind: PortKind
-  readonly index: number
   /** waiting: nobody is attached; attached: connected, not yet able to take frames; up; down: given up. */
   readonly state: 'waiting' | 'attached' | 'up' | 'down'
   /** Why the last peer went, or why the port is down. */

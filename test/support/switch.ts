@@ -1,3 +1,5 @@
+import { readTuning, type TuneState } from '../../src/control/tuning.js'
+import { TuningReader } from '../../src/control/tuning-reader.js'
 import { P_COUNTERS, P_DROPS } from '../../src/core/layout.js'
 import { PortRow } from '../../src/core/port-row.js'
 import { EmbeddedGuest, type EmbeddedGuestOptions } from '../../src/embedded/guest.js'
@@ -30,6 +32,12 @@ export function attach(
   guests.push(guest)
   engine.step()
   return guest
+}
+
+/** The tuning of an engine as somebody who looks at it from outside reads it. */
+export function tuningOf(engine: Engine): TuneState {
+  const nameOf = (row: number) => engine.ports.find(({ index }) => index === row)?.name
+  return readTuning(engine.memory.u64, new TuningReader(engine.controller.log.buffer), nameOf)
 }
 
 /** Closes all guests and engines: call it in afterEach. */

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PolicyConfig } from '../../aggregation/create.js'
+import { BUDGET_DEFAULT, VIF_DEFAULTS } from '../../control/defaults.js'
 import { Switch, type SwitchOptions } from '../../engine/switch.js'
 import { RingferryError } from '../../errors/errors.js'
 import type { PortConfig } from '../../port/config.js'
@@ -17,8 +18,6 @@ const AGEING_S = 86_400
 const STORM_FPS = 10_000
 /** What may come at once of a VM with a limit, as a part of a second. */
 const BURST_PARTS = 20
-/** What the engine takes when nothing is said: src/engine/controller.ts. */
-const DEFAULT_TARGET = { targetUs: 500, weight: 1, budget: 0.8 } as const
 const SETTLE_MS = 15_000
 
 /** The policy of a spec as the engine takes it. */
@@ -154,10 +153,10 @@ class RingferryFabric implements Fabric {
 
   async reshape(spec: BedSpec): Promise<boolean> {
     if (spec.switch.isolation !== this.#spec.switch.isolation) return false
-    const budget = spec.switch.budget ?? DEFAULT_TARGET.budget
+    const budget = spec.switch.budget ?? BUDGET_DEFAULT
     await this.#switch.tune({ policy: policyOf(spec.switch), budget })
     for (const vm of spec.vms) {
-      const { targetUs, weight } = { ...DEFAULT_TARGET, ...targets(vm) }
+      const { targetUs, weight } = { ...VIF_DEFAULTS, ...targets(vm) }
       for (const { name, kind } of this.#switch.status())
         if ((name === vm.name || name.startsWith(`${vm.name}.`)) && (kind === 'vif' || kind === 'embedded'))
           await this.#switch.tune({ vif: name, targetUs, weight })
@@ -168,7 +167,7 @@ class RingferryFabric implements Fabric {
 
   async describe(): Promise<Record<string, unknown>> {
     const ports = await this.#switch.refresh()
-    const { policy, budget, restUs, figures, vifs } = await this.#switch.tune()
+    const { policy, budget, restUs, figures, vifs } = this.#switch.tuning()
     return {
       ports: Object.fromEntries(
         ports.map(({ name, kind, state, negotiated, detachments }) => [

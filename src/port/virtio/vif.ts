@@ -184,7 +184,6 @@ export class Vif implements RingPort {
     return {
       name: this.name,
       kind: this.kind,
-      index: this.index,
       state: this.#device.isUp ? 'up' : this.#session ? 'attached' : 'waiting',
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
       detachments: this.#detachments,
