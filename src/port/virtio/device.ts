@@ -74,8 +74,7 @@ export class VifDevice implements VhostUserDevice {
     this.#config = config
     this.#owner = owner
     this.maxQueuePairs = Math.min(config.queues ?? 1, MAX_QUEUE_PAIRS)
-    this.#rings = new VifRings(host, row, grants)
-    this.#rings.onUnshared = () => owner.onUnshared()
+    this.#rings = new VifRings(host, row, grants, () => owner.onUnshared())
     this.#pairs = new QueuePairs(host.plane, row, this.#rings, this.maxQueuePairs)
     this.#mac = parseMac(config)
     this.#control = new VifControl(host, row, {
@@ -133,7 +132,7 @@ export class VifDevice implements VhostUserDevice {
     if (unknown !== 0n) return `features that were not offered: ${featureNames(unknown).join(', ')}`
     this.#features = features
     this.#row.setOffloads(takenOffloads(features), sentOffloads(features))
-    this.#control.reset(this.#mac)
+    this.#control.filter.reset(this.#mac)
     this.#pairs.newDriver()
     const reason = this.#rings.setFeatures(features)
     this.#updateLink()
@@ -192,7 +191,7 @@ export class VifDevice implements VhostUserDevice {
     const queue = this.#queue(ring)
     const reason = this.#rings.setKick(queue, fd)
     const isFirst = queue === CONTROL_VRING && this.#pairs.followControl()
-    if (isFirst && this.#rings.usedIndex(queue) !== 0) this.#control.resume()
+    if (isFirst && this.#rings.usedIndex(queue) !== 0) this.#control.filter.resume()
     this.#pairs.update()
     this.#updateLink()
     return reason
@@ -243,7 +242,7 @@ export class VifDevice implements VhostUserDevice {
     if ((this.#features & VIRTIO_F.VERSION_1) !== 0n || offset + bytes.length > NET_CONFIG.STATUS)
       return false
     this.#mac.set(bytes, offset)
-    this.#control.setOwn(this.#mac)
+    this.#control.filter.setOwn(this.#mac)
     return true
   }
 

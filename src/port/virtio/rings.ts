@@ -7,7 +7,6 @@
 import { allocateByteRing } from '../../core/byte-ring.js'
 import {
   C_CALLS,
-  C_MUTED_KICKS,
   C_TX_CALLS,
   V_AVAIL,
   V_AVAIL_SEEN,
@@ -31,33 +30,20 @@ import {
 import type { PortRow } from '../../core/port-row.js'
 import { VringRow } from '../../core/vring-row.js'
 import type { Grants } from '../../grants/grants.js'
-import { EPOLLET, EPOLLIN } from '../../sys/epoll.js'
 import { signalEventfd } from '../../sys/eventfd.js'
 import { EINTR } from '../../sys/libc.js'
 import { closeFd } from '../../sys/unix-socket.js'
 import { netHeaderBytes, VIRTIO_F, VIRTIO_NET_F } from '../../virtio/virtio.js'
 import type { PortHost } from '../port.js'
-
-/** So many kicks without a ring that moves are no accident: a driver makes buffers available before it kicks. */
-const UNSHARED_KICKS = 8
-/**
- * Kicks in a row for which a ring had nothing new. Beyond it they are not listened to until the next tick, and the
- * ring is polled meanwhile: a frontend that only kicks must not keep the engine awake.
- */
-const MAX_IDLE_KICKS = 64
+import { VifKicks } from './kicks.js'
 
 interface Ring {
   size: number
   base: number
   addresses: { desc: number; avail: number; used: number } | undefined
-  kick: number
   call: number
   err: number
-  started: boolean
   enabled: boolean
-  /** Kicks in a row that brought nothing, and the next available index as of the last one. */
-  idleKicks: number
-  kickedAt: number
 }
 
 function newRing(): Ring {
@@ -65,13 +51,9 @@ function newRing(): Ring {
     size: 0,
     base: 0,
     addresses: undefined,
-    kick: -1,
     call: -1,
     err: -1,
-    started: false,
     enabled: false,
-    idleKicks: 0,
-    kickedAt: -1,
   }
 }
 
@@ -81,21 +63,16 @@ export class VifRings {
   readonly #grants: Grants
   readonly #vrings: readonly VringRow[]
   readonly #rings: Ring[] = Array.from({ length: VRINGS_PER_PORT }, newRing)
+  readonly #kicks: VifKicks
   #features = 0n
-  /** Kicks that came while no ring had moved since it was started; -1: one has. */
-  #deafKicks = 0
-  /** Called when kicks come and no ring ever moves: the frontend's memory is another than the one that was granted. */
-  onUnshared: () => void = () => {}
-  /** Rings that the frontend does not kick (kick without descriptor): they must be polled. */
-  #unkicked = new Set<number>()
-  /** Rings whose kicks are not listened to until the next tick. */
-  #muted = new Set<number>()
 
-  constructor(host: PortHost, row: PortRow, grants: Grants) {
+  /** @param onUnshared called when the guest kicks and no ring ever moves */
+  constructor(host: PortHost, row: PortRow, grants: Grants, onUnshared: () => void) {
     this.#host = host
     this.#row = row
     this.#grants = grants
     this.#vrings = this.#rings.map((_, queue) => new VringRow(row.memory, row.index, queue))
+    this.#kicks = new VifKicks(host, row, this.#vrings, onUnshared)
   }
 
   #ring(queue: number): Ring {
@@ -117,6 +94,10 @@ export class VifRings {
 
   isEnabled(queue: number): boolean {
     return this.#ring(queue).enabled
+  }
+
+  tick(): void {
+    this.#kicks.tick()
   }
 
   setFeatures(features: bigint): string | undefined {
@@ -143,59 +124,13 @@ export class VifRings {
     return this.isRunning(queue) ? this.#start(queue) : undefined
   }
 
+  /** Replaces the kick, and starts a ring that does not run. Returns what is wrong. @param fd -1: the ring is polled */
   setKick(queue: number, fd: number): string | undefined {
-    const ring = this.#ring(queue)
-    this.#closeKick(queue)
-    ring.kick = fd
-    ring.started = true
-    if (fd < 0) this.#polls(queue, true)
-    // Each kick is told once, so the counter is never read: a frontend may make reads block, or set it to anything.
-    else this.#host.watch(fd, EPOLLIN | EPOLLET, () => this.#kicked(queue))
+    this.#kicks.set(queue, fd)
     // What the backend before this one published may never have been called for.
     const reason = this.isRunning(queue) ? undefined : (this.#start(queue) ?? this.#callOnce(queue))
     this.#host.wake(this.#row.index)
     return reason
-  }
-
-  /** Whether the rings that are kicked move in the memory that was granted. */
-  #lookForLife(): void {
-    if (this.#deafKicks < 0) return
-    for (let queue = 0; queue < VRINGS_PER_PORT; queue++) {
-      const vring = this.#vring(queue)
-      if (!vring.isRunning) continue
-      const index = this.#row.memory.data.getUint16(vring.get(V_AVAIL) + 2, true)
-      if (index !== 0 || vring.get(V_LAST_AVAIL) !== 0) {
-        this.#deafKicks = -1
-        return
-      }
-    }
-    if (++this.#deafKicks === UNSHARED_KICKS) this.onUnshared()
-  }
-
-  #kicked(queue: number): void {
-    this.#host.plane.countKick(this.#row.index)
-    this.#lookForLife()
-    this.#host.wake(this.#row.index)
-    const ring = this.#ring(queue)
-    const at = this.#vring(queue).get(V_LAST_AVAIL)
-    ring.idleKicks = at === ring.kickedAt ? ring.idleKicks + 1 : 0
-    ring.kickedAt = at
-    if (ring.idleKicks < MAX_IDLE_KICKS) return
-    this.#muted.add(queue)
-    this.#polls(queue, true)
-    this.#host.rewatch(ring.kick, EPOLLET)
-    this.#row.count(C_MUTED_KICKS)
-  }
-
-  /** Listens to the kicks again that were too many. Called some ten times a second. */
-  tick(): void {
-    for (const queue of this.#muted) {
-      const ring = this.#ring(queue)
-      ring.idleKicks = MAX_IDLE_KICKS / 2
-      this.#polls(queue, false)
-      this.#host.rewatch(ring.kick, EPOLLIN | EPOLLET)
-    }
-    this.#muted.clear()
   }
 
   /** Replaces the call; a running ring is called once, because a call may have been lost meanwhile. Returns what is wrong. */
@@ -299,23 +234,6 @@ export class VifRings {
     this.#host.plane.publishPort(this.#row.index)
   }
 
-  #polls(queue: number, on: boolean): void {
-    if (on) this.#unkicked.add(queue)
-    else this.#unkicked.delete(queue)
-    this.#host.setPolled(this.#row.index, this.#unkicked.size > 0)
-  }
-
-  #closeKick(queue: number): void {
-    const ring = this.#ring(queue)
-    this.#polls(queue, false)
-    this.#muted.delete(queue)
-    ring.idleKicks = 0
-    if (ring.kick < 0) return
-    this.#host.unwatch(ring.kick)
-    closeFd(ring.kick)
-    ring.kick = -1
-  }
-
   /**
    * Stops a ring, which keeps its size and addresses for another start. What it holds is published before, also when the
    * frontend has gone: the guest may live on, and the frames are counted as delivered.
@@ -326,10 +244,8 @@ export class VifRings {
     const vring = this.#vring(queue)
     const base = vring.isRunning ? vring.get(V_LAST_AVAIL) : this.#ring(queue).base
     vring.clear(queue === 0)
-    this.#closeKick(queue)
-    const ring = this.#ring(queue)
-    ring.started = false
-    ring.base = base
+    this.#kicks.close(queue)
+    this.#ring(queue).base = base
     for (const part of ['desc', 'avail', 'used']) this.#grants.unmapRing(`${queue}.${part}`)
     return base
   }
@@ -337,7 +253,7 @@ export class VifRings {
   /** Stops all rings, closes every descriptor and forgets what was said of them. */
   reset(): void {
     this.#host.plane.dropBacklog(this.#row.index)
-    this.#deafKicks = 0
+    this.#kicks.forget()
     for (let queue = 0; queue < VRINGS_PER_PORT; queue++) {
       this.stop(queue)
       this.setCall(queue, -1)
