@@ -6,8 +6,9 @@
 import { chargeTo, dropLate, isMetered, mayGo } from './bridge/shaper'
 import { ringFirst, ringPop, ringReserve } from './byte-ring'
 import { count, drop } from './counters'
-import { needs } from './frame/frame'
-import { pass, seekPiece, target } from './frame/segments'
+import { putBody } from './frame/body'
+import { frame, out } from './frame/record'
+import { pass, seekPiece, target, write } from './frame/segments'
 import { holds, note, publishFull, watchesUrgency } from './hold'
 import {
   BUCKET_TO,
@@ -47,17 +48,7 @@ import {
 import { follow, followRecord, isOpening, openAggregate, openRecord, readForMerge } from './merge/append'
 import { CSUM_OFFSET, GSO_NONE, gsoTypeOf, ONE_BUFFER, storeNetHeader } from './packet/net-header'
 import { isTcp, isUrgent } from './packet/urgent'
-import {
-  BROKEN,
-  NO_BUFFERS,
-  openBuffers,
-  put,
-  putBody,
-  reserve,
-  TOO_SMALL,
-  takeBodyAt,
-  takeBodyOfFrame,
-} from './ring/buffers'
+import { BROKEN, NO_BUFFERS, openBuffers, reserve, TOO_SMALL } from './ring/buffers'
 import { complete, isLive, remind, take, waiting } from './ring/door'
 import { listChain } from './ring/used-list'
 import { isOverdrawn, isSpent, spendFrame } from './work'
@@ -65,17 +56,17 @@ import { isOverdrawn, isSpent, spendFrame } from './work'
 const SCRATCH_HEADER: usize = OUT_NET_HEADER_AT
 
 /** Reserves buffers and writes the virtio-net header. Returns as reserve(). */
-function openRx(v: usize, port: usize, bytes: u32, header: u64, offset: u32, opening: bool): i32 {
+function openRx(v: usize, port: usize, opening: bool): i32 {
   const headerBytes = load<u32>(v, V_HEADER_BYTES)
-  const chains = reserve(v, port, headerBytes + bytes, 0, opening)
+  const chains = reserve(v, port, headerBytes + out.bytes, 0, opening)
   if (chains <= 0) return chains
   openBuffers()
   if (target.left >= headerBytes) {
-    storeNetHeader(target.at, headerBytes, header, offset, chains)
+    storeNetHeader(target.at, headerBytes, out.netHeader, out.csumOffset, chains)
     pass(target, headerBytes)
   } else {
-    storeNetHeader(SCRATCH_HEADER, headerBytes, header, offset, chains)
-    put(SCRATCH_HEADER, headerBytes)
+    storeNetHeader(SCRATCH_HEADER, headerBytes, out.netHeader, out.csumOffset, chains)
+    write(target, SCRATCH_HEADER, headerBytes)
   }
   return chains
 }
@@ -91,110 +82,111 @@ function closeRx(v: usize, chains: i32, opening: bool): void {
   take(v, chains)
 }
 
-/** Counts a frame that was written for a receiver. */
-function countTo(port: usize, bytes: u32, header: u64): void {
+/** Counts a frame that was written for a receiver. One that joined another makes no GSO frame of its own. */
+function countTo(port: usize, isJoined: boolean): void {
   count(port, C_TO_FRAMES)
-  count(port, C_TO_BYTES, bytes)
-  if (gsoTypeOf(header) !== GSO_NONE) count(port, C_GSO_TO)
+  count(port, C_TO_BYTES, out.bytes)
+  if (!isJoined && gsoTypeOf(out.netHeader) !== GSO_NONE) count(port, C_GSO_TO)
 }
 
 /**
- * Writes one frame into a receive ring: `have` bytes at `head`, then the body.
+ * Writes Out into a receive ring.
  * @returns above 0 when it is there, or why not, as reserve()
  */
-function deliver(v: usize, port: usize, head: usize, have: u32, bytes: u32, header: u64, offset: u32): i32 {
-  const urgent = watchesUrgency(port) && isUrgent(head, have, bytes)
+function deliver(v: usize, port: usize): i32 {
+  const urgent = watchesUrgency(port) && isUrgent(out.head, out.headBytes, out.bytes)
   let opening = false
-  if (readForMerge(v, port, head, have, bytes, header, offset)) {
-    if (follow(v, port, head, have, bytes, header, offset)) {
-      countTo(port, bytes, 0)
-      note(v, 1, bytes, urgent)
+  if (readForMerge(v, port)) {
+    if (follow(v, port)) {
+      countTo(port, true)
+      note(v, 1, out.bytes, urgent)
       return 1
     }
     opening = isOpening(port)
   }
-  const chains = openRx(v, port, bytes, header, offset, opening)
+  const chains = openRx(v, port, opening)
   if (chains <= 0) return chains
-  put(head, have)
-  putBody(bytes - have)
-  opening = openAggregate(v, head, bytes, chains, opening)
+  write(target, out.head, out.headBytes)
+  putBody()
+  opening = openAggregate(v, chains, opening)
   closeRx(v, chains, opening)
-  countTo(port, bytes, header)
-  note(v, 1, bytes, urgent)
+  countTo(port, false)
+  note(v, 1, out.bytes, urgent)
   return chains
 }
 
-/**
- * Delivers one frame: `headBytes` at `head`, then `bodyBytes` of the open frame from `position`.
- * @param header first 8 bytes of the virtio-net header; @param offset its csum_offset
- * @param hash flow hash that chooses the queue pair
- */
-export function emit(
-  port: usize,
-  head: usize,
-  headBytes: u32,
-  position: u32,
-  bodyBytes: u32,
-  header: u64,
-  offset: u32,
-  hash: u32,
-): void {
-  if (isOverdrawn()) {
-    drop(port, DROP_COSTLY)
+/** Writes Out as a record of a byte ring. Returns where it lies, or 0 when there is no room. */
+function queue(ring: usize): usize {
+  const record = ringReserve(ring, out.bytes)
+  if (record === 0) return 0
+  store<u64>(record + RECORD_NET_HEADER, out.netHeader)
+  store<u32>(record + RECORD_NET_HEADER, out.csumOffset | ONE_BUFFER, CSUM_OFFSET)
+  store<u32>(record, out.hash, RECORD_HASH)
+  seekPiece(target, record + RECORD_FRAME, out.bytes)
+  write(target, out.head, out.headBytes)
+  putBody()
+  return record
+}
+
+/** Delivers Out to a vif: into the receive ring of a queue pair, or behind what waits for its buffers. */
+function emitToVif(port: usize, metered: boolean): void {
+  const pairs = load<u32>(port, P_QUEUE_PAIRS)
+  const pair = pairs > 1 ? out.hash % pairs : 0
+  const v = port + P_VRINGS + <usize>(pair * 2) * VRING_BYTES
+  if (!isLive(v)) {
+    drop(port, DROP_NO_LINK)
     return
   }
-  const bytes = headBytes + bodyBytes
-  spendFrame(bytes)
-  let ring: usize = load<u32>(port, P_RING)
-  takeBodyOfFrame(position)
-  const flags = load<u32>(port, P_FLAGS)
-  const isVif = (flags & PORT_VIF) !== 0
-  const metered = (flags & PORT_METERED) !== 0
-  if (isVif) {
-    const pairs = load<u32>(port, P_QUEUE_PAIRS)
-    const queue = pairs > 1 ? hash % pairs : 0
-    const v = port + P_VRINGS + <usize>(queue * 2) * VRING_BYTES
-    if (!isLive(v)) {
-      drop(port, DROP_NO_LINK)
+  const ring: usize = load<u32>(v, V_BACKLOG)
+  if (load<u32>(ring, R_COUNT) === 0 && (!metered || mayGo(port, BUCKET_TO))) {
+    const result = deliver(v, port)
+    if (result > 0 && metered) chargeTo(port, out.netHeader, out.head, out.bytes)
+    if (result > 0 || result === BROKEN) return
+    if (result === TOO_SMALL) {
+      drop(port, DROP_BUFFER_TOO_SMALL)
       return
     }
-    ring = load<u32>(v, V_BACKLOG)
-    if (load<u32>(ring, R_COUNT) === 0 && (!metered || mayGo(port, BUCKET_TO))) {
-      const result = deliver(v, port, head, headBytes, bytes, header, offset)
-      if (result > 0 && metered) chargeTo(port, header, head, bytes)
-      if (result > 0 || result === BROKEN) return
-      if (result === TOO_SMALL) {
-        drop(port, DROP_BUFFER_TOO_SMALL)
-        return
-      }
-      const dropped = result === NO_BUFFERS && needs() === 0 && !isTcp(head, headBytes)
-      // A smaller frame of this burst may still fit; without a hold the end of the burst publishes anyway.
-      if (!dropped || holds(port)) publishFull(v)
-      else remind(v)
-      if (dropped) {
-        drop(port, DROP_RING_FULL)
-        return
-      }
+    const dropped = result === NO_BUFFERS && frame.needs === 0 && !isTcp(out.head, out.headBytes)
+    // A smaller frame of this burst may still fit; without a hold the end of the burst publishes anyway.
+    if (!dropped || holds(port)) publishFull(v)
+    else remind(v)
+    if (dropped) {
+      drop(port, DROP_RING_FULL)
+      return
     }
-    count(port, C_BACKLOGGED)
-  } else if (followRecord(port, ring, head, headBytes, bytes, header, offset)) {
-    countTo(port, bytes, 0)
+  }
+  count(port, C_BACKLOGGED)
+  if (queue(ring) === 0) drop(port, metered ? DROP_RATE : DROP_RING_FULL)
+}
+
+/** Delivers Out to a host port: behind the newest record of its output, or as one. */
+function emitToHost(port: usize, metered: boolean): void {
+  const ring: usize = load<u32>(port, P_RING)
+  if (followRecord(port, ring)) {
+    countTo(port, true)
     return
   }
-  const record = ringReserve(ring, bytes)
+  const record = queue(ring)
   if (record === 0) {
     drop(port, metered ? DROP_RATE : DROP_RING_FULL)
     return
   }
-  store<u64>(record + RECORD_NET_HEADER, header)
-  store<u32>(record + RECORD_NET_HEADER, offset | ONE_BUFFER, CSUM_OFFSET)
-  store<u32>(record, hash, RECORD_HASH)
-  seekPiece(target, record + RECORD_FRAME, bytes)
-  put(head, headBytes)
-  putBody(bodyBytes)
-  if (isVif) return
-  openRecord(port, record, head, bytes)
-  countTo(port, bytes, header)
+  openRecord(port, record)
+  countTo(port, false)
+}
+
+/** Delivers Out, whose body lies in the frame at hand, to one port. */
+export function emit(port: usize): void {
+  if (isOverdrawn()) {
+    drop(port, DROP_COSTLY)
+    return
+  }
+  spendFrame(out.bytes)
+  out.bodyAt = 0
+  const flags = load<u32>(port, P_FLAGS)
+  const metered = (flags & PORT_METERED) !== 0
+  if (flags & PORT_VIF) emitToVif(port, metered)
+  else emitToHost(port, metered)
 }
 
 /**
@@ -207,6 +199,18 @@ const STUCK_US: f64 = 1e6
 export function hasBacklog(v: usize): boolean {
   const ring: usize = load<u32>(v, V_BACKLOG)
   return ring !== 0 && load<u32>(ring, R_COUNT) !== 0
+}
+
+/** Makes Out of a record of a backlog. */
+function takeRecord(record: usize): void {
+  const bytes = load<u32>(record, RECORD_FRAME_BYTES)
+  const have = min<u32>(bytes, MAX_MERGE_HEAD)
+  out.head = record + RECORD_FRAME
+  out.headBytes = have
+  out.bytes = bytes
+  out.netHeader = load<u64>(record + RECORD_NET_HEADER)
+  out.csumOffset = load<u16>(record + RECORD_NET_HEADER, CSUM_OFFSET)
+  out.bodyAt = out.head + have
 }
 
 /** Moves the frames that wait for a receive ring into it, as far as it has buffers. Returns the frames moved. */
@@ -226,28 +230,16 @@ export function drainBacklog(v: usize, port: usize, limit: u32): u32 {
       ringPop(ring)
       continue
     }
-    const bytes = load<u32>(record, RECORD_FRAME_BYTES)
-    const header = load<u64>(record + RECORD_NET_HEADER)
-    const head = record + RECORD_FRAME
-    const have = min<u32>(bytes, MAX_MERGE_HEAD)
-    takeBodyAt(head + have)
-    spendFrame(bytes)
-    const result = deliver(
-      v,
-      port,
-      head,
-      have,
-      bytes,
-      header,
-      load<u16>(record + RECORD_NET_HEADER, CSUM_OFFSET),
-    )
+    takeRecord(record)
+    spendFrame(out.bytes)
+    const result = deliver(v, port)
     if (result === TOO_SMALL) drop(port, DROP_BUFFER_TOO_SMALL)
     else if (result <= 0) {
       publishFull(v)
       const ageUs = load<f64>(GLOBALS_AT, G_NOW_US) - load<f64>(record, RECORD_ARRIVAL)
       if (result !== NO_BUFFERS || ageUs < STUCK_US || waiting(v) <= 0) break
       drop(port, DROP_BUFFER_TOO_SMALL)
-    } else if (metered) chargeTo(port, header, head, bytes)
+    } else if (metered) chargeTo(port, out.netHeader, out.head, out.bytes)
     ringPop(ring)
     moved++
     if (load<u32>(GLOBALS_AT, G_CALL_NOW) || isSpent()) break

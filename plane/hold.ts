@@ -60,7 +60,7 @@ import {
   VRING_DIRTY,
   VRING_HELD,
 } from './layout'
-import { closeAggregates } from './merge/merge'
+import { closeAggregates } from './merge/aggregate'
 import { markDirty, NEVER, publish, remind, wantsCall } from './ring/door'
 
 const TICKS_PER_US: f64 = 16

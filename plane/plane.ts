@@ -9,7 +9,7 @@ import { ringFirst, ringPop } from './byte-ring'
 import { count, drop } from './counters'
 import { drainBacklog, hasBacklog, moveBacklog as moveBacklogOf } from './egress'
 import { fastBurst } from './fast'
-import { openFlat, openFrame } from './frame/frame'
+import { openFlat, openFrame } from './frame/open'
 import { publishHeld, serveHeldBatches, settleDirty } from './hold'
 import {
   BROKEN_AVAIL_INDEX,
@@ -117,7 +117,7 @@ function takeChain(v: usize, index: u32, port: usize, head: u32, live: boolean):
   else if (!live) drop(port, DROP_NO_LINK)
   else if (chainBytes() > <u64>limit) drop(port, DROP_TOO_LONG)
   else {
-    const reason = openFrame(<u32>chainBytes(), header, port)
+    const reason = openFrame(port, <u32>chainBytes(), header)
     if (reason >= 0) drop(port, reason)
     else forward(index, port)
   }
@@ -272,7 +272,7 @@ export function ingest(index: u32, at: usize, bytes: u32, header: u32): u32 {
 
 function forwardFlat(index: u32, port: usize, at: usize, bytes: u32, header: u32): void {
   openFrameWork()
-  const reason = openFlat(at, bytes, header, port)
+  const reason = openFlat(port, at, bytes, header)
   if (reason >= 0) drop(port, reason)
   else forward(index, port)
 }

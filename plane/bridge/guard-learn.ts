@@ -7,7 +7,8 @@
 // A full table learns by ND in the place of an address that was silent for as long as a MAC address lives.
 // Sources: RFC 7513 (DHCP), RFC 6620 (FCFS SAVI), RFC 4862, 5.4.
 
-import { etherType, frameBytes, headBytes, readFrame } from '../frame/frame'
+import { readFrame } from '../frame/body'
+import { frame } from '../frame/record'
 import {
   ACTIVE_AT,
   DHCP_AT,
@@ -66,7 +67,6 @@ import {
   UDP,
   UDP_BYTES,
 } from '../packet/packet'
-import { networkOffset } from '../packet/tags'
 import { fdbKey, fdbLookup } from './fdb'
 
 /** Most of a DHCP message that is read. */
@@ -125,11 +125,12 @@ export function hasLearnedIpv6(port: usize, at: usize): boolean {
   return true
 }
 
-/** Whether an address lies in one of `count` prefixes; entries and masks lie `step` bytes apart. */
-function inPrefixes(low: u64, high: u64, entries: usize, masks: usize, step: usize, count: u32): boolean {
+/** Whether an address lies in one of the prefixes in which a port's guest may claim addresses. */
+function mayClaim(port: usize, low: u64, high: u64): boolean {
+  const count = load<u32>(port, P_LEARN_ND_COUNT)
   for (let i: usize = 0; i < <usize>count; i++) {
-    const entry = entries + i * step
-    const mask = masks + i * step
+    const entry = port + P_LEARN_ND + i * LEARN_ND_BYTES
+    const mask = entry + 16
     if ((low & load<u64>(mask)) === load<u64>(entry) && (high & load<u64>(mask, 8)) === load<u64>(entry, 8))
       return true
   }
@@ -166,9 +167,7 @@ export function learnIpv6(port: usize, at: usize): boolean {
   const low = load<u64>(at)
   const high = load<u64>(at, 8)
   if (findIpv6(port, low, high) !== 0) return true
-  const prefixes = port + P_LEARN_ND
-  if (!inPrefixes(low, high, prefixes, prefixes + 16, LEARN_ND_BYTES, load<u32>(port, P_LEARN_ND_COUNT)))
-    return false
+  if (!mayClaim(port, low, high)) return false
   let room: usize = 0
   for (let i: usize = 0; i < <usize>MAX_LEARNED && room === 0; i++) {
     const entry = port + P_LEARNED_IPV6 + i * LEARNED_IPV6_BYTES
@@ -194,10 +193,10 @@ function defend(from: usize, at: usize): void {
   }
 }
 
-/** Learns from a DHCP acknowledgement at a position of the open frame, in a VLAN. */
-function readDhcp(position: u32, vlan: u32): void {
-  if (position + DHCP_FIXED_BYTES > frameBytes()) return
-  const bytes = min<u32>(frameBytes() - position, MAX_DHCP_BYTES)
+/** Learns from a DHCP acknowledgement at a position of the frame at hand. */
+function readDhcp(position: u32): void {
+  if (position + DHCP_FIXED_BYTES > frame.bytes) return
+  const bytes = min<u32>(frame.bytes - position, MAX_DHCP_BYTES)
   readFrame(DHCP_AT, position, bytes)
   if (<u32>load<u8>(DHCP_AT) !== DHCP_REPLY || load<u32>(DHCP_AT, DHCP_COOKIE_AT) !== DHCP_COOKIE) return
   let type: u32 = 0
@@ -218,24 +217,23 @@ function readDhcp(position: u32, vlan: u32): void {
   }
   const address = load<u32>(DHCP_AT, DHCP_YOUR_IPV4)
   if (type !== DHCP_ACK || address === 0) return
-  const index = fdbLookup(fdbKey(loadMac(<usize>DHCP_AT + DHCP_CLIENT_MAC), vlan))
+  const index = fdbLookup(fdbKey(loadMac(<usize>DHCP_AT + DHCP_CLIENT_MAC), frame.vlan))
   if (index < 0) return
   const port = <usize>PORTS_AT + <usize>index * PORT_BYTES
   if (load<u32>(port, P_GUARD) & GUARD_LEARN_DHCP) learnIpv4(port, address, leaseS)
 }
 
-/** Looks whether the open frame, admitted from a port in a VLAN, says who has which address. */
-export function observe(from: usize, vlan: u32): void {
-  const bytes = headBytes()
-  const network = networkOffset(HEAD_AT, bytes)
+/** Looks whether the frame at hand, admitted from a port, says who has which address. */
+export function observe(from: usize): void {
+  const bytes = frame.headBytes
+  const network = frame.network
   const ip: usize = <usize>HEAD_AT + network
-  const type = etherType()
+  const type = frame.etherType
   if (type === ETH_IPV4 && network + IPV4_BYTES + UDP_BYTES <= bytes) {
     const header = ipv4HeaderBytes(ip)
     if (<u32>load<u8>(ip, IPV4_PROTOCOL) !== UDP || load<u32>(from, P_GUARD) & GUARD_ADDRESSES) return
     const body = network + header + UDP_BYTES
-    if (header >= IPV4_BYTES && body <= bytes && load<u32>(ip + header) === DHCP_TO_CLIENT)
-      readDhcp(body, vlan)
+    if (header >= IPV4_BYTES && body <= bytes && load<u32>(ip + header) === DHCP_TO_CLIENT) readDhcp(body)
   } else if (type === ETH_IPV6 && network + IPV6_BYTES + ND_BYTES <= bytes) {
     const icmp = ip + IPV6_BYTES
     if (<u32>load<u8>(ip, IPV6_NEXT) !== ICMPV6) return

@@ -16,7 +16,8 @@
 // Services are not judged: who may use an address may answer DHCP or send router advertisements from it.
 // Sources: libvirt's filter clean-traffic; OVN port security (ovn-nb(5)); RFC 4861, 4.3 to 4.6; RFC 7113, 3.
 import { drop } from '../counters'
-import { etherType, extendHead, frameBytes, frameSegments, headBytes } from '../frame/frame'
+import { extendHead } from '../frame/open'
+import { frame } from '../frame/record'
 import {
   BUCKET_FROM,
   DROP_SPOOFED,
@@ -110,14 +111,14 @@ import {
   TCP,
   UDP,
 } from '../packet/packet'
-import { networkOffset } from '../packet/tags'
 import { hasLearnedIpv4, hasLearnedIpv6, learnIpv6 } from './guard-learn'
 import { admitFlood, charge } from './policer'
 
 const NO_ICMP: i32 = 0
 const UNREADABLE: i32 = -1
 
-function allowsMac(port: usize, source: u64): boolean {
+function allowsMac(port: usize): boolean {
+  const source = frame.source
   const entries = load<u32>(port, P_GUARD_MAC_COUNT)
   for (let i: u32 = 0; i < entries; i++)
     if (load<u64>(port + P_GUARD_MACS + <usize>i * 8) === source) return true
@@ -135,7 +136,7 @@ function allowsIpv4(port: usize, address: u32): boolean {
   return (load<u32>(port, P_GUARD) & GUARD_LEARN_DHCP) !== 0 && hasLearnedIpv4(port, address)
 }
 
-function allowsIpv6(port: usize, at: usize, source: u64): boolean {
+function allowsIpv6(port: usize, at: usize): boolean {
   const low = load<u64>(at)
   const high = load<u64>(at, 8)
   const entries = load<u32>(port, P_GUARD_IPV6_COUNT)
@@ -148,44 +149,46 @@ function allowsIpv6(port: usize, at: usize, source: u64): boolean {
   if (load<u32>(port, P_GUARD) & GUARD_LEARN_ND && hasLearnedIpv6(port, at)) return true
   if ((load<u32>(port, P_GUARD) & GUARD_LINK_LOCAL) === 0 || low !== IPV6_LINK_LOCAL) return false
   // Modified EUI-64: the MAC around ff:fe, its local bit inverted. Source: RFC 4291, appendix A.
+  const source = frame.source
   return high === (((source & 0xffffff) ^ 2) | 0xfeff000000 | ((source >> 24) << 40))
 }
 
 /** A membership report or leave before there is an address. Source: RFC 3376, 4.2.13. */
-function guardIgmp(network: u32): boolean {
-  const ip: usize = <usize>HEAD_AT + network
+function guardIgmp(ip: usize): boolean {
   const header = ipv4HeaderBytes(ip)
   if (header < IPV4_BYTES || isFragment(ip)) return false
   if ((load<u8>(ip, IPV4_DESTINATION) & IPV4_GROUP_MASK) !== IPV4_GROUP) return false
   extendHead()
-  if (network + header + IGMP_BYTES > headBytes()) return false
+  if (frame.network + header + IGMP_BYTES > frame.headBytes) return false
   const type: u32 = load<u8>(ip + header)
   return type === IGMP_REPORT || type === IGMP_REPORT_2 || type === IGMP_REPORT_3 || type === IGMP_LEAVE
 }
 
-function guardIpv4(port: usize, network: u32): boolean {
-  if (network + IPV4_BYTES > headBytes()) return false
+function guardIpv4(port: usize): boolean {
+  const network = frame.network
+  if (network + IPV4_BYTES > frame.headBytes) return false
   const ip: usize = <usize>HEAD_AT + network
   if (ipVersion(ip) !== 4) return false
   const address = load<u32>(ip, IPV4_SOURCE)
   if (address !== 0 && allowsIpv4(port, address)) return true
   const protocol: u32 = load<u8>(ip, IPV4_PROTOCOL)
-  if (protocol === IGMP && address === 0) return guardIgmp(network)
+  if (protocol === IGMP && address === 0) return guardIgmp(ip)
   if (protocol !== UDP || isFragment(ip)) return false
   // Who has an address since before the switch began to learn may renew its lease.
   const isRenewing = (load<u32>(port, P_GUARD) & GUARD_LEARN_DHCP) !== 0
   if (address === 0 ? load<u32>(ip, IPV4_DESTINATION) !== IPV4_BROADCAST : !isRenewing) return false
   const header = ipv4HeaderBytes(ip)
   extendHead()
-  if (header < IPV4_BYTES || network + header + PORTS_BYTES > headBytes()) return false
+  if (header < IPV4_BYTES || network + header + PORTS_BYTES > frame.headBytes) return false
   return load<u32>(ip + header) === DHCP_TO_SERVER
 }
 
-function guardArp(port: usize, network: u32, source: u64, isReverse: boolean): boolean {
-  if (network + ARP_BYTES > headBytes()) return false
+function guardArp(port: usize, isReverse: boolean): boolean {
+  const network = frame.network
+  if (network + ARP_BYTES > frame.headBytes) return false
   const arp: usize = <usize>HEAD_AT + network
   if ((load<u64>(arp) & ARP_TYPES_MASK) !== ARP_TYPES) return false
-  if (loadMac(arp + ARP_SENDER_MAC) !== source) return false
+  if (loadMac(arp + ARP_SENDER_MAC) !== frame.source) return false
   const operation: u32 = load<u16>(arp, ARP_OPERATION)
   if (isReverse && operation !== RARP_REQUEST) return false
   const address = load<u32>(arp, ARP_SENDER_IPV4)
@@ -194,9 +197,10 @@ function guardArp(port: usize, network: u32, source: u64, isReverse: boolean): b
 }
 
 /** Offset of the ICMPv6 header, NO_ICMP, or UNREADABLE when the headers go on beyond what was read. */
-function findIcmp(network: u32): i32 {
+function findIcmp(): i32 {
+  const network = frame.network
   extendHead()
-  const bytes = headBytes()
+  const bytes = frame.headBytes
   let next: u32 = load<u8>(<usize>HEAD_AT + network, IPV6_NEXT)
   let at = network + IPV6_BYTES
   for (let i = 0; i < MAX_EXTENSIONS; i++) {
@@ -216,7 +220,7 @@ function findIcmp(network: u32): i32 {
 }
 
 /** Whether the link-layer options of an ND message name the frame's own source. */
-function ownOptions(at: u32, end: u32, source: u64): boolean {
+function ownOptions(at: u32, end: u32): boolean {
   while (at < end) {
     if (at + ND_UNIT > end) return false
     const option: usize = <usize>HEAD_AT + at
@@ -224,14 +228,15 @@ function ownOptions(at: u32, end: u32, source: u64): boolean {
     if (bytes === 0) return false
     const type: u32 = load<u8>(option)
     const isAddress = type === ND_OPTION_SOURCE || type === ND_OPTION_TARGET
-    if (isAddress && loadMac(option + ND_OPTION_MAC) !== source) return false
+    if (isAddress && loadMac(option + ND_OPTION_MAC) !== frame.source) return false
     at += bytes
   }
   return at === end
 }
 
 /** Checks the ICMPv6 message at an offset; `isUnspecified`: it comes from ::. */
-function guardIcmp(port: usize, network: u32, icmp: u32, source: u64, isUnspecified: boolean): boolean {
+function guardIcmp(port: usize, icmp: u32, isUnspecified: boolean): boolean {
+  const network = frame.network
   const type: u32 = load<u8>(<usize>HEAD_AT + icmp)
   if (type === LISTENER_REPORT || type === LISTENER_DONE || type === LISTENER_REPORT_2) return true
   const isSolicitation = type === NEIGHBOUR_SOLICITATION
@@ -239,56 +244,53 @@ function guardIcmp(port: usize, network: u32, icmp: u32, source: u64, isUnspecif
   if (!isSolicitation && !isAdvertisement && type !== ROUTER_SOLICITATION) return !isUnspecified
   const end = network + IPV6_BYTES + loadBe16(<usize>HEAD_AT + network + IPV6_LENGTH)
   const body = icmp + (type === ROUTER_SOLICITATION ? ND_ROUTER_BYTES : ND_BYTES)
-  if (end > headBytes() || body > end) return false
+  if (end > frame.headBytes || body > end) return false
   if (isAdvertisement && isUnspecified) return false
   if (isAdvertisement || (isSolicitation && isUnspecified)) {
     const target: usize = <usize>HEAD_AT + icmp + ND_TARGET
-    if (!allowsIpv6(port, target, source) && !(isUnspecified && learnIpv6(port, target))) return false
+    if (!allowsIpv6(port, target) && !(isUnspecified && learnIpv6(port, target))) return false
   }
-  return ownOptions(body, end, source)
+  return ownOptions(body, end)
 }
 
-function guardIpv6(port: usize, network: u32, source: u64): boolean {
-  if (network + IPV6_BYTES > headBytes()) return false
+function guardIpv6(port: usize): boolean {
+  const network = frame.network
+  if (network + IPV6_BYTES > frame.headBytes) return false
   const ip: usize = <usize>HEAD_AT + network
   if (ipVersion(ip) !== 6) return false
   const isUnspecified = (load<u64>(ip, IPV6_SOURCE) | load<u64>(ip, IPV6_SOURCE + 8)) === 0
-  if (!isUnspecified && !allowsIpv6(port, ip + IPV6_SOURCE, source)) return false
+  if (!isUnspecified && !allowsIpv6(port, ip + IPV6_SOURCE)) return false
   const protocol: u32 = load<u8>(ip, IPV6_NEXT)
   if (protocol === TCP || protocol === UDP) return !isUnspecified
-  const icmp = findIcmp(network)
+  const icmp = findIcmp()
   if (icmp === UNREADABLE) return false
   if (icmp === NO_ICMP) return !isUnspecified
   if (isUnspecified && load<u16>(ip, IPV6_DESTINATION) !== IPV6_LINK_GROUP) return false
-  return guardIcmp(port, network, icmp, source, isUnspecified)
+  return guardIcmp(port, icmp, isUnspecified)
 }
 
-function guardAddresses(port: usize, source: u64): boolean {
-  const network = networkOffset(HEAD_AT, headBytes())
-  const type = etherType()
-  if (type === ETH_IPV4) return guardIpv4(port, network)
-  if (type === ETH_IPV6) return guardIpv6(port, network, source)
-  if (type === ETH_ARP || type === ETH_RARP) return guardArp(port, network, source, type === ETH_RARP)
+function guardAddresses(port: usize): boolean {
+  const type = frame.etherType
+  if (type === ETH_IPV4) return guardIpv4(port)
+  if (type === ETH_IPV6) return guardIpv6(port)
+  if (type === ETH_ARP || type === ETH_RARP) return guardArp(port, type === ETH_RARP)
   return false
 }
 
-/** Whether the open frame may come in on its port (PORT_GUARDED); counts the drop when not. */
-export function admitIngress(port: usize, source: u64): boolean {
+/** Whether the frame at hand may come in on its port (PORT_GUARDED); counts the drop when not. */
+export function admitIngress(port: usize): boolean {
   const checks = load<u32>(port, P_GUARD)
-  if (
-    (checks & GUARD_MACS && !allowsMac(port, source)) ||
-    (checks & GUARD_ADDRESSES && !guardAddresses(port, source))
-  ) {
+  if ((checks & GUARD_MACS && !allowsMac(port)) || (checks & GUARD_ADDRESSES && !guardAddresses(port))) {
     drop(port, DROP_SPOOFED)
     return false
   }
-  if (checks & GUARD_RATE) charge(port, BUCKET_FROM, frameBytes(), frameSegments())
+  if (checks & GUARD_RATE) charge(port, BUCKET_FROM, frame.bytes, frame.wireFrames)
   return true
 }
 
-/** Whether the open frame may be flooded from its port (PORT_GUARDED); counts the drop when not. */
+/** Whether the frame at hand may be flooded from its port (PORT_GUARDED); counts the drop when not. */
 export function admitStorm(port: usize): boolean {
-  if ((load<u32>(port, P_GUARD) & GUARD_STORM) === 0 || admitFlood(port, frameSegments())) return true
+  if ((load<u32>(port, P_GUARD) & GUARD_STORM) === 0 || admitFlood(port, frame.wireFrames)) return true
   drop(port, DROP_STORM)
   return false
 }

@@ -5,7 +5,9 @@
 //   ff:ff:ff:ff:ff:ff | own source | tag, if the VLAN has one there | 88b5 | u64 id | u32 port | zeros
 import { drop } from '../counters'
 import { emit } from '../egress'
-import { frameBytes, headBytes, openFlat } from '../frame/frame'
+import { openFlat } from '../frame/open'
+import { frame, out } from '../frame/record'
+import { readTags } from '../frame/tags'
 import {
   DROP_LOOP,
   G_PROBE_ID,
@@ -31,17 +33,17 @@ import {
   TAG_BYTES,
   TAG_CONTROL,
 } from '../packet/packet'
-import { innerType, readTags, tagBytes } from '../packet/tags'
 
 const PAYLOAD_BYTES: u32 = 12
 const PROBE_BYTES: u32 = 60
 
-/** Takes the open frame, which came in on a port, if it is a probe of this switch. Returns whether it was one. */
-export function takeProbe(from: usize, destination: u64, source: u64): boolean {
-  if (destination !== MAC_BROADCAST || source !== load<u64>(GLOBALS_AT, G_PROBE_SOURCE)) return false
-  if (!readTags(frameBytes()) || innerType !== ETH_EXPERIMENT) return false
-  const at = ETHERNET_BYTES + tagBytes
-  if (at + PAYLOAD_BYTES > headBytes()) return false
+/** Takes the frame at hand, which came in on a port, if it is a probe of this switch. Returns whether it was one. */
+export function takeProbe(from: usize): boolean {
+  if (frame.destination !== MAC_BROADCAST) return false
+  if (frame.source !== load<u64>(GLOBALS_AT, G_PROBE_SOURCE)) return false
+  if (!readTags() || frame.innerType !== ETH_EXPERIMENT) return false
+  const at = ETHERNET_BYTES + frame.tagBytes
+  if (at + PAYLOAD_BYTES > frame.headBytes) return false
   if (load<u64>(<usize>HEAD_AT + at) !== load<u64>(GLOBALS_AT, G_PROBE_ID)) return false
   store<u32>(from, load<u32>(<usize>HEAD_AT + at, 8) + 1, P_LOOPED)
   drop(from, DROP_LOOP)
@@ -53,11 +55,11 @@ export function sendProbe(index: u32, vlan: u32): void {
   const port = <usize>PORTS_AT + <usize>index * PORT_BYTES
   if ((load<u32>(port, P_FLAGS) & PORT_LINK) === 0) return
   const source = load<u64>(GLOBALS_AT, G_PROBE_SOURCE)
-  const frame: usize = STAGE_AT + NET_HEADER_BYTES
+  const probe: usize = STAGE_AT + NET_HEADER_BYTES
   memory.fill(STAGE_AT, 0, NET_HEADER_BYTES + PROBE_BYTES)
-  store<u64>(frame, MAC_BROADCAST | (source << 48))
-  store<u32>(frame, <u32>(source >> 16), 8)
-  let at = frame + MACS_BYTES
+  store<u64>(probe, MAC_BROADCAST | (source << 48))
+  store<u32>(probe, <u32>(source >> 16), 8)
+  let at = probe + MACS_BYTES
   if (vlan !== load<u32>(port, P_NATIVE_VLAN)) {
     store<u16>(at, <u16>ETH_VLAN)
     storeBe16(at + TAG_CONTROL, vlan)
@@ -66,7 +68,12 @@ export function sendProbe(index: u32, vlan: u32): void {
   store<u16>(at, <u16>ETH_EXPERIMENT)
   store<u64>(at, load<u64>(GLOBALS_AT, G_PROBE_ID), 2)
   store<u32>(at, index, 10)
-  if (openFlat(STAGE_AT, NET_HEADER_BYTES + PROBE_BYTES, NET_HEADER_BYTES, port) >= 0) return
-  const bytes = headBytes()
-  emit(port, HEAD_AT, bytes, bytes, 0, 0, 0, 0)
+  if (openFlat(port, STAGE_AT, NET_HEADER_BYTES + PROBE_BYTES, NET_HEADER_BYTES) >= 0) return
+  out.head = HEAD_AT
+  out.headBytes = PROBE_BYTES
+  out.bytes = PROBE_BYTES
+  out.netHeader = 0
+  out.csumOffset = 0
+  out.hash = 0
+  emit(port)
 }

@@ -8,7 +8,7 @@
 // Sources: virtio 1.3, 5.1.6.2; virtio_net_hdr_to_skb (include/linux/virtio_net.h, 6.12); inet_gso_segment,
 // ipv6_gso_segment (6.1) for what may lie between.
 
-import { HEAD_AT, IS_UDP, IS_V4 } from '../layout'
+import { HEAD_AT, IS_UDP, IS_V4, TAKE_USO4, TAKE_USO6 } from '../layout'
 import { pseudoSum, sumBytes } from '../packet/checksum'
 import {
   csumOffsetOf,
@@ -49,21 +49,13 @@ import {
   UDP_BYTES,
   UDP_LENGTH,
 } from '../packet/packet'
-import { networkOffset } from '../packet/tags'
+import { frame } from './record'
 
 /**
  * Most segments of a frame. What bounds the work is their number, not their size: 64 KB at the least size that
  * Linux' TCP uses with timestamps (36 bytes) is 1,820; UDP makes at most 128.
  */
 const MAX_SEGMENTS: u32 = 2048
-
-// The frame that openGso() looked at last: offsets and bytes count from its first byte.
-export let gsoNetwork: u32 = 0
-export let gsoHeaders: u32 = 0
-/** IS_V4, IS_UDP. */
-export let gsoKind: u32 = 0
-/** Frames that it is on the wire. */
-export let gsoSegments: u32 = 0
 
 /** Offset of the transport header of a whole IPv4 packet of the protocol, or 0. */
 function findInIpv4(network: u32, have: u32, protocol: u32): u32 {
@@ -92,32 +84,39 @@ function findInIpv6(network: u32, have: u32, protocol: u32): u32 {
 }
 
 /**
- * Looks at a GSO frame whose first `have` bytes lie at HEAD_AT, and completes its headers there.
- * @param bytes of the frame; @param type gso_type without ECN; @param size gso_size
- * @param start csum_start; @param offset csum_offset
- * @returns whether it is what its type says, in at most MAX_SEGMENTS segments
+ * Whether the open frame is what its gso_type says, in at most MAX_SEGMENTS segments. Completes its headers, and says
+ * what it is: kind, headers, frames on the wire, offload.
  */
-export function openGso(have: u32, bytes: u32, type: u32, size: u32, start: u32, offset: u32): boolean {
-  const network = networkOffset(HEAD_AT, have)
-  const ether: u32 = load<u16>(HEAD_AT + network - 2)
-  const isV4 = ether === ETH_IPV4
-  if (!isV4 && ether !== ETH_IPV6) return false
+export function checkGso(): boolean {
+  const network = frame.network
+  const headBytes = frame.headBytes
+  const bytes = frame.bytes
+  const type = gsoTypeOf(frame.netHeader)
+  const size = gsoSizeOf(frame.netHeader)
+  const isV4 = frame.etherType === ETH_IPV4
+  if (!isV4 && frame.etherType !== ETH_IPV6) return false
   if ((type === GSO_TCPV4 && !isV4) || (type === GSO_TCPV6 && isV4)) return false
   const isUdp = type === GSO_UDP_L4
   const protocol = isUdp ? UDP : TCP
-  const transport = isV4 ? findInIpv4(network, have, protocol) : findInIpv6(network, have, protocol)
-  gsoKind = (isV4 ? IS_V4 : 0) | (isUdp ? IS_UDP : 0)
-  if (transport === 0 || transport !== start || offset !== csumOffsetOf(gsoKind)) return false
+  const kind: u32 = (isV4 ? IS_V4 : 0) | (isUdp ? IS_UDP : 0)
+  const transport = isV4 ? findInIpv4(network, headBytes, protocol) : findInIpv6(network, headBytes, protocol)
+  if (transport === 0 || transport !== csumStartOf(frame.netHeader)) return false
+  if (frame.csumOffset !== csumOffsetOf(kind)) return false
   const least = isUdp ? UDP_BYTES : TCP_BYTES
-  if (transport + least > have) return false
-  const header = isUdp ? least : tcpHeaderBytes(<usize>HEAD_AT + transport)
-  gsoNetwork = network
-  gsoHeaders = transport + header
-  if (header < least || gsoHeaders > have || gsoHeaders >= bytes || size === 0) return false
-  gsoSegments = (bytes - gsoHeaders + size - 1) / size
-  if (gsoSegments > MAX_SEGMENTS || bytes - network > MAX_IP_BYTES) return false
-  writeLengths(HEAD_AT, network, transport, bytes, gsoKind)
-  store<u16>(HEAD_AT + transport + offset, <u16>pseudoSum(HEAD_AT + network, gsoKind, bytes - transport))
+  if (transport + least > headBytes) return false
+  const own = isUdp ? least : tcpHeaderBytes(<usize>HEAD_AT + transport)
+  const headers = transport + own
+  if (own < least || headers > headBytes || headers >= bytes || size === 0) return false
+  const segments = (bytes - headers + size - 1) / size
+  if (segments > MAX_SEGMENTS || bytes - network > MAX_IP_BYTES) return false
+  writeLengths(HEAD_AT, network, transport, bytes, kind)
+  const field: usize = <usize>HEAD_AT + transport + frame.csumOffset
+  store<u16>(field, <u16>pseudoSum(<usize>HEAD_AT + network, kind, bytes - transport))
+  frame.kind = kind
+  frame.headers = headers
+  frame.wireFrames = segments
+  if (segments > 1) frame.wireBytes = headers + size
+  if (kind === IS_UDP) frame.needs = (frame.needs & ~TAKE_USO4) | TAKE_USO6
   return true
 }
 

@@ -18,7 +18,15 @@ import {
   TAKE_CSUM,
 } from '../layout'
 import { addSum, fold, pseudoSum, sumBytes } from '../packet/checksum'
-import { csumOffsetOf, DATA_VALID, HDR_LEN_MASK, hdrLenOf, NEEDS_CSUM } from '../packet/net-header'
+import {
+  csumOffsetOf,
+  csumStartOf,
+  DATA_VALID,
+  gsoSizeOf,
+  HDR_LEN_MASK,
+  hdrLenOf,
+  NEEDS_CSUM,
+} from '../packet/net-header'
 import {
   CWR,
   ETH_IPV4,
@@ -38,19 +46,10 @@ import {
   UDP_BYTES,
   UDP_CHECKSUM,
 } from '../packet/packet'
-import { networkOffset } from '../packet/tags'
 import { isOverdrawn } from '../work'
-import {
-  csumOffset,
-  csumStart,
-  frameBytes,
-  frameNetHeader,
-  gsoSize,
-  headBytes,
-  readFrame,
-  sumFrom,
-} from './frame'
-import { gsoHeaders, gsoKind, gsoNetwork, writeLengths } from './gso'
+import { readFrame, sumFrame } from './body'
+import { writeLengths } from './gso'
+import { frame, out } from './record'
 
 /** What a checksum field holds for a folded sum. UDP has no zero. */
 function finish(sum: u32, isUdp: boolean): u16 {
@@ -64,62 +63,69 @@ function validFlags(port: usize): u64 {
 }
 
 /**
- * Whether the checksum of the open frame must be complete even for a receiver that takes partial ones: DHCP clients
- * and servers read IPv4 from raw sockets and judge it by what it says. Source: xt_CHECKSUM (Linux), made for this.
+ * Whether the checksum of the frame must be complete even for a receiver that takes partial ones: DHCP clients and
+ * servers read IPv4 from raw sockets and judge it by what it says. Source: xt_CHECKSUM (Linux), made for this.
  */
 export function wantsWholeChecksum(): boolean {
-  const network = networkOffset(HEAD_AT, headBytes())
-  const udp = csumStart()
-  if (csumOffset() !== UDP_CHECKSUM || udp < network + IPV4_BYTES || udp + UDP_BYTES > headBytes())
-    return false
-  const ip: usize = <usize>HEAD_AT + network
-  return (
-    load<u16>(ip - 2) === ETH_IPV4 && <u32>load<u8>(ip, IPV4_PROTOCOL) === UDP && isDhcp(<usize>HEAD_AT + udp)
-  )
+  const udp = csumStartOf(frame.netHeader)
+  if (frame.csumOffset !== UDP_CHECKSUM || frame.etherType !== ETH_IPV4) return false
+  if (udp < frame.network + IPV4_BYTES || udp + UDP_BYTES > frame.headBytes) return false
+  const ip: usize = <usize>HEAD_AT + frame.network
+  return <u32>load<u8>(ip, IPV4_PROTOCOL) === UDP && isDhcp(<usize>HEAD_AT + udp)
 }
 
-/**
- * Delivers the open frame with its checksum completed.
- * @param head its headers as they leave (VLAN tag already right), `bytes` long, `shift` longer than they came
- */
-export function emitChecksummed(port: usize, head: usize, bytes: u32, shift: i32, hash: u32): void {
-  const start = csumStart() + shift
-  const field = start + csumOffset()
-  let out: usize = OUT_HEAD_AT
+/** Delivers the frame, whose head Out has, with its checksum completed. */
+export function emitChecksummed(port: usize): void {
+  const start = csumStartOf(frame.netHeader) + out.shift
+  const field = start + frame.csumOffset
+  const bytes = out.headBytes
+  let head: usize = OUT_HEAD_AT
   let have = bytes
-  let position = headBytes()
+  let position = frame.headBytes
   if (field + 2 > bytes) {
     // The checksum of something deep inside: all before its end becomes the head.
-    out = LONG_HEAD_AT
+    head = LONG_HEAD_AT
     have = field + 2
-    readFrame(out + bytes, position, have - bytes)
+    readFrame(head + bytes, position, have - bytes)
     position += have - bytes
   }
-  copy(out, head, bytes)
-  const body = frameBytes() - position
-  const sum = addSum(sumBytes(out + start, have - start), sumFrom(position, body), ((have - start) & 1) !== 0)
-  store<u16>(out + field, finish(sum, csumOffset() === UDP_CHECKSUM))
+  copy(head, out.head, bytes)
+  const rest = sumFrame(position, frame.bytes - position)
+  const sum = addSum(sumBytes(head + start, have - start), rest, ((have - start) & 1) !== 0)
+  store<u16>(head + field, finish(sum, frame.csumOffset === UDP_CHECKSUM))
   count(port, C_CHECKSUMMED)
-  emit(port, out, have, position, body, validFlags(port), 0, hash)
+  out.head = head
+  out.headBytes = have
+  out.bytes = frame.bytes + out.shift
+  out.bodyFrom = position
+  out.netHeader = validFlags(port)
+  out.csumOffset = 0
+  emit(port)
 }
 
-/** Delivers the open GSO frame as segments. `head` and `shift` as for emitChecksummed(). */
-export function emitSegments(port: usize, head: usize, shift: i32, hash: u32): void {
-  const kind = gsoKind
+/** Delivers the GSO frame, whose head Out has, as segments. */
+export function emitSegments(port: usize): void {
+  const kind = frame.kind
   const isUdp = (kind & IS_UDP) !== 0
-  const network = gsoNetwork + shift
-  const transport = csumStart() + shift
-  const headers = gsoHeaders + shift
-  const size = gsoSize()
-  const payload = frameBytes() - gsoHeaders
-  const sequence = isUdp ? 0 : loadBe32(head + transport + TCP_SEQUENCE)
-  const tcpFlags: u32 = isUdp ? 0 : load<u8>(head + transport, TCP_FLAGS)
-  const identification = kind & IS_V4 ? loadBe16(head + network + IPV4_IDENTIFICATION) : 0
-  const field: usize = <usize>OUT_HEAD_AT + transport + csumOffsetOf(kind)
+  const shift = out.shift
+  const network = frame.network + shift
+  const transport = csumStartOf(frame.netHeader) + shift
+  const headers = frame.headers + shift
+  const size = gsoSizeOf(frame.netHeader)
+  const payload = frame.bytes - frame.headers
+  copy(OUT_HEAD_AT, out.head, headers)
+  const ip: usize = <usize>OUT_HEAD_AT + network
+  const segment: usize = <usize>OUT_HEAD_AT + transport
+  const sequence = isUdp ? 0 : loadBe32(segment + TCP_SEQUENCE)
+  const tcpFlags: u32 = isUdp ? 0 : load<u8>(segment, TCP_FLAGS)
+  const identification = kind & IS_V4 ? loadBe16(ip + IPV4_IDENTIFICATION) : 0
+  const field = segment + csumOffsetOf(kind)
   const length = headers - transport
-  const pseudo = pseudoSum(head + network, kind, 0)
-  const flags = validFlags(port)
-  copy(OUT_HEAD_AT, head, headers)
+  const pseudo = pseudoSum(ip, kind, 0)
+  out.head = OUT_HEAD_AT
+  out.headBytes = headers
+  out.netHeader = validFlags(port)
+  out.csumOffset = 0
   let index: u32 = 0
   for (let offset: u32 = 0; offset < payload; offset += size) {
     if (isOverdrawn()) {
@@ -128,22 +134,23 @@ export function emitSegments(port: usize, head: usize, shift: i32, hash: u32): v
     }
     const part = payload - offset < size ? payload - offset : size
     const last = offset + part === payload
-    if (kind & IS_V4) storeBe16(<usize>OUT_HEAD_AT + network + IPV4_IDENTIFICATION, identification + index)
+    if (kind & IS_V4) storeBe16(ip + IPV4_IDENTIFICATION, identification + index)
     writeLengths(OUT_HEAD_AT, network, transport, headers + part, kind)
     if (!isUdp) {
-      storeBe32(<usize>OUT_HEAD_AT + transport + TCP_SEQUENCE, sequence + offset)
+      storeBe32(segment + TCP_SEQUENCE, sequence + offset)
       let now = tcpFlags
       if (!last) now &= ~(FIN | PSH)
       if (index > 0) now &= ~CWR
-      store<u8>(OUT_HEAD_AT + transport, <u8>now, TCP_FLAGS)
+      store<u8>(segment, <u8>now, TCP_FLAGS)
     }
     store<u16>(field, 0)
+    out.bytes = headers + part
+    out.bodyFrom = frame.headers + offset
     let sum = fold(<u64>pseudo + <u64>bswap<u16>(<u16>(length + part)))
-    sum = addSum(sum, sumBytes(OUT_HEAD_AT + transport, length), false)
-    const position = gsoHeaders + offset
-    sum = addSum(sum, sumFrom(position, part), (length & 1) !== 0)
+    sum = addSum(sum, sumBytes(segment, length), false)
+    sum = addSum(sum, sumFrame(out.bodyFrom, part), (length & 1) !== 0)
     store<u16>(field, finish(sum, isUdp))
-    emit(port, OUT_HEAD_AT, headers, position, part, flags, 0, hash)
+    emit(port)
     index++
   }
   count(port, C_SEGMENTED)
@@ -154,7 +161,7 @@ export function emitSegments(port: usize, head: usize, shift: i32, hash: u32): v
  * hdr_len and csum_start, moves with its tag. A hdr_len of 0 says nothing and stays. Source: virtio 1.3, 5.1.6.2.
  */
 export function passedHeader(shift: i32): u64 {
-  const header = frameNetHeader()
+  const header = frame.netHeader
   if ((<u32>header & NEEDS_CSUM) === 0) return header & DATA_VALID
   const length = <i32>hdrLenOf(header)
   const moved = length === 0 ? 0 : max(length + shift, 0)

@@ -83,7 +83,11 @@ export const OUT_NET_HEADER_AT = 0x20800 // 16 bytes
 /** Both headers of an aggregate as they leave. */
 export const MERGE_HEAD_AT = 0x20900 // 256 bytes
 /** Three cursors in lists of segments (plane/frame/segments.ts). */
-export const CURSORS_AT = 0x21000 // 48 bytes
+export const CURSORS_AT = 0x21000 // 64 bytes
+/** The frame at hand (plane/frame/record.ts): as it came, as one receiver gets it, what merging sees in it. */
+export const FRAME_AT = 0x21040 // 128 bytes
+export const OUT_AT = 0x210c0 // 64 bytes
+export const FLOW_AT = 0x21100 // 64 bytes
 /** The DHCP message being read. */
 export const DHCP_AT = 0x2a000 // 4096 bytes
 /** Where host ports put a frame (virtio-net header first) for ingest(). */

@@ -1,7 +1,9 @@
 // Where a frame meets an open aggregate: it is appended, or it ends the aggregate of its flow, or it opens one.
 import { ringGrow } from '../byte-ring'
 import { count } from '../counters'
-import { countSegments, SEGMENT_BYTES, seekPiece, target } from '../frame/segments'
+import { putBody } from '../frame/body'
+import { flow, out } from '../frame/record'
+import { countSegments, SEGMENT_BYTES, seekPiece, target, write } from '../frame/segments'
 import {
   A_CHAINS,
   A_HEAD_SEGS,
@@ -28,100 +30,61 @@ import {
   V_MERGE,
   VRING_MERGEABLE,
 } from '../layout'
-import { openBuffers, put, putBody, reserve, restoreSegments, saveCursor, sumBody } from '../ring/buffers'
+import { openBuffers, reserve, restoreSegments, saveCursor } from '../ring/buffers'
 import { take } from '../ring/door'
 import { growChain, hasListRoom, listChain } from '../ring/used-list'
-import {
-  BARRIER,
-  headers,
-  isHeaderIntact,
-  isSumRight,
-  mayOpen,
-  merges,
-  needsSum,
-  OTHER,
-  PURE_ACK,
-  payload,
-  readFlow,
-  SEGMENT,
-} from './flow'
 import {
   begin,
   closeAggregate,
   closeAggregates,
   extend,
   findAggregate,
-  isSameFlow,
-  joins,
   replaceAck,
-  replaces,
   takeAggregate,
   writeHeaders,
-} from './merge'
+} from './aggregate'
+import { BARRIER, checkSums, mayOpen, OTHER, PURE_ACK, readFlow, SEGMENT } from './flow'
+import { isSameFlow, joins, replaces } from './match'
 
-/** What readFlow() said of the frame, and whether its checksums are right or need not be. */
-let role: u32 = OTHER
-let intact = false
-
-function read(port: usize, head: usize, have: u32, bytes: u32, header: u64, offset: u32): void {
-  role = merges(port) ? readFlow(port, head, have, bytes, header, offset) : OTHER
-  intact = false
-}
-
-/** Sums up the frame if nobody vouches for it: only where it matters, because all of it is read. */
-function check(head: usize, have: u32, bytes: u32, header: u64): boolean {
-  intact = isHeaderIntact(head)
-  if (intact && needsSum(header))
-    intact = isSumRight(head, have, bytes, bytes > have ? sumBody(bytes - have) : 0)
-  return intact
+/** Appends the payload of Out to what is being written. */
+function putPayload(): void {
+  write(target, out.head + flow.headers, out.headBytes - flow.headers)
+  putBody()
 }
 
 /**
- * Whether merging matters for a frame toward a vif; reads its headers. The rings of a guest whose memory is mapped
+ * Whether merging matters for Out toward a vif; reads its headers. The rings of a guest whose memory is mapped
  * on demand hold no aggregates: what they point to could be unmapped before they close.
  */
-export function readForMerge(
-  v: usize,
-  port: usize,
-  head: usize,
-  have: u32,
-  bytes: u32,
-  header: u64,
-  offset: u32,
-): boolean {
+export function readForMerge(v: usize, port: usize): boolean {
   if (load<u32>(v, V_MERGE) === 0 || load<u32>(port, P_TOUCHED) !== 0) return false
-  read(port, head, have, bytes, header, offset)
-  return role !== OTHER
+  return readFlow(port) !== OTHER
 }
 
 /**
- * Appends the frame that was just read to the aggregate of its flow, or closes that.
+ * Appends Out, which was just read, to the aggregate of its flow, or closes that.
  * @returns whether it is part of the aggregate now
  */
-export function follow(
-  v: usize,
-  port: usize,
-  head: usize,
-  have: u32,
-  bytes: u32,
-  header: u64,
-  offset: u32,
-): boolean {
-  const a = findAggregate(load<u32>(v, V_MERGE), head)
-  if (role !== BARRIER && (a !== 0 || mayOpen(port))) check(head, have, bytes, header)
+export function follow(v: usize, port: usize): boolean {
+  const a = findAggregate(load<u32>(v, V_MERGE))
+  const role = flow.role
+  if (role !== BARRIER && (a !== 0 || mayOpen(port))) checkSums()
   if (a === 0) return false
-  if (intact && role === SEGMENT && joins(a, head) && append(v, port, a, head, have, bytes)) return true
-  if (intact && role === PURE_ACK && replaces(a, head, bytes)) {
-    replaceAck(a, load<u32>(v, V_HEADER_BYTES), head, bytes, header, offset)
-    count(port, C_THINNED_ACKS)
-    return true
+  if (flow.isIntact) {
+    if (role === SEGMENT && joins(a) && append(v, port, a)) return true
+    if (role === PURE_ACK && replaces(a)) {
+      replaceAck(a, load<u32>(v, V_HEADER_BYTES))
+      count(port, C_THINNED_ACKS)
+      return true
+    }
   }
   closeAggregate(v, a)
   return false
 }
 
 /** Appends the payload of a segment that joins. Returns false when there is no room for it. */
-function append(v: usize, port: usize, a: usize, head: usize, have: u32, bytes: u32): boolean {
+function append(v: usize, port: usize, a: usize): boolean {
+  const payload = flow.payload
   const saved = load<u32>(a, A_TAIL_COUNT)
   const left = restoreSegments(a + A_TAIL_SEGS, saved)
   const inLast = left < payload ? left : payload
@@ -132,8 +95,7 @@ function append(v: usize, port: usize, a: usize, head: usize, have: u32, bytes: 
     if (chains <= 0 || !hasListRoom(v, chains)) return false
   }
   openBuffers()
-  put(head + headers, have - headers)
-  putBody(bytes - have)
+  putPayload()
   let last = load<u32>(a, A_LAST)
   growChain(v, last, inLast)
   for (let i = 0; i < chains; i++) {
@@ -144,28 +106,28 @@ function append(v: usize, port: usize, a: usize, head: usize, have: u32, bytes: 
   store<u32>(a, last, A_LAST)
   store<u32>(a, load<u32>(a, A_CHAINS) + chains, A_CHAINS)
   store<u32>(a, saveCursor(a + A_TAIL_SEGS, MAX_TAIL_SEGS), A_TAIL_COUNT)
-  if (extend(a, port, head)) closeAggregate(v, a)
+  if (extend(a, port)) closeAggregate(v, a)
   return true
 }
 
-/** Whether the frame that was just read, and did not join, may open an aggregate. */
+/** Whether Out, which was just read and did not join, may open an aggregate. */
 export function isOpening(port: usize): boolean {
-  return intact && mayOpen(port)
+  return flow.isIntact && mayOpen(port)
 }
 
 /**
- * Opens an aggregate with a frame that was just written into reserved buffers and is about to be listed.
+ * Opens an aggregate with Out, which was just written into reserved buffers and is about to be listed.
  * @param opening whether it should; otherwise only room in the list is made
  * @returns whether it did
  */
-export function openAggregate(v: usize, head: usize, bytes: u32, chains: i32, opening: bool): boolean {
+export function openAggregate(v: usize, chains: i32, opening: bool): boolean {
   if (load<u32>(v, V_LISTED) === 0 && !opening) return false
   if (!hasListRoom(v, chains)) {
     closeAggregates(v)
     if (!hasListRoom(v, chains)) return false
   }
   if (!opening) return false
-  const start = load<u32>(v, V_HEADER_BYTES) + (role === PURE_ACK ? bytes : headers)
+  const start = load<u32>(v, V_HEADER_BYTES) + (flow.role === PURE_ACK ? out.bytes : flow.headers)
   const own = countSegments(RX_SEGS_AT, start)
   if (own > <u32>MAX_HEAD_SEGS) return false
   const a = takeAggregate(v)
@@ -173,40 +135,31 @@ export function openAggregate(v: usize, head: usize, bytes: u32, chains: i32, op
   store<u32>(a, chains, A_CHAINS)
   store<u32>(a, saveCursor(a + A_TAIL_SEGS, MAX_TAIL_SEGS), A_TAIL_COUNT)
   store<u32>(a, load<u32>(v, V_LISTED) + chains, A_LAST)
-  begin(a, head, bytes)
+  begin(a)
   return true
 }
 
 // ---- host ports: the newest record of the byte ring ----
 
-/** Appends the frame to the newest record when that is of its flow. Returns whether it did. */
-export function followRecord(
-  port: usize,
-  ring: usize,
-  head: usize,
-  have: u32,
-  bytes: u32,
-  header: u64,
-  offset: u32,
-): boolean {
-  read(port, head, have, bytes, header, offset)
+/** Appends Out to the newest record when that is of its flow. Returns whether it did. */
+export function followRecord(port: usize, ring: usize): boolean {
+  const role = readFlow(port)
   const a = port + P_AGGREGATE
   const isOpen = load<u64>(a, A_KEY) !== 0 && load<u32>(ring, R_COUNT) !== 0
-  const isFollowing = isOpen && role > BARRIER && isSameFlow(a, head)
-  if (role > BARRIER && (isFollowing || mayOpen(port))) check(head, have, bytes, header)
-  if (isFollowing && intact) {
-    if (role === PURE_ACK && replaces(a, head, bytes)) {
-      replaceAck(a, NET_HEADER_BYTES, head, bytes, header, offset)
+  const isFollowing = isOpen && role > BARRIER && isSameFlow(a)
+  if (role > BARRIER && (isFollowing || mayOpen(port))) checkSums()
+  if (isFollowing && flow.isIntact) {
+    if (role === PURE_ACK && replaces(a)) {
+      replaceAck(a, NET_HEADER_BYTES)
       count(port, C_THINNED_ACKS)
       return true
     }
     const record: usize = load<u32>(a, A_RECORD)
     const length = load<u32>(record, RECORD_FRAME_BYTES)
-    if (role === SEGMENT && joins(a, head) && ringGrow(ring, record, payload)) {
-      seekPiece(target, record + RECORD_FRAME + length, payload)
-      put(head + headers, have - headers)
-      putBody(bytes - have)
-      const isLast = extend(a, port, head)
+    if (role === SEGMENT && joins(a) && ringGrow(ring, record, flow.payload)) {
+      seekPiece(target, record + RECORD_FRAME + length, flow.payload)
+      putPayload()
+      const isLast = extend(a, port)
       writeHeaders(a, NET_HEADER_BYTES)
       if (isLast) store<u64>(a, 0, A_KEY)
       return true
@@ -216,13 +169,13 @@ export function followRecord(
   return false
 }
 
-/** Opens an aggregate with the frame that followRecord() refused and that was just written as a record. */
-export function openRecord(port: usize, record: usize, head: usize, bytes: u32): void {
+/** Opens an aggregate with Out, which followRecord() refused and which was just written as a record. */
+export function openRecord(port: usize, record: usize): void {
   if (!isOpening(port)) return
   const a = port + P_AGGREGATE
   store<u32>(a, <u32>record, A_RECORD)
   store<u32>(a, 1, A_CHAINS)
   store<u32>(a + A_HEAD_SEGS, <u32>record + RECORD_NET_HEADER)
-  store<u32>(a + A_HEAD_SEGS, NET_HEADER_BYTES + bytes, 4)
-  begin(a, head, bytes)
+  store<u32>(a + A_HEAD_SEGS, NET_HEADER_BYTES + out.bytes, 4)
+  begin(a)
 }

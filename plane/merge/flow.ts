@@ -7,6 +7,8 @@
 // What is compared follows Linux 6.1: inet_gro_receive (net/ipv4/af_inet.c), ipv6_gro_receive
 // (net/ipv6/ip6_offload.c), tcp_gro_receive (net/ipv4/tcp_offload.c), udp_gro_receive (net/ipv4/udp_offload.c).
 
+import { sumBody } from '../frame/body'
+import { flow, out } from '../frame/record'
 import {
   IS_ACK,
   IS_UDP,
@@ -87,16 +89,6 @@ const MIN_FRAME: u32 = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES + MIN_PAYLOAD
 const MIN_ACK: u32 = ETHERNET_BYTES + IPV4_BYTES + TCP_BYTES
 const SEGMENT_OFFLOADS: u32 = TAKE_TSO4 | TAKE_TSO6 | TAKE_USO4 | TAKE_USO6
 
-// The frame that readFlow() looked at last. Offsets count from the first byte of its headers.
-export let network: u32 = 0
-export let transport: u32 = 0
-export let headers: u32 = 0
-export let payload: u32 = 0
-export let kind: u32 = 0
-export let key: u64 = 0
-export let sequence: u32 = 0
-export let tcpFlags: u32 = 0
-
 /** Whether some frames toward a port may be merged. */
 export function merges(port: usize): boolean {
   const wish = load<u32>(port, P_MERGE)
@@ -122,17 +114,25 @@ export function mayMerge(at: usize, port: usize): boolean {
 }
 
 /**
- * Reads the headers of a frame for a port.
- * @param have bytes of it that lie at `head`; @param bytes all of them
- * @param header first 8 bytes of its virtio-net header; @param offset its csum_offset
- * @returns OTHER, BARRIER, SEGMENT or PURE_ACK
+ * Reads the headers of Out for a port: what it is to the merging of segments, in Flow.
+ * @returns its role: OTHER, BARRIER, SEGMENT or PURE_ACK
  */
-export function readFlow(port: usize, head: usize, have: u32, bytes: u32, header: u64, offset: u32): u32 {
-  network = networkOffset(head, have)
-  const ip = head + network
+export function readFlow(port: usize): u32 {
+  flow.isIntact = false
+  flow.role = merges(port) ? roleOf(port) : OTHER
+  return flow.role
+}
+
+function roleOf(port: usize): u32 {
+  const have = out.headBytes
+  const network = networkOffset(out.head, have)
+  const ip = out.head + network
   const type: u32 = load<u16>(ip - 2)
   let protocol: u32 = 0
+  let transport: u32 = 0
   let end: u32 = 0
+  let kind: u32 = 0
+  let key: u64 = 0
   if (type === ETH_IPV4) {
     if (network + IPV4_BYTES > have || ipVersion(ip) !== 4 || isFragment(ip)) return OTHER
     transport = network + ipv4HeaderBytes(ip)
@@ -145,63 +145,79 @@ export function readFlow(port: usize, head: usize, have: u32, bytes: u32, header
     transport = network + IPV6_BYTES
     protocol = load<u8>(ip, IPV6_NEXT)
     end = transport + loadBe16(ip + IPV6_LENGTH)
-    kind = 0
-    const addresses = ip + IPV6_SOURCE
-    key =
-      load<u64>(addresses) ^
-      rotl<u64>(load<u64>(addresses, 8), 13) ^
-      load<u64>(addresses, 16) ^
-      rotl<u64>(load<u64>(addresses, 24), 29)
+    key = mixAddresses(ip + IPV6_SOURCE)
   } else return OTHER
   if (protocol === UDP) kind |= IS_UDP
   else if (protocol !== TCP) return OTHER
   const wish = load<u32>(port, P_MERGE)
-  const joins = wish & MERGE_SEGMENTS && load<u32>(port, P_TAKES) & offloadOf(kind)
-  if (!joins && (kind & IS_UDP || (wish & MERGE_ACKS) === 0)) return OTHER
+  const joins = (wish & MERGE_SEGMENTS) !== 0 && (load<u32>(port, P_TAKES) & offloadOf(kind)) !== 0
+  const thins = (wish & MERGE_ACKS) !== 0
+  if (!joins && (kind & IS_UDP || !thins)) return OTHER
   if (transport < network + IPV4_BYTES || transport + UDP_BYTES > have) return OTHER
-  const segment = head + transport
-  key = ((key ^ ((<u64>load<u32>(segment)) << 16)) * 0x9e3779b97f4a7c15) | 1
+  const segment = out.head + transport
+  flow.network = network
+  flow.transport = transport
+  flow.kind = kind
+  flow.key = ((key ^ ((<u64>load<u32>(segment)) << 16)) * 0x9e3779b97f4a7c15) | 1
   if (kind & IS_V4 && transport !== network + IPV4_BYTES) return BARRIER
-  if (!isPlain(header, offset)) return BARRIER
-  if (kind & IS_UDP) return readUdp(segment, bytes, end, header)
-  return readTcp(segment, have, bytes, end, joins !== 0, (wish & MERGE_ACKS) !== 0)
+  if (!isPlain()) return BARRIER
+  return kind & IS_UDP ? readUdp(segment, end) : readTcp(segment, end, joins, thins)
 }
 
-/** Whether a virtio-net header asks for nothing but the checksum of the transport header found. */
-function isPlain(header: u64, offset: u32): boolean {
-  if (<u32>header & GSO_TYPE_MASK) return false
-  if ((<u32>header & NEEDS_CSUM) === 0) return true
-  return csumStartOf(header) === transport && offset === csumOffsetOf(kind)
+function mixAddresses(at: usize): u64 {
+  return (
+    load<u64>(at) ^ rotl<u64>(load<u64>(at, 8), 13) ^ load<u64>(at, 16) ^ rotl<u64>(load<u64>(at, 24), 29)
+  )
 }
 
-function readUdp(udp: usize, bytes: u32, end: u32, header: u64): u32 {
-  headers = transport + UDP_BYTES
-  sequence = 0
-  tcpFlags = 0
-  if (bytes !== end || bytes <= headers || loadBe16(udp + UDP_LENGTH) !== bytes - transport) return BARRIER
+/** Whether the virtio-net header asks for nothing but the checksum of the transport header found. */
+function isPlain(): boolean {
+  if (<u32>out.netHeader & GSO_TYPE_MASK) return false
+  if ((<u32>out.netHeader & NEEDS_CSUM) === 0) return true
+  return csumStartOf(out.netHeader) === flow.transport && out.csumOffset === csumOffsetOf(flow.kind)
+}
+
+/** @param end where the IP packet ends, as it says */
+function readUdp(udp: usize, end: u32): u32 {
+  const bytes = out.bytes
+  const headers = flow.transport + UDP_BYTES
+  flow.headers = headers
+  flow.sequence = 0
+  flow.tcpFlags = 0
+  if (bytes !== end || bytes <= headers || loadBe16(udp + UDP_LENGTH) !== bytes - flow.transport)
+    return BARRIER
   // Without a checksum it could not be told again after segmentation that there was none.
-  if ((<u32>header & NEEDS_CSUM) === 0 && load<u16>(udp, UDP_CHECKSUM) === 0) return BARRIER
+  if ((<u32>out.netHeader & NEEDS_CSUM) === 0 && load<u16>(udp, UDP_CHECKSUM) === 0) return BARRIER
   if (isDhcp(udp)) return BARRIER
-  payload = bytes - headers
+  flow.payload = bytes - headers
   return SEGMENT
 }
 
-function readTcp(tcp: usize, have: u32, bytes: u32, end: u32, joins: bool, thins: bool): u32 {
+/**
+ * @param end where the IP packet ends, as it says
+ * @param joins whether the receiver's segments may be joined; @param thins whether its acknowledgements may be replaced
+ */
+function readTcp(tcp: usize, end: u32, joins: bool, thins: bool): u32 {
+  const have = out.headBytes
+  const bytes = out.bytes
+  const transport = flow.transport
   if (transport + TCP_BYTES > have) return BARRIER
-  headers = transport + tcpHeaderBytes(tcp)
+  const headers = transport + tcpHeaderBytes(tcp)
   if (headers < transport + TCP_BYTES || headers > have || headers > <u32>MAX_MERGE_HEAD) return BARRIER
-  tcpFlags = load<u8>(tcp, TCP_FLAGS)
-  sequence = loadBe32(tcp + TCP_SEQUENCE)
+  const flags: u32 = load<u8>(tcp, TCP_FLAGS)
+  flow.headers = headers
+  flow.tcpFlags = flags
+  flow.sequence = loadBe32(tcp + TCP_SEQUENCE)
   if (end === headers) {
-    if (!thins || have !== bytes || bytes > <u32>MAX_MERGE_HEAD || (tcpFlags & ~ECE) !== ACK) return BARRIER
+    if (!thins || have !== bytes || bytes > <u32>MAX_MERGE_HEAD || (flags & ~ECE) !== ACK) return BARRIER
     if (hasSack(tcp, headers - transport)) return BARRIER
-    payload = 0
-    kind |= IS_ACK
+    flow.payload = 0
+    flow.kind |= IS_ACK
     return PURE_ACK
   }
   if (!joins || bytes !== end || end < headers) return BARRIER
-  if (tcpFlags & NEVER_JOINED || (tcpFlags & ACK) === 0) return BARRIER
-  payload = bytes - headers
+  if (flags & NEVER_JOINED || (flags & ACK) === 0) return BARRIER
+  flow.payload = bytes - headers
   return SEGMENT
 }
 
@@ -223,29 +239,35 @@ function hasSack(tcp: usize, length: u32): boolean {
   return false
 }
 
-/** Whether the frame read last may be the first of an aggregate toward a port. */
+/** Whether Out, as readFlow() read it, may be the first of an aggregate toward a port. */
 export function mayOpen(port: usize): boolean {
-  if (kind & IS_ACK) return true
-  if (payload < MIN_PAYLOAD || tcpFlags & PSH) return false
-  return (tcpFlags & CWR) === 0 || (load<u32>(port, P_TAKES) & TAKE_ECN) !== 0
+  if (flow.kind & IS_ACK) return true
+  if (flow.payload < MIN_PAYLOAD || flow.tcpFlags & PSH) return false
+  return (flow.tcpFlags & CWR) === 0 || (load<u32>(port, P_TAKES) & TAKE_ECN) !== 0
 }
 
-/** Whether nobody vouches for the checksum of a frame: neither is it left to the receiver nor was it found right. */
-export function needsSum(header: u64): boolean {
-  return (<u32>header & (NEEDS_CSUM | DATA_VALID)) === 0
+/**
+ * Tells whether the checksums of Out are right (flow.isIntact), so that writing new ones hides no corruption. All of it
+ * is summed up if nobody vouches for it: only where it matters.
+ */
+export function checkSums(): boolean {
+  const isVouched = (<u32>out.netHeader & (NEEDS_CSUM | DATA_VALID)) !== 0
+  flow.isIntact = isIpv4Right() && (isVouched || isTransportRight())
+  return flow.isIntact
 }
 
-/** Whether the IPv4 header of the frame read last is right. */
-export function isHeaderIntact(head: usize): boolean {
-  return (kind & IS_V4) === 0 || sumBytes(head + network, IPV4_BYTES) === 0xffff
+function isIpv4Right(): boolean {
+  return (flow.kind & IS_V4) === 0 || sumBytes(out.head + flow.network, IPV4_BYTES) === 0xffff
 }
 
-/** Whether the transport checksum of the frame read last is right. `body` is the sum of all beyond `have` bytes. */
-export function isSumRight(head: usize, have: u32, bytes: u32, body: u32): boolean {
+function isTransportRight(): boolean {
   // An acknowledgement may be padded; the padding is not summed.
-  const end = kind & IS_ACK ? headers : bytes
+  const end = flow.kind & IS_ACK ? flow.headers : out.bytes
+  const have = out.headBytes
+  const transport = flow.transport
   const part = (end < have ? end : have) - transport
-  let sum = pseudoSum(head + network, kind, end - transport)
-  sum = addSum(sum, sumBytes(head + transport, part), false)
+  const body = out.bytes > have ? sumBody() : 0
+  let sum = pseudoSum(out.head + flow.network, flow.kind, end - transport)
+  sum = addSum(sum, sumBytes(out.head + transport, part), false)
   return addSum(sum, body, (part & 1) !== 0) === 0xffff
 }

@@ -1,8 +1,6 @@
 // Receive buffers: reserved from the available ring, written to in order, with a cursor behind the last byte.
-// And the body of the frame that is written: what follows its headers, in the sender's memory or in a record.
 
-import { putFrame, sumFrom } from '../frame/frame'
-import { SEGMENT_BYTES, seek, target, write } from '../frame/segments'
+import { SEGMENT_BYTES, seek, target } from '../frame/segments'
 import {
   BROKEN_AVAIL_INDEX,
   BROKEN_HEAD,
@@ -24,7 +22,6 @@ import {
   V_SIZE,
   VRING_MERGEABLE,
 } from '../layout'
-import { sumBytes } from '../packet/checksum'
 import { chainBytes, isBad, WRITABLE, walk } from './chain'
 import { headAt, waiting } from './door'
 import { MISS } from './granules'
@@ -50,11 +47,6 @@ let segmentsEnd: usize = 0
 /** Places the cursor at the start of the segments at RX_SEGS_AT. */
 export function openBuffers(): void {
   seek(target, RX_SEGS_AT, 0)
-}
-
-/** Appends n contiguous bytes. */
-export function put(from: usize, n: u32): void {
-  write(target, from, n)
 }
 
 /** Saves where the cursor stands and what follows it: at most `limit` segments. Returns how many. */
@@ -134,30 +126,4 @@ export function reserve(v: usize, port: usize, need: u32, segments: i32, open: b
     }
     if (!mergeable || taken >= MAX_CHAINS || taken >= <i32>size) return TOO_SMALL
   }
-}
-
-// ---- the body ----
-let flat: usize = 0
-let position: u32 = 0
-
-/** The body is the open frame from a position. */
-export function takeBodyOfFrame(from: u32): void {
-  flat = 0
-  position = from
-}
-
-/** The body lies in one piece of the plane's own memory. */
-export function takeBodyAt(at: usize): void {
-  flat = at
-}
-
-/** Appends n bytes of the body. */
-export function putBody(n: u32): void {
-  if (flat !== 0) put(flat, n)
-  else putFrame(position, n)
-}
-
-/** Folded sum of n bytes of the body. */
-export function sumBody(n: u32): u32 {
-  return flat !== 0 ? sumBytes(flat, n) : sumFrom(position, n)
 }
