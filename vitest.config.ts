@@ -1,12 +1,30 @@
 import { defineConfig } from 'vitest/config'
 
+/** They move their process into a network of its own, or count what the process has: heap, descriptors, threads. */
+const OWN_PROCESS = [
+  'src/engine/switch.test.ts',
+  'src/port/{packet,tap}.test.ts',
+  'test/plane/heap.test.ts',
+  'test/slow/**/*.test.ts',
+]
+const HERE = ['src/**/*.test.ts', 'test/{plane,tools,gallery,docs}/**/*.test.ts']
+
+/**
+ * `npm run ok` and `npm run unit` run all but `slow`: tests that need seconds, because they flood, wait or start many
+ * processes. `npm test` runs those as well, and then the host tests (vitest.host.config.ts).
+ */
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/{plane,tools,gallery,docs}/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     // Bounds of hangs, not of speed: other work on the machine must not decide.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    projects: [
+      // Files share a process, so that modules are loaded and the plane is compiled once.
+      { extends: true, test: { name: 'unit', include: HERE, exclude: OWN_PROCESS, isolate: false } },
+      { extends: true, test: { name: 'process', include: OWN_PROCESS, exclude: ['test/slow/**'] } },
+      { extends: true, test: { name: 'slow', include: ['test/slow/**/*.test.ts'] } },
+    ],
   },
 })

@@ -18,7 +18,7 @@ export const steps = [
   // Threads run compiled code, in the tests as well: Node does not run TypeScript.
   { name: 'dist', command: ['node_modules/.bin/tsc', '-p', 'tsconfig.json'], needs: ['plane'] },
   { name: 'types', command: ['node_modules/.bin/tsc', '-p', 'tsconfig.check.json'], needs: ['plane'] },
-  { name: 'unit', command: ['node_modules/.bin/vitest', 'run'], needs: ['dist'] },
+  { name: 'unit', command: ['node_modules/.bin/vitest', 'run', '--project=!slow'], needs: ['dist'] },
 ]
 
 const seconds = (sinceMs) => `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`

@@ -14,6 +14,7 @@ const MSS_BYTES = 1448
 const SEGMENTS = 44
 const STEP_US = 400
 const RUN_US = 10_000_000
+const MEMORY_BYTES = 48 * 2 ** 20
 const RATE_KIB = 12_500
 
 const SUPER_FRAME = ipFrame(2, 1, {
@@ -113,10 +114,15 @@ describe('a rate limit', () => {
     const from = attach(
       engine,
       'a',
-      { txSlotBytes: 65_536 + 64 },
+      { memory: MEMORY_BYTES, txSlotBytes: 65_536 + 64 },
       direction === 'fromVm' ? { fromVm: limits } : {},
     )
-    const to = attach(engine, 'b', { bufferBytes: 65_562 }, direction === 'toVm' ? { toVm: limits } : {})
+    const to = attach(
+      engine,
+      'b',
+      { memory: MEMORY_BYTES, bufferBytes: 65_562 },
+      direction === 'toVm' ? { toVm: limits } : {},
+    )
     to.driver.send(broadcast(2))
     engine.step()
     from.driver.receive()

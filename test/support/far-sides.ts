@@ -26,9 +26,11 @@ const NO_HEADER: NetHeader = {
   numBuffers: 0,
 }
 
+const MEMORY_BYTES = 24 * 2 ** 20
+
 /** A virtio-net frontend on a socket path or a connected descriptor. */
 export function guestSide(target: string | number, pump: () => void): FarSide {
-  const guest = new EmbeddedGuest(target, { pump })
+  const guest = new EmbeddedGuest(target, { pump, memory: MEMORY_BYTES })
   return {
     send: (frame, header) => {
       if (!guest.driver.send(frame, header)) throw new Error('the transmit ring is full')

@@ -18,7 +18,7 @@ export function whyNoDevices(): string | undefined {
 
 /**
  * Moves this test process into a network namespace of its own, without IPv6, so that no other traffic crosses
- * its devices and none is left behind. Vitest runs each file in a process of its own.
+ * its devices and none is left behind. For files of the projects `process` and `slow` alone (vitest.config.ts).
  */
 export function enterPrivateNetwork(): void {
   check(libc.unshare(CLONE_NEWNET), 'making a network namespace')

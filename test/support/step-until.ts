@@ -19,6 +19,17 @@ export function stepUntilState(engine: Engine, state: string): void {
   stepUntil(engine, () => engine.ports[0]?.status().state === state)
 }
 
+/** Steps until the port named "port" is up. */
+export function untilUp(engine: Engine): void {
+  const port = engine.ports.find((candidate) => candidate.name === 'port')
+  stepUntil(engine, () => port?.status().state === 'up')
+}
+
+/** Steps until the engine's first port has noticed that its peer went. */
+export function untilDown(engine: Engine): void {
+  stepUntil(engine, () => engine.ports[0]?.status().state !== 'up')
+}
+
 /** The same for what threads of guests do: between steps this thread looks at its messages. Fails when it never happens. */
 export async function turnUntil(engine: Engine, hasHappened: () => boolean): Promise<void> {
   const deadlineMs = performance.now() + EVENT_LIMIT_MS

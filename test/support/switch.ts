@@ -8,6 +8,10 @@ import type { EngineOptions } from '../../src/engine/engine-options.js'
 import type { PortSettings } from '../../src/port/config.js'
 import type { RingPort } from '../../src/port/port.js'
 import { socketPair } from '../../src/sys/unix-socket.js'
+import { VIRTIO_NET_F } from '../../src/virtio/virtio.js'
+
+/** Room for the rings, slots and buffers of a queue pair of usual sizes. */
+const PAIR_MEMORY_BYTES = 24 * 2 ** 20
 
 const engines: Engine[] = []
 const guests: EmbeddedGuest[] = []
@@ -19,6 +23,12 @@ export function newEngine(options: EngineOptions = {}): Engine {
   return engine
 }
 
+/** Whether a guest fits in little memory: every mapping of 64 MB and more has V8 collect its garbage. */
+function hasUsualSizes({ features, ringSize, bufferBytes, txSlotBytes }: EmbeddedGuestOptions): boolean {
+  const isMergeable = features === undefined || (features & VIRTIO_NET_F.MRG_RXBUF) !== 0n
+  return isMergeable && ringSize === undefined && bufferBytes === undefined && txSlotBytes === undefined
+}
+
 /** A guest on a new embedded port, negotiated and with receive buffers posted. Port indices count from 0. */
 export function attach(
   engine: Engine,
@@ -28,7 +38,11 @@ export function attach(
 ): EmbeddedGuest {
   const [ours, theirs] = socketPair()
   engine.addPort({ kind: 'embedded', name, fd: ours, ...settings })
-  const guest = new EmbeddedGuest(theirs, { pump: () => engine.step(), ...options })
+  const guest = new EmbeddedGuest(theirs, {
+    pump: () => engine.step(),
+    ...(hasUsualSizes(options) ? { memory: (options.queuePairs ?? 1) * PAIR_MEMORY_BYTES } : {}),
+    ...options,
+  })
   guests.push(guest)
   engine.step()
   return guest

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { Cli, MAIN } from '../../test/host/cli-process.js'
+import { Cli, MAIN } from '../host/cli-process.js'
 
 /** Runs the program with a pipe for a stream that nobody reads. Returns its end, and what the other stream said. */
 function withoutReader(
