@@ -1,15 +1,15 @@
 // Delivery of the open frame to one port: straight into the receiver's ring (one copy), into the byte ring
-// of a host port, or into the backlog of a vif whose guest has no buffers. A full receiver never holds up
+// of a host port, or into the backlog (backlog.ts) of a ring whose guest has no buffers. A full receiver never holds up
 // the sender: beyond the backlog its frames are dropped and counted. A frame that continues an open aggregate
 // takes no buffers of its own: it is appended (append.ts).
 
-import { chargeTo, dropLate, isMetered, mayGo } from './bridge/shaper'
-import { ringFirst, ringPop, ringReserve } from './byte-ring'
+import { chargeTo, mayGo } from './bridge/shaper'
+import { ringReserve } from './byte-ring'
 import { count, drop } from './counters'
 import { putBody } from './frame/body'
 import { frame, out } from './frame/record'
 import { pass, seekPiece, target, write } from './frame/segments'
-import { holds, note, publishFull, watchesUrgency } from './hold'
+import { endFull, holds, note, watchesUrgency } from './hold'
 import {
   BUCKET_TO,
   C_BACKLOGGED,
@@ -22,43 +22,36 @@ import {
   DROP_NO_LINK,
   DROP_RATE,
   DROP_RING_FULL,
-  G_CALL_NOW,
-  G_NOW_US,
-  G_QUEUE_US,
-  GLOBALS_AT,
-  MAX_MERGE_HEAD,
   OUT_NET_HEADER_AT,
   P_FLAGS,
   P_QUEUE_PAIRS,
   P_RING,
-  P_VRINGS,
   PORT_METERED,
-  PORT_VIF,
+  PORT_VRINGS,
   R_COUNT,
-  RECORD_ARRIVAL,
   RECORD_FRAME,
-  RECORD_FRAME_BYTES,
   RECORD_HASH,
   RECORD_NET_HEADER,
   V_BACKLOG,
   V_HEADER_BYTES,
   V_LISTED,
-  VRING_BYTES,
 } from './layout'
 import { follow, followRecord, isOpening, openAggregate, openRecord, readForMerge } from './merge/append'
 import { CSUM_OFFSET, GSO_NONE, gsoTypeOf, ONE_BUFFER, storeNetHeader } from './packet/net-header'
 import { isTcp, isUrgent } from './packet/urgent'
+import { vringAt } from './port'
 import { BROKEN, NO_BUFFERS, openBuffers, reserve, TOO_SMALL } from './ring/buffers'
-import { complete, isLive, remind, take, waiting } from './ring/door'
+import { renotify } from './ring/calls'
+import { complete, isLive, take } from './ring/door'
 import { listChain } from './ring/used-list'
-import { isOverdrawn, isSpent, spendFrame } from './work'
+import { isOverdrawn, spendFrame } from './work'
 
 const SCRATCH_HEADER: usize = OUT_NET_HEADER_AT
 
 /** Reserves buffers and writes the virtio-net header. Returns as reserve(). */
-function openRx(v: usize, port: usize, opening: bool): i32 {
+function openRx(v: usize, opening: bool): i32 {
   const headerBytes = load<u32>(v, V_HEADER_BYTES)
-  const chains = reserve(v, port, headerBytes + out.bytes, 0, opening)
+  const chains = reserve(v, headerBytes + out.bytes, 0, opening)
   if (chains <= 0) return chains
   openBuffers()
   if (target.left >= headerBytes) {
@@ -93,7 +86,7 @@ function countTo(port: usize, isJoined: boolean): void {
  * Writes Out into a receive ring.
  * @returns above 0 when it is there, or why not, as reserve()
  */
-function deliver(v: usize, port: usize): i32 {
+export function deliver(v: usize, port: usize): i32 {
   const urgent = watchesUrgency(port) && isUrgent(out.head, out.headBytes, out.bytes)
   let opening = false
   if (readForMerge(v, port)) {
@@ -104,7 +97,7 @@ function deliver(v: usize, port: usize): i32 {
     }
     opening = isOpening(port)
   }
-  const chains = openRx(v, port, opening)
+  const chains = openRx(v, opening)
   if (chains <= 0) return chains
   write(target, out.head, out.headBytes)
   putBody()
@@ -128,11 +121,11 @@ function queue(ring: usize): usize {
   return record
 }
 
-/** Delivers Out to a vif: into the receive ring of a queue pair, or behind what waits for its buffers. */
-function emitToVif(port: usize, metered: boolean): void {
+/** Delivers Out to a port with vrings: into the receive ring of a queue pair, or behind what waits for its buffers. */
+function emitToVring(port: usize, metered: boolean): void {
   const pairs = load<u32>(port, P_QUEUE_PAIRS)
   const pair = pairs > 1 ? out.hash % pairs : 0
-  const v = port + P_VRINGS + <usize>(pair * 2) * VRING_BYTES
+  const v = vringAt(port, pair * 2)
   if (!isLive(v)) {
     drop(port, DROP_NO_LINK)
     return
@@ -148,8 +141,8 @@ function emitToVif(port: usize, metered: boolean): void {
     }
     const dropped = result === NO_BUFFERS && frame.needs === 0 && !isTcp(out.head, out.headBytes)
     // A smaller frame of this burst may still fit; without a hold the end of the burst publishes anyway.
-    if (!dropped || holds(port)) publishFull(v)
-    else remind(v)
+    if (!dropped || holds(port)) endFull(v)
+    else renotify(v)
     if (dropped) {
       drop(port, DROP_RING_FULL)
       return
@@ -185,82 +178,6 @@ export function emit(port: usize): void {
   out.bodyAt = 0
   const flags = load<u32>(port, P_FLAGS)
   const metered = (flags & PORT_METERED) !== 0
-  if (flags & PORT_VIF) emitToVif(port, metered)
+  if (flags & PORT_VRINGS) emitToVring(port, metered)
   else emitToHost(port, metered)
-}
-
-/**
- * A frame that has waited this long while its guest has buffers will never fit: all of them together are too small
- * (descriptors spent on many small buffers). It must not keep the others waiting for ever.
- */
-const STUCK_US: f64 = 1e6
-
-/** Whether frames wait for buffers of a receive ring. */
-export function hasBacklog(v: usize): boolean {
-  const ring: usize = load<u32>(v, V_BACKLOG)
-  return ring !== 0 && load<u32>(ring, R_COUNT) !== 0
-}
-
-/** Makes Out of a record of a backlog. */
-function takeRecord(record: usize): void {
-  const bytes = load<u32>(record, RECORD_FRAME_BYTES)
-  const have = min<u32>(bytes, MAX_MERGE_HEAD)
-  out.head = record + RECORD_FRAME
-  out.headBytes = have
-  out.bytes = bytes
-  out.netHeader = load<u64>(record + RECORD_NET_HEADER)
-  out.csumOffset = load<u16>(record + RECORD_NET_HEADER, CSUM_OFFSET)
-  out.bodyAt = out.head + have
-}
-
-/** Moves the frames that wait for a receive ring into it, as far as it has buffers. Returns the frames moved. */
-export function drainBacklog(v: usize, port: usize, limit: u32): u32 {
-  const ring: usize = load<u32>(v, V_BACKLOG)
-  const metered = isMetered(port)
-  if (metered) dropLate(port, ring)
-  let moved: u32 = 0
-  while (moved < limit) {
-    const record = ringFirst(ring)
-    if (record === 0) break
-    if (metered && !mayGo(port, BUCKET_TO)) break
-    if (moved === 0)
-      store<f64>(GLOBALS_AT, load<f64>(GLOBALS_AT, G_NOW_US) - load<f64>(record, RECORD_ARRIVAL), G_QUEUE_US)
-    if (!isLive(v)) {
-      drop(port, DROP_NO_LINK)
-      ringPop(ring)
-      continue
-    }
-    takeRecord(record)
-    spendFrame(out.bytes)
-    const result = deliver(v, port)
-    if (result === TOO_SMALL) drop(port, DROP_BUFFER_TOO_SMALL)
-    else if (result <= 0) {
-      publishFull(v)
-      const ageUs = load<f64>(GLOBALS_AT, G_NOW_US) - load<f64>(record, RECORD_ARRIVAL)
-      if (result !== NO_BUFFERS || ageUs < STUCK_US || waiting(v) <= 0) break
-      drop(port, DROP_BUFFER_TOO_SMALL)
-    } else if (metered) chargeTo(port, out.netHeader, out.head, out.bytes)
-    ringPop(ring)
-    moved++
-    if (load<u32>(GLOBALS_AT, G_CALL_NOW) || isSpent()) break
-  }
-  return moved
-}
-
-/**
- * Hands the frames that wait for a receive ring to the rings of the first `pairs` queue pairs, behind what waits
- * there: the guest no longer looks at this one.
- */
-export function moveBacklog(v: usize, port: usize, pairs: u32): void {
-  const ring: usize = load<u32>(v, V_BACKLOG)
-  if (ring === 0) return
-  for (let record = ringFirst(ring); record !== 0; record = ringFirst(ring)) {
-    const pair = load<u32>(record, RECORD_HASH) % pairs
-    const bytes = load<u32>(record, RECORD_FRAME_BYTES)
-    const other: usize = load<u32>(port + P_VRINGS + <usize>(pair * 2) * VRING_BYTES, V_BACKLOG)
-    const copied = other === 0 ? 0 : ringReserve(other, bytes)
-    if (copied === 0) drop(port, DROP_RING_FULL)
-    else memory.copy(copied + RECORD_ARRIVAL, record + RECORD_ARRIVAL, RECORD_FRAME - RECORD_ARRIVAL + bytes)
-    ringPop(ring)
-  }
 }

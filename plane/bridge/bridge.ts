@@ -7,7 +7,7 @@
 // and untagged ones if it has a native VLAN). A port that nothing was said about is transparent: it carries every
 // VLAN, and shares VLAN 0 with its like, in which frames cross as they are, other kinds of tags included.
 import { count, drop } from '../counters'
-import { remember } from '../fast'
+import { remember } from '../fast-cache'
 import { frame } from '../frame/record'
 import { readTags } from '../frame/tags'
 import {

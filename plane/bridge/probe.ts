@@ -50,7 +50,7 @@ export function takeProbe(from: usize): boolean {
   return true
 }
 
-/** Sends a probe out of a port in a VLAN, whatever the port may carry at the moment. Publication waits for flush(). */
+/** Sends a probe out of a port in a VLAN, whatever the port may carry at the moment. Publication waits for publish(). */
 export function sendProbe(index: u32, vlan: u32): void {
   const port = <usize>PORTS_AT + <usize>index * PORT_BYTES
   if ((load<u32>(port, P_FLAGS) & PORT_LINK) === 0) return

@@ -1,6 +1,7 @@
 // Opens a frame: its virtio-net header is taken off and checked against what was negotiated, its headers are copied.
 // Guest memory is read once for every decision: what the bridge decides on is what leaves, because the head of a
 // delivered frame is written from the private copy, only the rest from the source.
+
 import { copy } from '../copy'
 import {
   DROP_BAD_GSO,
@@ -12,10 +13,8 @@ import {
   MAX_FRAME_BYTES,
   MAX_HEAD_BYTES,
   MIN_FRAME_BYTES,
-  P_FLAGS,
   P_MAX_FRAME,
   P_SENDS,
-  PORT_VIF,
   SEGS_AT,
   TAKE_USO4,
   TAKE_USO6,
@@ -33,6 +32,7 @@ import {
 } from '../packet/net-header'
 import { MACS_BYTES, TAG_BYTES } from '../packet/packet'
 import { isTag, networkOffset } from '../packet/tags'
+import { isGuest } from '../port'
 import { readFrame } from './body'
 import { checkGso } from './gso'
 import { frame } from './record'
@@ -96,7 +96,7 @@ function takeNetHeader(port: usize, header: u32): void {
  * a host port may say and a guest may not. Source: virtio 1.3, 5.1.6.2.1 and 5.1.6.4.1.
  */
 function foreignFlags(port: usize): u32 {
-  return load<u32>(port, P_FLAGS) & PORT_VIF ? FOREIGN_FLAGS : FOREIGN_FLAGS & ~DATA_VALID
+  return isGuest(port) ? FOREIGN_FLAGS : FOREIGN_FLAGS & ~DATA_VALID
 }
 
 /** Copies the headers: all of the frame, `limit` bytes at most. */

@@ -19,8 +19,8 @@ export const C_MISSES = 14
 export const C_TX_CALLS = 15
 export const C_TO_BURSTS = 16
 export const C_URGENT_BURSTS = 17
-export const C_FLUSHED_FRAMES = 18
-export const C_FLUSHED_BYTES = 19
+export const C_PUBLISHED_FRAMES = 18
+export const C_PUBLISHED_BYTES = 19
 /** Frames that joined the one before them; the frames that came of it; acknowledgements that were replaced. */
 export const C_MERGED = 20
 export const C_MERGED_FRAMES = 21
@@ -28,7 +28,7 @@ export const C_THINNED_ACKS = 22
 /** Polls that found a transmit ring so full that its guest may have had to wait. */
 export const C_CROWDED = 23
 /** Calls made again because the guest did nothing about the one before. */
-export const C_REMINDERS = 24
+export const C_RENOTIFICATIONS = 24
 /** Addresses that moved to the port from another, and frames whose source could not be learned. */
 export const C_ADDRESS_MOVES = 25
 export const C_UNLEARNED = 26

@@ -38,8 +38,8 @@ export const G_QUEUE_US = 72 // f64
 export const G_WOKE_US = 80 // f64
 /** Microseconds until the next held batch is due. */
 export const G_HELD_US = 88 // f64
-/** Microseconds until a frontend that has not answered a call may be called again; remindPort() lowers it. */
-export const G_REMIND_US = 96 // f64
+/** Microseconds until a frontend that has not answered a call may be called again; renotifyPort() lowers it. */
+export const G_RENOTIFY_US = 96 // f64
 /** Linear offset of the port whose ring is being published, 0 between: whom a trap there is laid to. */
 export const G_PUBLISHING = 104 // u32
 /** 1 while the engine sleeps, by its own will. */

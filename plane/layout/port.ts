@@ -34,7 +34,7 @@ export const P_MAX_FRAME = 52 // u32
 /** Entries of the receive filter's MAC table. */
 export const P_FILTER_MACS = 56 // u32
 /** Hold limits: whether urgent frames and polling guests are served at once, ... */
-export const P_URGENT_FLUSH = 60 // u32
+export const P_URGENT_PUBLISH = 60 // u32
 /** ... microseconds of hold (0: none) and of silence, frames, bytes. */
 export const P_HOLD_US = 64 // f64
 export const P_GAP_US = 72 // f64
@@ -141,8 +141,8 @@ export const LEARN_ND_BYTES = 32
 export const MAX_LEARN_ND = 8
 
 export const PORT_ACTIVE = 1
-/** The port is a vif (vrings); otherwise a host port (byte ring). */
-export const PORT_VIF = 2
+/** Frames cross to and from the port in vrings; otherwise the engine moves them through byte rings. */
+export const PORT_VRINGS = 2
 /** The receiver is there: frames may be sent to it. */
 export const PORT_LINK = 4
 /** Isolated ports do not reach each other. */
@@ -165,6 +165,8 @@ export const PORT_NO_LEARN = 8192
 export const PORT_GUARDED = 16384
 /** What goes to the port passes its token buckets. */
 export const PORT_METERED = 32768
+/** A guest is behind the port, not a kernel: what it says of checksums is not believed. */
+export const PORT_GUEST = 65536
 /** The port is held to no VLAN: frames without a VLAN cross between such ports with all their tags. */
 export const PORT_TRANSPARENT = 131072
 /** Addresses heard on the port stay there until they are forgotten. */

@@ -18,7 +18,6 @@ import {
   MAX_TAIL_SEGS,
   NET_HEADER_BYTES,
   P_AGGREGATE,
-  P_TOUCHED,
   R_COUNT,
   RECORD_FRAME,
   RECORD_FRAME_BYTES,
@@ -32,6 +31,7 @@ import {
 } from '../layout'
 import { openBuffers, reserve, restoreSegments, saveCursor } from '../ring/buffers'
 import { take } from '../ring/door'
+import { notesUse } from '../ring/granules'
 import { growChain, hasListRoom, listChain } from '../ring/used-list'
 import {
   begin,
@@ -57,7 +57,7 @@ function putPayload(): void {
  * on demand hold no aggregates: what they point to could be unmapped before they close.
  */
 export function readForMerge(v: usize, port: usize): boolean {
-  if (load<u32>(v, V_MERGE) === 0 || load<u32>(port, P_TOUCHED) !== 0) return false
+  if (load<u32>(v, V_MERGE) === 0 || notesUse(port)) return false
   return readFlow(port) !== OTHER
 }
 
@@ -91,7 +91,7 @@ function append(v: usize, port: usize, a: usize): boolean {
   let chains: i32 = 0
   if (payload > left) {
     if ((load<u32>(v, V_FLAGS) & VRING_MERGEABLE) === 0) return false
-    chains = reserve(v, port, payload - left, saved, true)
+    chains = reserve(v, payload - left, saved, true)
     if (chains <= 0 || !hasListRoom(v, chains)) return false
   }
   openBuffers()

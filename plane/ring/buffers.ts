@@ -4,26 +4,17 @@ import { SEGMENT_BYTES, seek, target } from '../frame/segments'
 import {
   BROKEN_AVAIL_INDEX,
   BROKEN_HEAD,
-  BROKEN_NONE,
   BROKEN_RX_CHAIN,
   CHAINS_AT,
-  G_BROKEN,
-  GLOBALS_AT,
   MAX_CHAINS,
-  P_BROKEN_REASON,
-  P_BROKEN_VRING,
-  P_FLAGS,
-  PORT_BROKEN,
   RX_SEGS_AT,
-  V_AVAIL_SEEN,
   V_FLAGS,
-  V_ID,
-  V_LAST_AVAIL,
   V_SIZE,
   VRING_MERGEABLE,
 } from '../layout'
+import { breakPort } from './broken'
 import { chainBytes, isBad, WRITABLE, walk } from './chain'
-import { headAt, waiting } from './door'
+import { headAt, seen, waiting } from './door'
 import { MISS } from './granules'
 
 export const NO_BUFFERS: i32 = 0
@@ -31,15 +22,6 @@ export const TOO_SMALL: i32 = -10
 export const BROKEN: i32 = -11
 /** How far beyond its need a chain is looked at when more may be appended to it. */
 const LOOK_AHEAD: u32 = 65536
-
-/** Marks a port as having broken the protocol; the engine detaches it after the burst. */
-export function breakPort(port: usize, reason: u32, v: usize): void {
-  if (load<u32>(port, P_BROKEN_REASON) !== BROKEN_NONE) return
-  store<u32>(port, reason, P_BROKEN_REASON)
-  store<u32>(port, load<u32>(v, V_ID), P_BROKEN_VRING)
-  store<u32>(port, load<u32>(port, P_FLAGS) | PORT_BROKEN, P_FLAGS)
-  store<u32>(GLOBALS_AT, load<u32>(GLOBALS_AT, G_BROKEN) + 1, G_BROKEN)
-}
 
 // ---- writing ----
 let segmentsEnd: usize = 0
@@ -85,8 +67,8 @@ export function restoreSegments(at: usize, count: u32): u32 {
  * @param segments already at RX_SEGS_AT; @param open whether the last chain is wanted with the room it has left
  * @returns the chains reserved, NO_BUFFERS, MISS, TOO_SMALL or BROKEN
  */
-export function reserve(v: usize, port: usize, need: u32, segments: i32, open: bool): i32 {
-  let available = <i32>((load<u32>(v, V_AVAIL_SEEN) - load<u32>(v, V_LAST_AVAIL)) & 0xffff)
+export function reserve(v: usize, need: u32, segments: i32, open: bool): i32 {
+  let available = seen(v)
   let got: u32 = 0
   let taken: i32 = 0
   const size = load<u32>(v, V_SIZE)
@@ -96,21 +78,21 @@ export function reserve(v: usize, port: usize, need: u32, segments: i32, open: b
     if (taken >= available) {
       available = waiting(v)
       if (available < 0) {
-        breakPort(port, BROKEN_AVAIL_INDEX, v)
+        breakPort(v, BROKEN_AVAIL_INDEX)
         return BROKEN
       }
       if (taken >= available) return NO_BUFFERS
     }
     const head = headAt(v, taken)
     if (head >= size) {
-      breakPort(port, BROKEN_HEAD, v)
+      breakPort(v, BROKEN_HEAD)
       return BROKEN
     }
     const left = need - got
-    const found = walk(v, port, head, WRITABLE, RX_SEGS_AT, segments, left + ahead)
+    const found = walk(v, head, WRITABLE, segments, left + ahead)
     if (found === MISS) return MISS
     if (isBad(found)) {
-      breakPort(port, BROKEN_RX_CHAIN, v)
+      breakPort(v, BROKEN_RX_CHAIN)
       return BROKEN
     }
     segments = found

@@ -1,46 +1,51 @@
-// The split ring, device side. Source: virtio 1.3, 2.7.
+// The door to a ring, device side: the verbs by which the rest of the plane takes chains and gives them back. Behind it
+// stands the split ring (split.ts); a ring of another layout comes in here, and nobody outside ring/ notices.
 //
-//   frontend:  desc[] filled -> avail.ring[i] = head, avail.idx++ (release) -> kick?
-//   backend :  avail.idx (acquire) -> chain taken, buffers written or read
-//              used.ring[next++] = (head, bytes)            <- written, but not yet visible: HELD
-//              used.idx = next (release + fence) -> used_event read -> call?    <- publish()
+//   frontend makes chains available       -> waiting(), headAt(), take()
+//     chain.walk() finds the buffers of a chain, buffers.reserve() as many chains as a frame needs
+//   used entry written, not yet visible   -> complete()                    from here ...
+//   the batch has ended: see publish.ts   -> collect()
+//   used index stored, call wanted?       -> publishUpTo()                 ... to here a frame is held
+//   kicks                                 -> arm(), disarm()
 //
-// Between writing a used entry and publish() lies everything that aggregation does. Indices run free in u16.
-import { count } from '../counters'
+// Indices run free in u16. The fast path (fast.ts) keeps them in locals and asks split.ts itself, by the same functions.
+//
+// What comes later has its place here:
+// - A ring whose buffers are written by a hypercall (Xen) differs behind buffers.reserve() and in publishCollected(),
+//   which sees all that a burst publishes as one list: one copy for the list, then the pushes.
+// - The log of a live migration wants the pages that were written. They are known in two places: chain.walk() grants
+//   every buffer by its guest address, and split.ts writes the ring's own used part. Both come before
+//   publishCollected(), where the pages would be marked, since nothing is visible earlier. Guests whose pages must be
+//   known have neither fast path nor aggregates (granules.notesUse()): both write to buffers of earlier bursts.
 import {
-  C_REMINDERS,
-  CALLS_AT,
-  DIRTY_AT,
-  G_CALLS,
-  G_DIRTY,
-  G_NOW_US,
-  GLOBALS_AT,
-  MAX_CALLS,
-  MAX_DIRTY,
   V_AVAIL,
   V_AVAIL_SEEN,
-  V_CALL_COUNTER,
-  V_CALLED,
   V_FLAGS,
-  V_ID,
   V_LAST_AVAIL,
   V_LISTED,
-  V_PATIENCE,
-  V_PORT,
   V_SIZE,
   V_USED,
+  V_USED_COLLECTED,
   V_USED_NEXT,
   V_USED_PUBLISHED,
-  VRING_DIRTY,
   VRING_ENABLED,
   VRING_EVENT_IDX,
   VRING_READY,
 } from '../layout'
+import { asksForCall, requestCall } from './calls'
+import {
+  loadAvailableIndex,
+  loadHead,
+  storeAvailableEvent,
+  storeUsed,
+  storeUsedIndex,
+  storeWantsKicks,
+} from './split'
 
-const NO_INTERRUPT: u32 = 1
-const NO_NOTIFY: u16 = 1
-const AVAIL_RING: u32 = 4
-const USED_RING: u32 = 4
+/** Whether the ring is set up. */
+export function isReady(v: usize): boolean {
+  return (load<u32>(v, V_FLAGS) & VRING_READY) !== 0
+}
 
 /** Whether frames may be moved through the ring. */
 export function isLive(v: usize): boolean {
@@ -50,16 +55,20 @@ export function isLive(v: usize): boolean {
 
 /** Reads the available index. Returns the chains waiting, or -1 when the frontend claims more than the ring holds. */
 export function waiting(v: usize): i32 {
-  const index = <u32>atomic.load<u16>(<usize>load<u32>(v, V_AVAIL), 2)
+  const index = loadAvailableIndex(load<u32>(v, V_AVAIL))
   store<u32>(v, index, V_AVAIL_SEEN)
   const chains = (index - load<u32>(v, V_LAST_AVAIL)) & 0xffff
   return chains > load<u32>(v, V_SIZE) ? -1 : <i32>chains
 }
 
+/** Chains that waiting() saw and that were not taken since. */
+export function seen(v: usize): i32 {
+  return <i32>((load<u32>(v, V_AVAIL_SEEN) - load<u32>(v, V_LAST_AVAIL)) & 0xffff)
+}
+
 /** Head of the available chain `ahead` places after the next one. Not yet checked against the ring size. */
 export function headAt(v: usize, ahead: u32): u32 {
-  const slot = (load<u32>(v, V_LAST_AVAIL) + ahead) & (load<u32>(v, V_SIZE) - 1)
-  return load<u16>(<usize>load<u32>(v, V_AVAIL) + AVAIL_RING + slot * 2)
+  return loadHead(load<u32>(v, V_AVAIL), (load<u32>(v, V_LAST_AVAIL) + ahead) & (load<u32>(v, V_SIZE) - 1))
 }
 
 /** Advances past chains that were taken. */
@@ -67,123 +76,42 @@ export function take(v: usize, chains: u32): void {
   store<u32>(v, (load<u32>(v, V_LAST_AVAIL) + chains) & 0xffff, V_LAST_AVAIL)
 }
 
-/** Writes one used entry behind those already written; invisible to the frontend until publish(). */
+/** Writes one used entry behind those already written; invisible to the frontend until it is published. */
 export function complete(v: usize, head: u32, bytes: u32): void {
   const next = load<u32>(v, V_USED_NEXT)
-  const slot = next & (load<u32>(v, V_SIZE) - 1)
-  store<u64>(<usize>load<u32>(v, V_USED) + USED_RING + slot * 8, <u64>head | ((<u64>bytes) << 32))
+  storeUsed(load<u32>(v, V_USED), next & (load<u32>(v, V_SIZE) - 1), head, bytes)
   store<u32>(v, (next + 1) & 0xffff, V_USED_NEXT)
 }
 
-/** Marks a vring as having unpublished entries, so that the end of the burst publishes it. */
-export function markDirty(v: usize): void {
-  const flags = load<u32>(v, V_FLAGS)
-  if (flags & VRING_DIRTY) return
-  const dirty = load<u32>(GLOBALS_AT, G_DIRTY)
-  if (dirty >= <u32>MAX_DIRTY) {
-    publish(v)
-    return
-  }
-  store<u32>(v, flags | VRING_DIRTY, V_FLAGS)
-  store<u32>(<usize>DIRTY_AT + <usize>dirty * 4, <u32>v)
-  store<u32>(GLOBALS_AT, dirty + 1, G_DIRTY)
-}
-
-/** Whether `event` lies in [old, index) on the u16 circle. Source: virtio 1.3, 2.7.7.2 and 2.7.10.1. */
-export function needEvent(event: u32, index: u32, old: u32): boolean {
-  return ((index - event - 1) & 0xffff) < ((index - old) & 0xffff)
-}
-
 /**
- * Makes all written used entries visible and puts the vring on the call list if the frontend wants a call.
- * Returns whether it does. The atomic store is a full fence, so used_event is read after it.
+ * Makes the used entries before an index visible, and has the frontend called if it wants that. An index that was not
+ * collected since the ring started is stale: nothing is done. The row goes first, so that what traps is not tried again.
  */
-export function publish(v: usize): boolean {
-  const next = load<u32>(v, V_USED_NEXT)
+export function publishUpTo(v: usize, index: u32): void {
   const old = load<u32>(v, V_USED_PUBLISHED)
-  if (next === old) return false
-  const used: usize = load<u32>(v, V_USED)
-  atomic.store<u16>(used, <u16>next, 2)
-  store<u32>(v, next, V_USED_PUBLISHED)
-  if (!asksForCall(v, next, old)) return false
-  requestCall(v)
-  return true
+  const entries = (index - old) & 0xffff
+  if (entries === 0 || entries > ((load<u32>(v, V_USED_COLLECTED) - old) & 0xffff)) return
+  store<u32>(v, index, V_USED_PUBLISHED)
+  storeUsedIndex(load<u32>(v, V_USED), index)
+  if (asksForCall(v, index, old)) requestCall(v)
 }
 
-/** Whether the frontend wants a call for the used entries from `old` to `next`. */
-function asksForCall(v: usize, next: u32, old: u32): boolean {
-  const avail: usize = load<u32>(v, V_AVAIL)
-  if ((load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) === 0) return (atomic.load<u16>(avail) & NO_INTERRUPT) === 0
-  const event = <u32>atomic.load<u16>(avail + AVAIL_RING + <usize>load<u32>(v, V_SIZE) * 2)
-  return needEvent(event, next, old)
-}
-
-/** Whether publishing what is written or listed now would cost a call; a frontend that polls wants none. */
+/** Whether publishing what was written or listed since the last batch would cost a call: a frontend that polls wants none. */
 export function wantsCall(v: usize): boolean {
   const next = (load<u32>(v, V_USED_NEXT) + load<u32>(v, V_LISTED)) & 0xffff
-  return asksForCall(v, next, load<u32>(v, V_USED_PUBLISHED))
-}
-
-/** Puts a vring on the call list, and counts the call on its port. */
-function list(v: usize, counter: u32): void {
-  const calls = load<u32>(GLOBALS_AT, G_CALLS)
-  if (calls >= <u32>MAX_CALLS) return
-  store<u32>(<usize>CALLS_AT + <usize>calls * 4, load<u32>(v, V_ID))
-  store<u32>(GLOBALS_AT, calls + 1, G_CALLS)
-  store<f64>(v, load<f64>(GLOBALS_AT, G_NOW_US), V_CALLED)
-  count(load<u32>(v, V_PORT), counter)
-}
-
-/** Has the frontend called, because it asked for it: it is awake, so the next reminder comes early again. */
-export function requestCall(v: usize): void {
-  store<f64>(v, PATIENCE_US, V_PATIENCE)
-  list(v, load<u32>(v, V_CALL_COUNTER))
-}
-
-/** A frontend that has done nothing about a call for so long is called again, and given twice as long each time. */
-const PATIENCE_US: f64 = 400
-const LONGEST_PATIENCE_US: f64 = 64000
-export const NEVER: f64 = 1e18
-
-/**
- * Whether the frontend was called for entries that it has not looked at. With the event index that is seen: its last wish lies
- * among them. A frontend that has switched calls off wants none.
- */
-function owesAnswer(v: usize): boolean {
-  if (load<f64>(v, V_CALLED) === 0 || (load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) === 0) return false
-  const published = load<u32>(v, V_USED_PUBLISHED)
-  return asksForCall(v, published, published - load<u32>(v, V_SIZE))
-}
-
-/**
- * Calls the frontend of a receive ring once more when it has not answered for long. A call can be lost in the guest: a kernel
- * of User-Mode Linux that goes idle in that moment sleeps on until its next timer, and by the event index it is owed no second
- * call. Seen with linux.uml 6.1 on the engine's own processor: nine of ten frames dropped.
- * @returns microseconds until it may be called again; NEVER (1e18) when it owes no answer
- */
-export function remind(v: usize): f64 {
-  if (!owesAnswer(v)) return NEVER
-  const patience = load<f64>(v, V_PATIENCE)
-  const left = load<f64>(v, V_CALLED) + patience - load<f64>(GLOBALS_AT, G_NOW_US)
-  if (left > 0) return left
-  list(v, C_REMINDERS)
-  const next = min(patience * 2, LONGEST_PATIENCE_US)
-  store<f64>(v, next, V_PATIENCE)
-  return next
+  return asksForCall(v, next, load<u32>(v, V_USED_COLLECTED))
 }
 
 /** Asks the frontend for a kick when it makes more chains available. Returns whether some came meanwhile. */
 export function arm(v: usize): boolean {
   const last = load<u32>(v, V_LAST_AVAIL)
   const used: usize = load<u32>(v, V_USED)
-  if (load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) {
-    atomic.store<u16>(used + USED_RING + <usize>load<u32>(v, V_SIZE) * 8, <u16>last)
-  } else atomic.store<u16>(used, 0)
-  return <u32>atomic.load<u16>(<usize>load<u32>(v, V_AVAIL), 2) !== last
+  if (load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) storeAvailableEvent(used, load<u32>(v, V_SIZE), last)
+  else storeWantsKicks(used, true)
+  return loadAvailableIndex(load<u32>(v, V_AVAIL)) !== last
 }
 
-/** Lets the frontend be silent while the backend polls. With EVENT_IDX an untouched avail_event does that. */
+/** Lets the frontend be silent while the backend polls. With the event index an untouched avail_event does that. */
 export function disarm(v: usize): void {
-  if ((load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) === 0)
-    atomic.store<u16>(<usize>load<u32>(v, V_USED), NO_NOTIFY)
+  if ((load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) === 0) storeWantsKicks(load<u32>(v, V_USED), false)
 }

@@ -7,6 +7,8 @@
 //
 // Almost all addresses lie in the span that was used last, so it alone is looked at first.
 //
+// grant() translates a buffer; the fast path asks the same small functions, with a span's fields in locals.
+//
 // A guest that is mapped whole never misses. Otherwise a miss is recorded, the chain stays where it is, and
 // the engine maps the granule before the next burst.
 import {
@@ -20,6 +22,7 @@ import {
   MISSES_AT,
   P_SPAN,
   P_SPANS,
+  P_TOUCHED,
   PORT_BYTES,
   PORTS_AT,
   SPAN_BYTES,
@@ -41,6 +44,32 @@ function recordMiss(port: usize, granule: u32): void {
   store<u32>(at, <u32>((port - PORTS_AT) / PORT_BYTES))
   store<u32>(at + 4, granule)
   store<u32>(GLOBALS_AT, count + 1, G_MISSES)
+}
+
+/** Number of the granule that a guest address lies in. */
+export function granuleOf(address: u64): u64 {
+  return address >> GRANULE_SHIFT
+}
+
+/** Where a guest address lies in its granule. */
+export function offsetOf(address: u64): u32 {
+  return <u32>address & (GRANULE_BYTES - 1)
+}
+
+/** The entry of a granule in its span's table; its low half is the linear offset. */
+export function loadEntry(entries: usize, index: usize): u64 {
+  return load<u64>(entries + index * GRANULE_ENTRY_BYTES)
+}
+
+/** Whether a granule is mapped, and so many bytes from an offset in it are the guest's. `bytes` is far below 2^31. */
+export function isGranted(entry: u64, offset: u32, bytes: u32): boolean {
+  const valid = <u32>(entry >> 32)
+  return <u32>entry !== 0 && offset >= (valid & 0xffff) << 12 && offset + bytes <= (valid >> 16) << 12
+}
+
+/** Whether the use of a guest's memory must be noted, by grant(): what bypasses that must not be done for it. */
+export function notesUse(port: usize): boolean {
+  return load<u32>(port, P_TOUCHED) !== 0
 }
 
 /** The span that holds a granule, which is the one to look at first from now on; 0: the guest has no such granule. */
@@ -70,12 +99,12 @@ function spanOf(port: usize, granule: u64): usize {
 export function grant(port: usize, address: u64, length: u32, segs: usize, count: i32): i32 {
   let missed = false
   while (length > 0) {
-    const granule = address >> GRANULE_SHIFT
+    const granule = granuleOf(address)
     const span = spanOf(port, granule)
     if (span === 0) return BAD_ADDRESS
     const index = <usize>granule - <usize>load<u32>(span, SPAN_FIRST)
-    const entry = load<u64>(<usize>load<u32>(span, SPAN_ENTRIES) + index * GRANULE_ENTRY_BYTES)
-    const offset = <u32>address & (GRANULE_BYTES - 1)
+    const entry = loadEntry(load<u32>(span, SPAN_ENTRIES), index)
+    const offset = offsetOf(address)
     const valid = <u32>(entry >> 32)
     const end = (valid >> 16) << 12
     if (offset < (valid & 0xffff) << 12 || offset >= end) return BAD_ADDRESS
@@ -106,9 +135,9 @@ export function grant(port: usize, address: u64, length: u32, segs: usize, count
  * @param entries table of the span that was used last; @param first its first granule; @param granules their number
  */
 export function peek(entries: usize, first: u64, granules: u64, address: u64, bytes: u32): usize {
-  const index = (address >> GRANULE_SHIFT) - first
+  const index = granuleOf(address) - first
   if (index >= granules) return 0
-  const at: usize = load<u32>(entries + <usize>index * GRANULE_ENTRY_BYTES)
-  const offset = <u32>address & (GRANULE_BYTES - 1)
+  const at: usize = <u32>loadEntry(entries, <usize>index)
+  const offset = offsetOf(address)
   return at === 0 || offset > <u32>GRANULE_BYTES - bytes ? 0 : at + offset
 }

@@ -41,7 +41,7 @@ export const COUNTER_NAMES = [
   /** Looks that found a transmit ring so full that its guest may have had to wait. */
   'crowded_polls',
   /** Calls made again because the guest did nothing about the one before. */
-  'reminders',
+  'renotifications',
   /** Addresses that moved to the port from another; frames from addresses that could not be learned. */
   'address_moves',
   'unlearned',

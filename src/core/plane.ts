@@ -7,20 +7,21 @@ export interface Plane {
   poll(port: number, burst: number): number
   /**
    * Forwards a frame of a host port: `bytes` at `at`, of which `header` are the virtio-net header. Returns 0 when the
-   * burst has cost enough: the rest waits until after flush().
+   * burst has cost enough: the rest waits until after publish().
    */
   ingest(port: number, at: number, bytes: number, header: number): number
-  flush(): void
+  /** Publishes what a burst of ingest() calls wrote. */
+  publish(): void
   /** Forwards what a rate limit held back of a host port's frames. Returns the frames forwarded. */
   releaseFrom(port: number): number
   /** Records of a host port's output that may be written now. */
   ready(port: number): number
-  /** Publishes held batches that are due (all of them: 1). G_HELD_US tells when the next is. */
-  serveHeld(all: number): void
+  /** Publishes held batches that are due. G_HELD_US tells when the next is. */
+  serveHeld(): void
   /** Publishes what is held for one vif. */
   publishPort(port: number): void
   armPort(port: number): number
-  remindPort(port: number): void
+  renotifyPort(port: number): void
   disarmPort(port: number): void
   countKick(port: number): void
   /** The next control chain, as plane/plane.ts packs it; 0: none, -1: not mapped yet, -2: a malformed one was dropped. */

@@ -26,17 +26,18 @@ import {
   P_SENDS,
   P_STARTED_PAIRS,
   P_TAKES,
-  P_URGENT_FLUSH,
+  P_URGENT_PUBLISH,
   P_VLANS,
   PORT_ACTIVE,
   PORT_BYTES,
   PORT_GUARDED,
+  PORT_GUEST,
   PORT_ISOLATED,
   PORT_METERED,
   PORT_STICKY,
   PORT_TRANSPARENT,
   PORT_TRUNK,
-  PORT_VIF,
+  PORT_VRINGS,
   TAKE_CSUM,
   TAKE_ECN,
   TAKE_TSO4,
@@ -140,7 +141,7 @@ export class PortRow extends Row {
     this.set(P_RING, this.#ring)
     this.set(P_QUEUE_PAIRS, 1)
     this.set(P_STARTED_PAIRS, 1)
-    this.set(P_FLAGS, PORT_ACTIVE | (isVif ? PORT_VIF : 0))
+    this.set(P_FLAGS, PORT_ACTIVE | (isVif ? PORT_VRINGS | PORT_GUEST : 0))
     try {
       this.configure(settings)
     } catch (error) {
@@ -165,7 +166,7 @@ export class PortRow extends Row {
    * UNSUPPORTED when there is no room. The ring stays with the port.
    */
   reserve(settings: RowSettings): void {
-    if ((settings.rates.checks & GUARD_RATE) === 0 || this.has(PORT_VIF) || this.#fromRing !== 0) return
+    if ((settings.rates.checks & GUARD_RATE) === 0 || this.has(PORT_VRINGS) || this.#fromRing !== 0) return
     this.#fromRing = this.#allocateRing(settings.name)
     this.set(P_FROM_RING, this.#fromRing)
   }
@@ -206,7 +207,7 @@ export class PortRow extends Row {
     this.setF64(P_GAP_US, limits.gapUs)
     this.set(P_MAX_BATCH_FRAMES, limits.maxFrames)
     this.set(P_MAX_BATCH_BYTES, limits.maxBytes)
-    this.set(P_URGENT_FLUSH, limits.urgentFlush ? 1 : 0)
+    this.set(P_URGENT_PUBLISH, limits.urgentFlush ? 1 : 0)
   }
 
   /** Gives the row and its byte rings back. */

@@ -7,7 +7,7 @@ import {
   P_MAX_BATCH_FRAMES,
   P_REASONS,
   P_SERVICE_US,
-  P_URGENT_FLUSH,
+  P_URGENT_PUBLISH,
   PORT_BYTES,
 } from './layout.js'
 
@@ -39,7 +39,7 @@ export function readPublication(memory: BigUint64Array, index: number): Publicat
       maxFrames: u32(P_MAX_BATCH_FRAMES),
       maxBytes: u32(P_MAX_BATCH_BYTES),
       gapUs: f64(P_GAP_US),
-      urgentFlush: u32(P_URGENT_FLUSH) !== 0,
+      urgentFlush: u32(P_URGENT_PUBLISH) !== 0,
     },
     reasons,
     servedUs: f64(P_SERVICE_US),

@@ -19,6 +19,7 @@ import {
   V_LISTED,
   V_MERGE,
   V_PORT,
+  V_USED_COLLECTED,
   V_USED_NEXT,
   V_USED_PUBLISHED,
   VRING_BYTES,
@@ -91,6 +92,7 @@ export class VringRow extends Row {
     if (table !== 0) this.memory.free(table)
     if (!keepBacklog && backlog !== 0) this.memory.free(backlog)
     this.set(V_USED_NEXT, this.get(V_USED_PUBLISHED))
+    this.set(V_USED_COLLECTED, this.get(V_USED_PUBLISHED))
     for (const field of STATE) this.set(field, 0)
   }
 }

@@ -81,7 +81,7 @@ export class Containment {
   /** Publishes the held batches that are due; a trap is laid to the port whose ring was being published. */
   publishHeld(): void {
     try {
-      this.#plane.serveHeld(0)
+      this.#plane.serveHeld()
     } catch (error) {
       const port = this.#publishing()
       if (!port) throw error
@@ -104,7 +104,7 @@ export class Containment {
     for (let rounds = 0; rounds < MAX_PORTS; rounds++) {
       culprit.fail(reason)
       try {
-        this.#plane.flush()
+        this.#plane.publish()
         return
       } catch (next) {
         const other = this.#publishing()

@@ -28,7 +28,7 @@ export class HostPorts {
         return 0
       }
       const count = port.receive(BURST)
-      if (count > 0) plane.flush()
+      if (count > 0) plane.publish()
       return count
     }
   }

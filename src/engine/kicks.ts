@@ -1,5 +1,5 @@
 import { Globals } from '../core/globals.js'
-import { G_REMIND_US } from '../core/layout.js'
+import { G_RENOTIFY_US } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import type { Calls } from './calls.js'
@@ -27,7 +27,7 @@ export class Kicks {
       return 0
     }
     this.#renotify = (port) => {
-      plane.remindPort(port.index)
+      plane.renotifyPort(port.index)
       return 0
     }
   }
@@ -51,9 +51,9 @@ export class Kicks {
 
   /** Calls guests again that have not answered a call for long. Returns in how many microseconds to do it again. */
   renotify(): number {
-    this.#globals.setF64(G_REMIND_US, Number.POSITIVE_INFINITY)
+    this.#globals.setF64(G_RENOTIFY_US, Number.POSITIVE_INFINITY)
     this.#all(this.#renotify)
     this.#calls.send()
-    return this.#globals.getF64(G_REMIND_US)
+    return this.#globals.getF64(G_RENOTIFY_US)
   }
 }

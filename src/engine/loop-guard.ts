@@ -69,10 +69,10 @@ interface Watch {
 
 export class LoopGuard {
   readonly #memory: LinearMemory
-  readonly #plane: Pick<Plane, 'sendProbe' | 'flush'>
+  readonly #plane: Pick<Plane, 'sendProbe' | 'publish'>
   readonly #watches: (Watch | undefined)[] = new Array(MAX_PORTS).fill(undefined)
 
-  constructor(memory: LinearMemory, plane: Pick<Plane, 'sendProbe' | 'flush'>) {
+  constructor(memory: LinearMemory, plane: Pick<Plane, 'sendProbe' | 'publish'>) {
     this.#memory = memory
     this.#plane = plane
     const words = randomFillSync(new BigUint64Array(2))
@@ -163,7 +163,7 @@ export class LoopGuard {
     if (vlan === NO_VLAN) return
     watch.probedUs = nowUs
     this.#plane.sendProbe(watch.row.index, vlan)
-    this.#plane.flush()
+    this.#plane.publish()
   }
 
   /** A probe that left one port was received on another. */

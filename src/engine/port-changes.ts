@@ -61,7 +61,7 @@ export class PortChanges {
   remove(name: string): void {
     const { plane, table, controller, bridgeEvents, loopGuard, requests, reports, decisions } = this.#parts
     const port = table.get(name)
-    plane.flush()
+    plane.publish()
     table.take(port)
     plane.fdbSweep(port.index)
     controller.forget(port.index)

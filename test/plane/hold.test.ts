@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { REASON } from '../../src/aggregation/hold.js'
 import {
   C_CALLS,
-  C_FLUSHED_FRAMES,
+  C_PUBLISHED_FRAMES,
   C_PUBLISHES,
   HISTOGRAM_BUCKETS,
   P_HISTOGRAM_HOLD,
@@ -60,7 +60,7 @@ describe('hold', () => {
     expect(received(b)).toBe(8)
     expect(recorded(engine, 1, P_HISTOGRAM_HOLD)).toBe(24)
     expect(recorded(engine, 1, P_HISTOGRAM_TOTAL)).toBe(24)
-    expect(counter(engine, 1, C_FLUSHED_FRAMES)).toBe(24)
+    expect(counter(engine, 1, C_PUBLISHED_FRAMES)).toBe(24)
   })
 
   it('every frame leaves by its deadline although no other comes', () => {

@@ -38,7 +38,7 @@ function ingest(engine: Engine, port: number, count: number): void {
   engine.memory.u8.set(data, STAGE_AT + NET_HEADER_BYTES)
   for (let i = 0; i < count; i++)
     engine.plane.ingest(port, STAGE_AT, data.length + NET_HEADER_BYTES, NET_HEADER_BYTES)
-  engine.plane.flush()
+  engine.plane.publish()
 }
 
 describe('a host port with a rate limit', () => {

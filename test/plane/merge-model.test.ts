@@ -175,13 +175,13 @@ function play(wish: Scene, ops: readonly Op[]): void {
     } else {
       on.a.driver.flush(1)
       on.engine.step()
-      if (step.kind === 'publish') on.engine.plane.serveHeld(1)
+      if (step.kind === 'publish') on.engine.plane.publishPort(1)
     }
   }
   on.a.driver.flush(1)
   for (let idle = 0; idle < 3; idle++) {
     on.engine.step()
-    on.engine.plane.serveHeld(1)
+    on.engine.plane.publishPort(1)
     const more = drain(on.b)
     if (more.length > 0) idle = -1
     received.push(...more)

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { C_FLUSHED_FRAMES, C_PUBLISHES, C_THINNED_ACKS } from '../../src/core/layout.js'
+import { C_PUBLISHED_FRAMES, C_PUBLISHES, C_THINNED_ACKS } from '../../src/core/layout.js'
 import { PortRow } from '../../src/core/port-row.js'
 import type { ReceivedFrame } from '../../src/driver/net-driver.js'
 import { LINUX_FEATURES } from '../../src/embedded/guest.js'
@@ -48,7 +48,7 @@ describe('merge of UDP datagrams', () => {
     const flow = new Flow({ udp: true })
     const sent = Array.from({ length: 100 }, () => flow.next(100))
     expect(cross(on, sent)).toEqual([])
-    on.engine.plane.serveHeld(1)
+    on.engine.plane.publishPort(1)
     const received = drain(on.b)
     expect(shape(received)).toEqual([6400, 3600])
     expectSame(received, sent)
@@ -80,11 +80,11 @@ describe('held publication', () => {
     const flow = new Flow()
     const sent = Array.from({ length: 40 }, () => flow.next(1448))
     for (const one of sent) expect(cross(on, [one])).toEqual([])
-    on.engine.plane.serveHeld(1)
+    on.engine.plane.publishPort(1)
     const received = drain(on.b)
     expect(shape(received)).toEqual([1448 * 40])
     expectSame(received, sent)
-    expect(counter(on.engine, 1, C_FLUSHED_FRAMES)).toBe(40)
+    expect(counter(on.engine, 1, C_PUBLISHED_FRAMES)).toBe(40)
     expect(counter(on.engine, 1, C_PUBLISHES)).toBe(1)
   })
 
@@ -124,7 +124,7 @@ describe('held publication', () => {
     cross(on, [flow.next(1000), flow.next(1000)])
     c.close()
     on.engine.step()
-    on.engine.plane.serveHeld(1)
+    on.engine.plane.publishPort(1)
     expect(on.engine.ports[2]?.status().state).toBe('waiting')
   })
 })

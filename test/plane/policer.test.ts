@@ -39,7 +39,7 @@ function ingest(
   engine.memory.u8.set(header, STAGE_AT)
   engine.memory.u8.set(data, STAGE_AT + NET_HEADER_BYTES)
   engine.plane.ingest(port, STAGE_AT, data.length + NET_HEADER_BYTES, NET_HEADER_BYTES)
-  engine.plane.flush()
+  engine.plane.publish()
 }
 
 const kib = fc.option(fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 8_388_608 })), {

@@ -51,7 +51,7 @@ export class BareSwitch {
     this.memory.u8.fill(0, STAGE_AT, STAGE_AT + NET_HEADER_BYTES)
     this.memory.u8.set(frame, STAGE_AT + NET_HEADER_BYTES)
     this.plane.ingest(from, STAGE_AT, NET_HEADER_BYTES + frame.length, NET_HEADER_BYTES)
-    this.plane.flush()
+    this.plane.publish()
   }
   take(port: number): Uint8Array[] {
     const { ring } = this.rows[port] as PortRow

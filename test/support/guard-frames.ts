@@ -91,7 +91,7 @@ export function ingest(engine: Engine, port: number, data: ArrayLike<number>): v
   engine.memory.u8.fill(0, STAGE_AT, STAGE_AT + NET_HEADER_BYTES)
   engine.memory.u8.set(data, STAGE_AT + NET_HEADER_BYTES)
   engine.plane.ingest(port, STAGE_AT, data.length + NET_HEADER_BYTES, NET_HEADER_BYTES)
-  engine.plane.flush()
+  engine.plane.publish()
 }
 
 /** A switch whose port 0 is held to the settings. */

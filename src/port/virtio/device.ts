@@ -272,7 +272,7 @@ export class VifDevice implements VhostUserDevice {
     this.#host.memory.u8.fill(0, at, at + NET_HEADER_BYTES)
     this.#host.memory.u8.set(frame, at + NET_HEADER_BYTES)
     this.#host.plane.ingest(this.#row.index, at, NET_HEADER_BYTES + frame.length, NET_HEADER_BYTES)
-    this.#host.plane.flush()
+    this.#host.plane.publish()
     return true
   }
 

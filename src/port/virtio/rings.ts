@@ -18,6 +18,7 @@ import {
   V_LAST_AVAIL,
   V_SIZE,
   V_USED,
+  V_USED_COLLECTED,
   V_USED_NEXT,
   V_USED_PUBLISHED,
   VRING_ENABLED,
@@ -212,6 +213,7 @@ export class VifRings {
       vring.set(V_AVAIL_SEEN, index)
       vring.set(V_USED_NEXT, index)
       vring.set(V_USED_PUBLISHED, index)
+      vring.set(V_USED_COLLECTED, index)
     }
     let flags = VRING_READY
     if (enabled) flags |= VRING_ENABLED

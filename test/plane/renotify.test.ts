@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import { Globals } from '../../src/core/globals.js'
-import { C_CALLS, C_REMINDERS, G_REMIND_US } from '../../src/core/layout.js'
+import { C_CALLS, C_RENOTIFICATIONS, G_RENOTIFY_US } from '../../src/core/layout.js'
 import { attach, cleanUp, counter, frame, newEngine } from '../support/switch.js'
 
 afterEach(cleanUp)
@@ -20,50 +20,50 @@ function called(asks = true) {
   const calls = counter(engine, 1, C_CALLS)
   const idle = (us: number): number => {
     globals.nowUs += us
-    globals.setF64(G_REMIND_US, Number.POSITIVE_INFINITY)
-    engine.plane.remindPort(1)
-    return globals.getF64(G_REMIND_US)
+    globals.setF64(G_RENOTIFY_US, Number.POSITIVE_INFINITY)
+    engine.plane.renotifyPort(1)
+    return globals.getF64(G_RENOTIFY_US)
   }
-  return { engine, b, calls, idle, reminders: () => counter(engine, 1, C_REMINDERS) }
+  return { engine, b, calls, idle, renotifications: () => counter(engine, 1, C_RENOTIFICATIONS) }
 }
 
 it('a guest that does nothing about a call is called again, ever more rarely, and counted', () => {
-  const { engine, calls, idle, reminders } = called()
-  const before = reminders()
+  const { engine, calls, idle, renotifications } = called()
+  const before = renotifications()
   const left = idle(10)
   expect(left).toBeGreaterThan(0)
   expect(left).toBeLessThanOrEqual(64_000)
   expect(idle(left)).toBeGreaterThan(left)
-  expect(reminders()).toBe(before + 1)
+  expect(renotifications()).toBe(before + 1)
   for (let at = 0; at < 20; at++) idle(1000)
-  expect(reminders()).toBeGreaterThan(before + 2)
-  expect(reminders()).toBeLessThan(before + 10)
+  expect(renotifications()).toBeGreaterThan(before + 2)
+  expect(renotifications()).toBeLessThan(before + 10)
   // What the guest asked for is counted apart.
   expect(counter(engine, 1, C_CALLS)).toBe(calls)
 })
 
 it('a guest that has looked at its ring and asked again is left alone', () => {
-  const { b, idle, reminders } = called()
+  const { b, idle, renotifications } = called()
   expect(b.driver.receive()?.frame.length).toBe(64)
   b.driver.rx().armCalls()
-  const before = reminders()
+  const before = renotifications()
   expect(idle(1_000_000)).toBeGreaterThan(1e9)
-  expect(reminders()).toBe(before)
+  expect(renotifications()).toBe(before)
 })
 
 it('a guest that nobody has called is left alone', () => {
   const engine = newEngine()
   attach(engine, 'a')
   new Globals(engine.memory).nowUs += 1e6
-  engine.plane.remindPort(0)
-  expect(counter(engine, 0, C_REMINDERS)).toBe(0)
+  engine.plane.renotifyPort(0)
+  expect(counter(engine, 0, C_RENOTIFICATIONS)).toBe(0)
 })
 
 it('a guest that asked for no call and got none is left alone, although it has not looked', () => {
-  const { calls, idle, reminders } = called(false)
+  const { calls, idle, renotifications } = called(false)
   expect(calls).toBe(0)
   idle(1e6)
-  expect(reminders()).toBe(0)
+  expect(renotifications()).toBe(0)
 })
 
 it('a guest whose ring stays full is called again by the frames that are dropped', () => {
@@ -79,8 +79,8 @@ it('a guest whose ring stays full is called again by the frames that are dropped
     engine.plane.poll(0, 64)
   }
   burst()
-  const before = counter(engine, 1, C_REMINDERS)
+  const before = counter(engine, 1, C_RENOTIFICATIONS)
   new Globals(engine.memory).nowUs += 70_000
   burst()
-  expect(counter(engine, 1, C_REMINDERS)).toBe(before + 1)
+  expect(counter(engine, 1, C_RENOTIFICATIONS)).toBe(before + 1)
 })

@@ -1,0 +1,174 @@
+// One burst of one port with vrings:
+//
+//   backlogs of its receive rings   what waits for buffers or tokens goes first
+//   its transmit rings, in turn     prefetch, then fast path for as long as frames are plain, slow path for the next one
+//   end of burst                    decide on every ring that was touched, publish what was collected (hold.ts)
+//
+// A burst ends early when it has cost enough (work.ts), moved BURST_BYTES, or owes a call at once; what is left waits in
+// the guest's own ring for the next.
+
+import { drainBacklog, hasBacklog } from './backlog'
+import { forward } from './bridge/bridge'
+import { isMetered, mayGo, waitsNoMore } from './bridge/shaper'
+import { count, drop } from './counters'
+import { fastBurst } from './fast'
+import { openFrame } from './frame/open'
+import { endBurst } from './hold'
+import {
+  BROKEN_AVAIL_INDEX,
+  BROKEN_HEAD,
+  BUCKET_FROM,
+  BUCKET_TO,
+  C_CROWDED,
+  C_POLLS,
+  DROP_BAD_ADDRESS,
+  DROP_BAD_CHAIN,
+  DROP_NO_LINK,
+  DROP_TOO_LONG,
+  G_CALL_NOW,
+  G_NOW_US,
+  G_QUEUE_US,
+  G_WOKE_US,
+  GLOBALS_AT,
+  GUARD_RATE,
+  MAX_FRAME_BYTES,
+  P_FIRST_PAIR,
+  P_GUARD,
+  P_POLLED_US,
+  P_STARTED_PAIRS,
+  V_HEADER_BYTES,
+  V_SIZE,
+} from './layout'
+import { portAt, servesVrings, vringAt } from './port'
+import { breakPort } from './ring/broken'
+import { chainBytes, isBad, READABLE, walk } from './ring/chain'
+import { complete, headAt, isLive, isReady, take, waiting } from './ring/door'
+import { BAD_ADDRESS, MISS } from './ring/granules'
+import { prefetch } from './ring/prefetch'
+import { markDirty } from './ring/publish'
+import { isSpent, openWork } from './work'
+
+/**
+ * Most frames moved out of a backlog in one turn: more than a turn can add, so that a queue which once built up
+ * does not stand for ever.
+ */
+const BACKLOG_BURST: u32 = 1024
+/** A burst ends with this many bytes: 64 super-frames would keep all others waiting for most of a millisecond. */
+const BURST_BYTES: u64 = 262144
+
+/** Takes one transmitted chain. Returns false when it must wait for guest memory to be mapped. */
+function takeChain(v: usize, index: u32, port: usize, head: u32, live: boolean): boolean {
+  const header = load<u32>(v, V_HEADER_BYTES)
+  const limit = header + MAX_FRAME_BYTES
+  const found = walk(v, head, READABLE, 0, limit)
+  if (found === MISS) return false
+  if (isBad(found)) drop(port, found === BAD_ADDRESS ? DROP_BAD_ADDRESS : DROP_BAD_CHAIN)
+  else if (!live) drop(port, DROP_NO_LINK)
+  else if (chainBytes() > <u64>limit) drop(port, DROP_TOO_LONG)
+  else {
+    const reason = openFrame(port, <u32>chainBytes(), header)
+    if (reason >= 0) drop(port, reason)
+    else forward(index, port)
+  }
+  return true
+}
+
+/** Whether a transmit ring that was polled held chains. */
+let anyWaits = false
+
+/** Whether what comes from the port has a rate limit. */
+function isLimited(port: usize): boolean {
+  return (load<u32>(port, P_GUARD) & GUARD_RATE) !== 0
+}
+
+/** Takes a burst from one transmit ring. Returns the chains taken. */
+function pollRing(v: usize, index: u32, port: usize, limit: u32): u32 {
+  const available = waiting(v)
+  if (available < 0) {
+    breakPort(v, BROKEN_AVAIL_INDEX)
+    return 0
+  }
+  if (available === 0) return 0
+  anyWaits = true
+  // What a guest sends beyond its limit waits in its own ring.
+  const limited = isLimited(port)
+  if (limited && !mayGo(port, BUCKET_FROM)) return 0
+  const live = isLive(v)
+  const size = load<u32>(v, V_SIZE)
+  if (<u32>available > size - (size >> 3)) count(port, C_CROWDED)
+  const burst = <u32>available < limit ? <u32>available : limit
+  if (burst > 1) prefetch(v, burst)
+  let left = burst
+  let bytes: u64 = 0
+  let done: u32 = 0
+  while (left > 0) {
+    if (limited && done > 0 && !mayGo(port, BUCKET_FROM)) break
+    if (live) {
+      const fast = fastBurst(v, port, left)
+      left -= fast
+      done += fast
+      if (left === 0) break
+    }
+    const head = headAt(v, 0)
+    if (head >= size) {
+      breakPort(v, BROKEN_HEAD)
+      break
+    }
+    if (!takeChain(v, index, port, head, live)) break
+    take(v, 1)
+    complete(v, head, 0)
+    markDirty(v)
+    left--
+    done++
+    bytes += chainBytes()
+    if (bytes > BURST_BYTES || isSpent() || load<u32>(GLOBALS_AT, G_CALL_NOW)) break
+  }
+  return done
+}
+
+/** The pair that is polled as number `polled` when `first` is the first. */
+function pairAt(first: u32, polled: u32, pairs: u32): u32 {
+  const pair = first + polled
+  return pair < pairs ? pair : pair - pairs
+}
+
+/**
+ * Serves one vif: its backlog first, then a burst of what its guest transmits; publishes what came of it.
+ * @param burst most chains taken from each transmit ring
+ * @returns frames moved; 0 when there was nothing to do
+ */
+export function poll(index: u32, burst: u32): u32 {
+  const port = portAt(index)
+  if (!servesVrings(port)) return 0
+  store<u32>(GLOBALS_AT, 0, G_CALL_NOW)
+  openWork()
+  const now = load<f64>(GLOBALS_AT, G_NOW_US)
+  const since = max(load<f64>(port, P_POLLED_US), load<f64>(GLOBALS_AT, G_WOKE_US))
+  store<f64>(port, now, P_POLLED_US)
+  let moved: u32 = 0
+  const pairs = load<u32>(port, P_STARTED_PAIRS)
+  const limited = isLimited(port)
+  const metered = isMetered(port)
+  // The rings of a port share its tokens, and what a burst may cost: each is first in turn.
+  const first: u32 = pairs > 1 ? load<u32>(port, P_FIRST_PAIR) % pairs : 0
+  let backlogs: u32 = 0
+  for (let polled: u32 = 0; polled < pairs; polled++) {
+    const v = vringAt(port, pairAt(first, polled, pairs) * 2)
+    if (hasBacklog(v) && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0 && !isSpent())
+      moved += drainBacklog(v, port, BACKLOG_BURST)
+    if (metered && hasBacklog(v)) backlogs++
+  }
+  if (metered && backlogs === 0) waitsNoMore(port, BUCKET_TO)
+  store<f64>(GLOBALS_AT, now - since, G_QUEUE_US)
+  anyWaits = false
+  for (let polled: u32 = 0; polled < pairs && !isSpent(); polled++) {
+    const pair = pairAt(first, polled, pairs)
+    const v = vringAt(port, pair * 2 + 1)
+    if (isReady(v) && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0) moved += pollRing(v, index, port, burst)
+  }
+  if (limited && !anyWaits) waitsNoMore(port, BUCKET_FROM)
+  if (pairs > 1 && moved > 0) store<u32>(port, first + 1, P_FIRST_PAIR)
+  if (moved > 0) count(port, C_POLLS)
+  endBurst()
+  return moved
+}

@@ -1,0 +1,36 @@
+// Rows of the port table, and what is asked of them.
+import {
+  P_FLAGS,
+  P_VRINGS,
+  PORT_BROKEN,
+  PORT_BYTES,
+  PORT_GUEST,
+  PORT_VRINGS,
+  PORTS_AT,
+  VRING_BYTES,
+} from './layout'
+
+/** The row of a port, by its index. */
+export function portAt(index: u32): usize {
+  return <usize>PORTS_AT + <usize>index * PORT_BYTES
+}
+
+/** The vring of a queue: 2n receives, 2n + 1 transmits. */
+export function vringAt(port: usize, queue: u32): usize {
+  return port + P_VRINGS + <usize>queue * VRING_BYTES
+}
+
+/** Whether frames cross to and from the port in vrings; otherwise the engine moves them through byte rings. */
+export function hasVrings(port: usize): boolean {
+  return (load<u32>(port, P_FLAGS) & PORT_VRINGS) !== 0
+}
+
+/** Whether the port has vrings that may be served: its frontend has not broken the protocol. */
+export function servesVrings(port: usize): boolean {
+  return (load<u32>(port, P_FLAGS) & (PORT_VRINGS | PORT_BROKEN)) === PORT_VRINGS
+}
+
+/** Whether a guest is behind the port, not a kernel that may be believed. */
+export function isGuest(port: usize): boolean {
+  return (load<u32>(port, P_FLAGS) & PORT_GUEST) !== 0
+}
