@@ -10,13 +10,14 @@ import { DROP_HOST_ERROR, RECORD_FRAME, RECORD_NET_HEADER, STAGE_AT } from '../c
 import { TAKE_ALL } from '../core/port-row.js'
 import { memoryAddress } from '../grants/memory-address.js'
 import { EAGAIN, EINTR, errnoName } from '../sys/libc.js'
+import { ReceiveBatch, SendBatch } from '../sys/message-batch.js'
 import { deviceState } from '../sys/network-device.js'
 import {
   openPacketSocket,
+  PACKET_CONTROL_BYTES,
   PACKET_HEADER_BYTES,
-  ReceiveBatch,
-  SendBatch,
   takeKernelDrops,
+  takenTag,
 } from '../sys/packet-socket.js'
 import { NET_HEADER, VIRTIO_NET_HDR_F } from '../virtio/virtio.js'
 import type { PacketConfig } from './config.js'
@@ -61,7 +62,7 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
     this.#takes = config.offloads === false ? 0 : takesUdpSegments() ? TAKE_ALL : TAKE_TCP
     const base = memoryAddress(host.memory)
     const slots = Array.from({ length: SLOTS }, (_, slot) => base + this.#messageAt(slot))
-    this.#receiving = new ReceiveBatch(slots, SLOT_BYTES - HEADROOM_BYTES)
+    this.#receiving = new ReceiveBatch(slots, SLOT_BYTES - HEADROOM_BYTES, PACKET_CONTROL_BYTES)
   }
 
   #messageAt(slot: number): number {
@@ -128,7 +129,7 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
     const { memory, plane } = this.host
     const at = this.#messageAt(slot)
     const bytes = this.#receiving.bytes(slot)
-    const tag = this.#receiving.tag(slot)
+    const tag = takenTag(this.#receiving, slot)
     if (tag === 0 || bytes < PACKET_HEADER_BYTES + MACS_BYTES)
       return plane.ingest(this.index, at, bytes, PACKET_HEADER_BYTES)
     const to = at - TAG_BYTES

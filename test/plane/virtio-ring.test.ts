@@ -442,7 +442,7 @@ describe('2.7.14 completion', () => {
  * Requirements of 2.7 without a test here:
  *
  *   2.7.1, 2.7.4.2, 2.7.5.3.1, 2.7.6.1, 2.7.7.1, 2.7.8.3, 2.7.10.1, 2.7.13.3.1, 2.7.13.4.1 as far as they bind
- *     the driver: src/driver/ring-drivers.test.ts; what the device does when they are broken is above
+ *     the driver: src/driver/split-ring.test.ts; what the device does when they are broken is above
  *   2.7.2, 2.7.3, 2.7.8.1 (legacy layout and byte order): vhost-user gives each part's address; hosts are
  *     little endian
  *   2.7.9 (in-order use): IN_ORDER is not offered; completion in order is tested above

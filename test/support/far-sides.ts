@@ -3,8 +3,14 @@
 import type { NetHeader, ReceivedFrame } from '../../src/driver/net-driver.js'
 import { EmbeddedGuest } from '../../src/embedded/guest.js'
 import { errno, errnoName, libc } from '../../src/sys/libc.js'
+import { ReceiveBatch } from '../../src/sys/message-batch.js'
 import { NativeBuffer } from '../../src/sys/native-buffer.js'
-import { openPacketSocket, PACKET_HEADER_BYTES, ReceiveBatch } from '../../src/sys/packet-socket.js'
+import {
+  openPacketSocket,
+  PACKET_CONTROL_BYTES,
+  PACKET_HEADER_BYTES,
+  takenTag,
+} from '../../src/sys/packet-socket.js'
 import { closeFd, receiveWithFds, sendWithFds } from '../../src/sys/unix-socket.js'
 
 /** The other end of a port. */
@@ -46,12 +52,12 @@ const SLOT_BYTES = 80 * 1024
 export function socketSide(device: string): FarSide {
   const { fd } = openPacketSocket(device)
   const memory = new NativeBuffer(SLOT_BYTES)
-  const batch = new ReceiveBatch([memory.address], SLOT_BYTES)
+  const batch = new ReceiveBatch([memory.address], SLOT_BYTES, PACKET_CONTROL_BYTES)
   const readOne = (): ReceivedFrame | undefined => {
     if (batch.receive(fd, 1) < 1) return undefined
     const { data } = memory
     const plain = memory.bytes.slice(PACKET_HEADER_BYTES, batch.bytes(0))
-    const tag = batch.tag(0)
+    const tag = takenTag(batch, 0)
     const shift = tag === 0 ? 0 : 4
     const tagBytes = tag === 0 ? [] : [tag >>> 24, (tag >> 16) & 0xff, (tag >> 8) & 0xff, tag & 0xff]
     const start = data.getUint16(6, true)
