@@ -78,7 +78,7 @@ export class NetDriver implements Receiver {
     if (this.#control) rings.push(this.#control.ring)
     this.rings = rings
     const pairs = Array.from({ length: this.queuePairs }, (_, queue) => queue)
-    this.#rx = pairs.map((queue) => new RxQueue(memory, this.rx(queue), this, () => this.flush(queue * 2)))
+    this.#rx = pairs.map((queue) => new RxQueue(memory, this.rx(queue), this, () => this.publish(queue * 2)))
     const slotBytes = options.txSlotBytes ?? TX_SLOT_BYTES
     this.#tx = pairs.map((queue) => new TxQueue(memory, this.tx(queue), this.headerBytes, slotBytes))
   }
@@ -92,7 +92,7 @@ export class NetDriver implements Receiver {
   }
 
   /** Publishes what was added to a ring and kicks if the device wants it. */
-  flush(ring: number): void {
+  publish(ring: number): void {
     const target = this.rings[ring]!
     target.publish()
     if (target.needsKick()) this.kick(ring)
@@ -149,7 +149,7 @@ export class NetDriver implements Receiver {
       this.reapTx(queue)
       if (!this.enqueue(frame, header, queue, layout)) return false
     }
-    this.flush(queue * 2 + 1)
+    this.publish(queue * 2 + 1)
     return true
   }
 
@@ -191,7 +191,7 @@ export class NetDriver implements Receiver {
   sendControl(commandClass: number, command: number, bytes: Uint8Array = new Uint8Array(0)): boolean {
     if (!this.#control) throw new RangeError('CTRL_VQ was not negotiated')
     if (!this.#control.send(commandClass, command, bytes)) return false
-    this.flush(this.controlIndex)
+    this.publish(this.controlIndex)
     return true
   }
 

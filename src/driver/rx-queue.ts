@@ -28,15 +28,15 @@ export class RxQueue {
   readonly #memory: GuestMemory
   readonly #ring: SplitRing
   readonly #receiver: Receiver
-  readonly #flush: () => void
+  readonly #publish: () => void
   #slots: Slots | undefined
 
-  /** @param flush publishes what was posted and kicks if the device wants it */
-  constructor(memory: GuestMemory, ring: SplitRing, receiver: Receiver, flush: () => void) {
+  /** @param publish publishes what was posted and kicks if the device wants it */
+  constructor(memory: GuestMemory, ring: SplitRing, receiver: Receiver, publish: () => void) {
     this.#memory = memory
     this.#ring = ring
     this.#receiver = receiver
-    this.#flush = flush
+    this.#publish = publish
   }
 
   /** Posts buffers of `bufferBytes`, header included, each in so many descriptors, until the ring is full. Once. */
@@ -53,7 +53,7 @@ export class RxQueue {
         ring.stage(gpa + at, Math.min(piece, bufferBytes - at), true)
       ring.tokens[ring.commit()] = slot
     }
-    this.#flush()
+    this.#publish()
   }
 
   /** Takes one frame and posts its buffers again. Undefined when none waits, or when it is broken, which is counted. */
@@ -81,7 +81,7 @@ export class RxQueue {
       parts.push(u8.slice(at, at + Math.min(ring.usedLength, slots.bytes)))
       ring.post(more)
     }
-    this.#flush()
+    this.#publish()
     if (broken) {
       this.#receiver.rxMalformed++
       return undefined
@@ -123,7 +123,7 @@ export class RxQueue {
           touched = (touched + u32[at >>> 2]!) | 0
       ring.post(head)
     }
-    if (taken > 0) this.#flush()
+    if (taken > 0) this.#publish()
     const counts = this.#receiver
     if (rest > 0) counts.rxMalformed++
     counts.rxFrames += frames

@@ -92,7 +92,7 @@ export class Meter {
           touched = (touched + u32[at >>> 2]!) | 0
       ring.post(head)
     }
-    if (taken > 0) driver.flush(0)
+    if (taken > 0) driver.publish(0)
     driver.rxTouched = (driver.rxTouched + touched) | 0
     return taken
   }

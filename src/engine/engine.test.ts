@@ -70,7 +70,7 @@ describe('Engine', () => {
     const calls = (station: number, port: number): number => {
       const [frames, before] = [counter(engine, port, C_TO_FRAMES), counter(engine, port, C_CALLS)]
       for (let i = 0; i < 16; i++) a.driver.enqueue(frame(station, 1, 60))
-      a.driver.flush(1)
+      a.driver.publish(1)
       engine.step()
       expect(counter(engine, port, C_TO_FRAMES) - frames).toBe(16)
       return counter(engine, port, C_CALLS) - before

@@ -28,7 +28,7 @@ function resting() {
   }
   const send = (): void => {
     for (let at = 0; at < BURST; at++) a.driver.enqueue(datagram())
-    a.driver.flush(1)
+    a.driver.publish(1)
   }
   for (let round = 0; round < ROUNDS && engine.controller.restUs === 0; round++) {
     send()

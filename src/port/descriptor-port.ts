@@ -63,7 +63,7 @@ export abstract class DescriptorPort<Config extends TapConfig | PacketConfig | S
   /** Takes descriptors and tells of them by attached(), or waits for a peer. Throws a RingferryError when it cannot. */
   protected abstract attach(): void
 
-  /** Called some ten times a second while there are descriptors: looks whether the link or the device has changed. */
+  /** Called some ten times a second while there are descriptors: checks whether the link or the device has changed. */
   protected follow(): void {}
 
   /** Reads up to `budget` frames and gives them to the plane. Returns how many; `budget` means that there may be more. */

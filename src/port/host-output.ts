@@ -44,7 +44,7 @@ export function forgetPeer(host: PortHost, row: PortRow): void {
 
 /**
  * The byte ring of a host port as its writer sees it: what the plane has queued, oldest first. Records can be
- * looked at ahead of being taken, so that one call writes several.
+ * read ahead of being taken, so that one call writes several.
  */
 export class HostOutput {
   readonly #host: PortHost

@@ -23,10 +23,10 @@ export class Listener {
     this.#index = index
     this.#path = path
     this.#fd = listenUnix(path, access)
-    host.watch(this.#fd, EPOLLIN | EPOLLET, () => this.#look())
+    host.watch(this.#fd, EPOLLIN | EPOLLET, () => this.#ask())
   }
 
-  #look(): void {
+  #ask(): void {
     this.#mayWait = true
     this.#host.request(this.#index)
   }
@@ -53,7 +53,7 @@ export class Listener {
   tick(): void {
     if (!this.#failed) return
     this.#failed = false
-    this.#look()
+    this.#ask()
   }
 
   /** Stops listening and removes the socket. */

@@ -40,7 +40,7 @@ describe.skipIf(reason !== undefined)('PacketPort', () => {
     const guest = attach(engine, 'g')
     const far = socketSide('rffar')
     for (const bytes of [60, 1600, 1514, 1519, 61]) guest.driver.enqueue(frame(1, 2, bytes))
-    guest.driver.flush(1)
+    guest.driver.publish(1)
     const received = collect(engine, () => far.receive(), 3)
     expect(received.map(({ frame }) => frame.length)).toEqual([60, 1514, 61])
     expect(dropped(engine, 0, DROP_HOST_ERROR)).toBe(2)

@@ -34,7 +34,7 @@ const TAG_BYTES = 4
 const MACS_BYTES = 12
 const SEND_BATCH = 32
 const MAX_WRITES = 256
-/** Reads refused in a row before the port looks at its device. */
+/** Reads refused in a row before the port checks its device. */
 const MAX_REFUSALS = 16
 
 /** Whether the kernel takes UDP segments with a virtio-net header. Source: Linux 6.2, virtio_net_hdr_to_skb. */

@@ -17,7 +17,7 @@ export interface PeerOwner {
   hasPeer(): boolean
   /** @param fd the connection of a new peer, which the owner holds from now on */
   attach(fd: number): void
-  /** A connection cannot be taken; told once while that lasts. */
+  /** A connection cannot be taken; reported once while that lasts. */
   onTrouble(problem: string): void
 }
 
@@ -33,8 +33,8 @@ export class PeerSocket {
   readonly #refusals: Refusals
   readonly #retry = new Retry()
   #listener: Listener | undefined
-  /** The trouble that was told last and still lasts, or ''. */
-  #told = ''
+  /** The trouble that was reported last and still lasts, or ''. */
+  #reported = ''
 
   constructor(host: PortHost, port: Port, row: PortRow, settings: PeerSocketSettings, owner: PeerOwner) {
     this.#host = host
@@ -62,16 +62,16 @@ export class PeerSocket {
     if (!listener?.mayWait) return false
     const fd = listener.accept()
     if (fd >= 0) {
-      this.#told = ''
+      this.#reported = ''
       if (this.#owner.hasPeer()) this.#refusals.refuse(fd)
       else this.#owner.attach(fd)
-    } else if (fd !== -EAGAIN) this.#tell(`a connection cannot be taken yet (${errnoName(-fd)})`)
+    } else if (fd !== -EAGAIN) this.#report(`a connection cannot be taken yet (${errnoName(-fd)})`)
     return listener.mayWait
   }
 
-  #tell(problem: string): void {
-    if (problem === this.#told) return
-    this.#told = problem
+  #report(problem: string): void {
+    if (problem === this.#reported) return
+    this.#reported = problem
     this.#owner.onTrouble(problem)
   }
 

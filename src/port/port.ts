@@ -17,7 +17,7 @@ export interface PortHost {
   setCall(vringId: number, fd: number): void
   /** Asks that the port be served soon: its guest kicked, or its descriptor can be read. */
   wake(index: number): void
-  /** Whether a port must be looked at, and woken, as often as its target demands: a ring of it is never kicked. */
+  /** Whether a port must be polled, and woken, as often as its target demands: a ring of it is never kicked. */
   setPolled(index: number, on: boolean): void
   /** Asks that the port's peer be served: serveRequest() is called, as time permits, until it returns false. */
   request(index: number): void

@@ -4,7 +4,7 @@ import type { PortRow } from '../core/port-row.js'
 import { closeFd } from '../sys/unix-socket.js'
 import type { Port, PortHost } from './port.js'
 
-/** A peer that tries again and again is told of so often. */
+/** A peer that tries again and again is reported so often. */
 const TELL_EVERY_US = 1_000_000
 const SECOND_PEER = 'a second peer connected; a port has one at a time, so it was hung up on'
 

@@ -51,7 +51,7 @@ export interface VhostUserDevice {
   setVringAddresses(ring: number, addresses: VringAddresses): string | undefined
   /** Starts the ring (or replaces its kick): addresses are set. -1: poll it. */
   setVringKick(ring: number, fd: number): string | undefined
-  /** May come at any time, also while the ring runs: look at the ring and call once. */
+  /** May come at any time, also while the ring runs: poll the ring and call once. */
   setVringCall(ring: number, fd: number): string | undefined
   setVringErr(ring: number, fd: number): string | undefined
   /** May come before features, memory and addresses: only to be remembered then. */

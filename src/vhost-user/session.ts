@@ -135,7 +135,7 @@ export class VhostUserSession {
     try {
       outcome = shapeProblem ?? this.#handler.handle(request, payload, fds)
     } catch (error) {
-      // What failed is told by whoever serves the port; here is known which request it was.
+      // What failed is reported by whoever serves the port; here is known which request it was.
       if (error instanceof RingferryError) error.message = `${requestName(request)}: ${error.message}`
       throw error
     } finally {

@@ -46,7 +46,7 @@ class Scattered {
   post(...pieces: number[]): void {
     const head = this.rx.add([], pieces)
     this.#posted.set(head, pieces)
-    this.guest.driver.flush(0)
+    this.guest.driver.publish(0)
   }
   /** Sends header and frame from pieces [gpa, bytes, ...], which it fills. */
   send(data: Uint8Array, pieces: number[]): void {
@@ -62,7 +62,7 @@ class Scattered {
   }
   raw(pieces: number[], indirect = false): void {
     expect(this.guest.driver.tx().add(pieces, [], indirect)).toBeGreaterThanOrEqual(0)
-    this.guest.driver.flush(1)
+    this.guest.driver.publish(1)
   }
   reap(): number {
     let count = 0
@@ -234,7 +234,7 @@ describe('guest addresses', () => {
       const { tx } = { tx: a.guest.driver.tx() }
       const head = tx.addOne(table, 48, false)
       a.memory.data.setUint16(tx.desc + head * 16 + 12, 4, true)
-      a.guest.driver.flush(1)
+      a.guest.driver.publish(1)
       expect(awaitFrame(engine, b)).toEqual(data)
       expect(dropped(engine, 0, DROP_BAD_CHAIN)).toBe(0)
       stopGuests()

@@ -65,7 +65,7 @@ describe('anti-spoofing by MAC', () => {
     a.driver.receive()
     const delivered = (from: number): number => {
       for (let i = 0; i < 32; i++) a.driver.enqueue(frame(2, from, 60))
-      a.driver.flush(1)
+      a.driver.publish(1)
       engine.plane.poll(0, 64)
       a.driver.reapTx()
       return b.driver.drainRx(false)

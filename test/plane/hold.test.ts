@@ -50,7 +50,7 @@ describe('hold', () => {
     const a = attach(engine, 'a')
     const b = attach(engine, 'b')
     for (let i = 0; i < 21; i++) a.driver.enqueue(UDP)
-    a.driver.flush(1)
+    a.driver.publish(1)
     engine.step()
     expect(received(b)).toBe(16)
     expect(counter(engine, 1, C_PUBLISHES)).toBe(2)
@@ -68,7 +68,7 @@ describe('hold', () => {
     const a = attach(engine, 'a')
     const b = attach(engine, 'b')
     for (let i = 0; i < 5; i++) a.driver.enqueue(UDP)
-    a.driver.flush(1)
+    a.driver.publish(1)
     for (let tries = 0; tries < 1000 && counter(engine, 1, C_PUBLISHES) === 0; tries++) engine.step(50_000)
     expect(received(b)).toBe(5)
     expect(reasons(engine, 1, REASON.DEADLINE)).toBe(1)
@@ -84,7 +84,7 @@ describe('hold', () => {
       frame[60] = i
       a.driver.enqueue(frame)
     }
-    a.driver.flush(1)
+    a.driver.publish(1)
     engine.step()
     for (let i = 0; i < 60; i++) expect(b.driver.receive()?.frame[60]).toBe(i)
   })

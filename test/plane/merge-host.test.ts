@@ -78,7 +78,7 @@ describe('merge toward a host port', () => {
     const { take } = host(engine, side === 'offloads' ? TAKE_ALL : TAKE_CSUM)
     const send = (frames: Uint8Array[]): ReceivedFrame[] => {
       for (const one of frames) a.driver.enqueue(one)
-      a.driver.flush(1)
+      a.driver.publish(1)
       engine.step()
       return take()
     }

@@ -136,7 +136,7 @@ function play(wish: Scene, ops: readonly Op[]): void {
   const received: ReceivedFrame[] = []
   const send = (bytes: Uint8Array, header: Partial<NetHeader> = {}, as = bytes): void => {
     if (!on.a.driver.enqueue(bytes, header)) {
-      on.a.driver.flush(1)
+      on.a.driver.publish(1)
       on.engine.step()
       expect(on.a.driver.enqueue(bytes, header)).toBe(true)
     }
@@ -173,12 +173,12 @@ function play(wish: Scene, ops: readonly Op[]): void {
         if (got) received.push(got)
       }
     } else {
-      on.a.driver.flush(1)
+      on.a.driver.publish(1)
       on.engine.step()
       if (step.kind === 'publish') on.engine.plane.publishPort(1)
     }
   }
-  on.a.driver.flush(1)
+  on.a.driver.publish(1)
   for (let idle = 0; idle < 3; idle++) {
     on.engine.step()
     on.engine.plane.publishPort(1)

@@ -36,7 +36,7 @@ function pair(side: 'sender' | 'receiver', features = LINUX_FEATURES, from = UNT
   drain(a)
   const send = (...frames: Uint8Array[]): number[] => {
     for (const one of frames) a.driver.enqueue(one)
-    a.driver.flush(1)
+    a.driver.publish(1)
     engine.step()
     return drain(b).map((got) => got.frame.length)
   }

@@ -36,11 +36,11 @@ it('without buffers TCP waits and datagrams are dropped at once, whichever way t
   engine.step()
   const burst = 12
   for (let i = 0; i < burst; i++) a.driver.enqueue(frame(2, 1, 64))
-  a.driver.flush(1)
+  a.driver.publish(1)
   engine.step()
   // The next burst finds the forwarding decision cached.
   for (let i = 0; i < burst; i++) a.driver.enqueue(frame(2, 1, 64))
-  a.driver.flush(1)
+  a.driver.publish(1)
   engine.step()
   expect(dropped(engine, 1, DROP_RING_FULL)).toBe(2 * burst - 4)
   for (let i = 0; i < 3; i++) a.driver.send(asTcp(frame(2, 1, 600)))

@@ -84,7 +84,7 @@ describe('descriptors at the ends of memory', () => {
           tx.stage(address < 0 ? 2 ** 64 + address : address, bytes, false)
           tx.commit()
         }
-        odd.driver.flush(1)
+        odd.driver.publish(1)
         engine.step()
         for (let head = tx.takeUsed(); head >= 0; head = tx.takeUsed()) tx.release(head)
       }),

@@ -116,7 +116,7 @@ function compareWithModel(
 /** Sends frames of a guest and lets the plane look once. Returns how many were taken from its ring. */
 function sendFrom(engine: Engine, guest: EmbeddedGuest, frames: readonly Uint8Array[]): number {
   for (const data of frames) guest.driver.enqueue(data)
-  guest.driver.flush(1)
+  guest.driver.publish(1)
   engine.plane.poll(0, 64)
   return guest.driver.reapTx()
 }
@@ -224,7 +224,7 @@ describe('the plane policer', () => {
     attach(engine, 'b')
     setClock(engine, START_US)
     for (let i = 0; i < 40; i++) for (const queue of [0, 1]) a.driver.enqueue(frame(2, 1, 60), {}, queue)
-    for (const ring of [1, 3]) a.driver.flush(ring)
+    for (const ring of [1, 3]) a.driver.publish(ring)
     const taken = [0, 0]
     for (let us = 0; us < 4_000_000; us += 50_000) {
       setClock(engine, START_US + us)
@@ -239,7 +239,7 @@ describe('the plane policer', () => {
       a.driver.reapTx(0)
     }
     a.driver.enqueue(frame(2, 1, 60), {}, 0)
-    a.driver.flush(1)
+    a.driver.publish(1)
     engine.plane.poll(0, 64)
     expect(engine.plane.armPort(0)).toBe(0)
   })

@@ -75,7 +75,7 @@ it('a guest whose ring stays full is called again by the frames that are dropped
   b.driver.rx().armCalls()
   const burst = () => {
     for (let at = 0; at < 8; at++) a.driver.enqueue(frame(2, 1, 64))
-    a.driver.flush(1)
+    a.driver.publish(1)
     engine.plane.poll(0, 64)
   }
   burst()

@@ -243,7 +243,7 @@ function play(wishes: readonly Setup[], ops: readonly Op[]): { delivered: number
       for (let taken = 0; taken < action.count && driver.receive(); taken++);
       expect(driver.rxMalformed).toBe(0)
     } else {
-      for (const guest of guests) guest.driver.flush(1)
+      for (const guest of guests) guest.driver.publish(1)
       const snapshots = take()
       model.load(snapshots)
       model.run(0)

@@ -173,7 +173,7 @@ describe('5.1.6.3.2 and 5.1.6.4.1 reception', () => {
     const rx = b.driver.rx()
     const post = (slot: number): void => {
       rx.addOne(at + slot * 256, 256, true)
-      b.driver.flush(0)
+      b.driver.publish(0)
     }
     post(0)
     a.driver.send(asTcp(frame(9, 1, 600)))
@@ -351,7 +351,7 @@ describe('5.1.6.5 control queue', () => {
     const ring = b.driver.rings[b.driver.controlIndex] as TestGuest['driver']['rings'][0]
     ring.addOne(8 * MB, 3, false)
     ring.addOne(8 * MB, 3, true)
-    b.driver.flush(b.driver.controlIndex)
+    b.driver.publish(b.driver.controlIndex)
     engine.step()
     for (let i = 0; i < 2; i++) ring.release(ring.takeUsed())
     expect(command(RX, VIRTIO_NET_CTRL_RX.PROMISC, [1])).toBe(VIRTIO_NET_OK)

@@ -106,7 +106,7 @@ describe('2.7 split rings', () => {
     a.driver.enqueue(broadcast(1, 700))
     const before = a.memory.u8.slice()
     const { used, size } = a.driver.tx()
-    a.driver.flush(1)
+    a.driver.publish(1)
     engine.step()
     const after = a.memory.u8.slice()
     for (const copy of [before, after]) {
@@ -264,7 +264,7 @@ describe('2.7.7 calls', () => {
       const before = counter(engine, 1, C_CALLS)
       b.memory.data.setUint16(avail + 4 + size * 2, (base + 12 + 3) & 0xffff, true)
       for (let i = 0; i < 8; i++) a.driver.enqueue(broadcast(1))
-      a.driver.flush(1)
+      a.driver.publish(1)
       engine.step()
       expect(counter(engine, 1, C_CALLS) - before).toBe(1)
       stopGuests()

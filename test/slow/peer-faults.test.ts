@@ -189,7 +189,7 @@ describe('a switch goes on beside', () => {
         tx.stage(address, bytes, false)
         tx.commit()
       }
-      guest.driver.flush(1)
+      guest.driver.publish(1)
       await new Promise((resolve) => setTimeout(resolve, 5))
       for (let head = tx.takeUsed(); head >= 0; head = tx.takeUsed(), taken++) tx.release(head)
     }

@@ -55,7 +55,7 @@ export function cross(
   headers: Partial<NetHeader>[] = [],
 ): ReceivedFrame[] {
   for (const [index, frame] of frames.entries()) on.a.driver.enqueue(frame, headers[index] ?? {})
-  on.a.driver.flush(1)
+  on.a.driver.publish(1)
   on.engine.step()
   return drain(on.b)
 }

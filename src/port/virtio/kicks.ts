@@ -54,7 +54,7 @@ export class VifKicks {
     }
     const kick = { fd, idleKicks: 0, kickedAt: -1 }
     this.#kicks.set(queue, kick)
-    // Each kick is told once, so the counter is never read: a frontend may make reads block, or set it to anything.
+    // Each kick is reported once, so the counter is never read: a frontend may make reads block, or set it to anything.
     this.#host.watch(fd, EPOLLIN | EPOLLET, () => this.#kicked(queue, kick))
   }
 

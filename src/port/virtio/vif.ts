@@ -148,7 +148,7 @@ export class Vif implements RingPort {
       this.#session.close(reason, 'fault')
       return
     }
-    // Tries go on; the same reason is told once.
+    // Tries go on; the same reason is reported once.
     if (this.#reason === reason) return
     this.#reason = reason
     this.#host.report(this, 'error', reason)
