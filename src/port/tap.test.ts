@@ -62,9 +62,9 @@ describe.skipIf(reason !== undefined)('TapPort', () => {
     other.addPort({ kind: 'tap', name: 't', device: DEVICE })
     expectError(() => open(DEVICE), 'BUSY', /TAP rftap1: another program uses it/)
     expectError(
-      () => engine.addPort({ kind: 'tap', name: 't', device: 'rftap2', mtu: 70_000 }),
+      () => engine.addPort({ kind: 'tap', name: 't', device: 'rftap2', mtu: 65_535 }),
       'SYSCALL',
-      /device rftap2: setting its MTU to 70000/,
+      /device rftap2: setting its MTU to 65535/,
     )
     expect(deviceExists('rftap2')).toBe(false)
     expect(engine.memory.freeBytes).toBe(free)
