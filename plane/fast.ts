@@ -45,7 +45,7 @@ import {
   V_USED,
   V_USED_NEXT,
 } from './layout'
-import { mayMerge, mergeFloor } from './merge/flow'
+import { mayMerge, mergeFloor } from './merge/wish'
 import { CSUM_OFFSET, LEGACY_HEADER_BYTES, OFFLOAD_MASK, ONE_BUFFER } from './packet/net-header'
 import { isTag } from './packet/tags'
 import { isTcp, isUrgent } from './packet/urgent'

@@ -23,7 +23,7 @@
 // index in the port table; its row, and those of its vrings, are written by the engine (src/port).
 import { dropBacklogs, moveBacklogs } from './backlog'
 import { fdbSweep as sweep } from './bridge/fdb'
-import { forgetLearned } from './bridge/guard-learn'
+import { forgetLearned } from './bridge/guard/learned'
 import { count } from './counters'
 import { publishHeld, serveHeld as serveHeldBatches } from './hold'
 import { C_KICKS, G_HELD_US, GLOBALS_AT } from './layout'

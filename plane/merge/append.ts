@@ -1,4 +1,23 @@
-// Where a frame meets an open aggregate: it is appended, or it ends the aggregate of its flow, or it opens one.
+// Where a frame that leaves (Out) meets the open aggregates of its receiver. In the order of egress.ts:
+//
+//   readForMerge   OTHER: merging does not concern it                              -> buffers of its own
+//   follow         the aggregate of its flow is open, and it is the next segment   -> appended: done
+//                  ... or a newer acknowledgement of the same                      -> takes the old one's place: done
+//                  ... or neither                                                  -> that aggregate is closed first
+//   isOpening      may it be the first of an aggregate?   openAggregate, once it is written into buffers of its own
+//
+// A segment is appended as its payload alone, where the aggregate's last buffer has room, and then in chains that are
+// reserved behind it. These need not be the next ones of the batch: they are listed behind the aggregate's own.
+//
+//   | net header | headers | payload | payload |....tail....|  | chain | chain
+//                                              ^ A_TAIL_SEGS     reserved now, with all the room that they have
+//
+// Until there is room for all of it, in buffers and in the list, nothing is changed: what cannot be appended is told as
+// if it did not match. Only a frame whose checksums are right is joined (sums.ts); one that may not open an aggregate
+// and finds none is not even summed up.
+//
+// A host port has one aggregate, the newest record of its byte ring, and its headers are right after every segment:
+// the engine may write the record out at any time.
 import { ringGrow } from '../byte-ring'
 import { count } from '../counters'
 import { putBody } from '../frame/body'
@@ -43,8 +62,9 @@ import {
   takeAggregate,
   writeHeaders,
 } from './aggregate'
-import { BARRIER, checkSums, mayOpen, OTHER, PURE_ACK, readFlow, SEGMENT } from './flow'
+import { BARRIER, mayOpen, OTHER, PURE_ACK, readFlow, SEGMENT } from './flow'
 import { isSameFlow, joins, replaces } from './match'
+import { checkSums } from './sums'
 
 /** Appends the payload of Out to what is being written. */
 function putPayload(): void {

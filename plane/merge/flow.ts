@@ -4,10 +4,8 @@
 //   BARRIER   of such a flow, but not to be joined (SYN, FIN, RST, URG, options, padding, GSO): ends its aggregate
 //   SEGMENT   data that may be joined                     PURE_ACK   an acknowledgement that may be replaced
 //
-// What is compared follows Linux 6.1: inet_gro_receive (net/ipv4/af_inet.c), ipv6_gro_receive
-// (net/ipv6/ip6_offload.c), tcp_gro_receive (net/ipv4/tcp_offload.c), udp_gro_receive (net/ipv4/udp_offload.c).
+// What may be joined is what Linux 6.1 joins (the sources: match.ts), and a fragment is of no flow.
 
-import { sumBody } from '../frame/body'
 import { flow, out } from '../frame/record'
 import {
   IS_ACK,
@@ -16,31 +14,17 @@ import {
   MAX_MERGE_HEAD,
   MERGE_ACKS,
   MERGE_SEGMENTS,
-  P_MAX_BATCH_FRAMES,
   P_MERGE,
   P_TAKES,
   TAKE_ECN,
-  TAKE_TSO4,
-  TAKE_TSO6,
-  TAKE_USO4,
-  TAKE_USO6,
 } from '../layout'
-import { addSum, pseudoSum, sumBytes } from '../packet/checksum'
-import {
-  csumOffsetOf,
-  csumStartOf,
-  DATA_VALID,
-  GSO_TYPE_MASK,
-  NEEDS_CSUM,
-  offloadOf,
-} from '../packet/net-header'
+import { csumOffsetOf, csumStartOf, GSO_TYPE_MASK, NEEDS_CSUM, offloadOf } from '../packet/net-header'
 import {
   ACK,
   CWR,
   ECE,
   ETH_IPV4,
   ETH_IPV6,
-  ETHERNET_BYTES,
   FIN,
   IPV4_BYTES,
   IPV4_LENGTH,
@@ -56,7 +40,6 @@ import {
   isFragment,
   loadBe16,
   loadBe32,
-  MACS_BYTES,
   PSH,
   RST,
   SYN,
@@ -75,6 +58,7 @@ import {
   URG,
 } from '../packet/packet'
 import { networkOffset } from '../packet/tags'
+import { MIN_PAYLOAD, merges } from './wish'
 
 export const OTHER: u32 = 0
 export const BARRIER: u32 = 1
@@ -82,45 +66,80 @@ export const SEGMENT: u32 = 2
 export const PURE_ACK: u32 = 3
 
 const NEVER_JOINED: u32 = FIN | SYN | RST | URG
-/** The least payload that opens an aggregate: smaller frames are cheaper to forward one by one. */
-const MIN_PAYLOAD: u32 = 40
-/** The shortest frame that may open one: UDP over IPv4. Shorter frames need not be looked at. */
-const MIN_FRAME: u32 = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES + MIN_PAYLOAD
-const MIN_ACK: u32 = ETHERNET_BYTES + IPV4_BYTES + TCP_BYTES
-const SEGMENT_OFFLOADS: u32 = TAKE_TSO4 | TAKE_TSO6 | TAKE_USO4 | TAKE_USO6
 
-/** Whether some frames toward a port may be merged. */
-export function merges(port: usize): boolean {
-  const wish = load<u32>(port, P_MERGE)
-  if (wish === 0 || load<u32>(port, P_MAX_BATCH_FRAMES) <= 1) return false
-  return (wish & MERGE_ACKS) !== 0 || (load<u32>(port, P_TAKES) & SEGMENT_OFFLOADS) !== 0
+function mixAddresses(at: usize): u64 {
+  return (
+    load<u64>(at) ^ rotl<u64>(load<u64>(at, 8), 13) ^ load<u64>(at, 16) ^ rotl<u64>(load<u64>(at, 24), 29)
+  )
 }
 
-/** Bytes of the shortest TCP or UDP frame toward a port for which merging must be considered. */
-export function mergeFloor(port: usize): u32 {
-  if (!merges(port)) return 0xffffffff
-  return load<u32>(port, P_MERGE) & MERGE_ACKS ? MIN_ACK : MIN_FRAME
+/** Whether the virtio-net header asks for nothing but the checksum of the transport header found. */
+function isPlain(): boolean {
+  if (<u32>out.netHeader & GSO_TYPE_MASK) return false
+  if ((<u32>out.netHeader & NEEDS_CSUM) === 0) return true
+  return csumStartOf(out.netHeader) === flow.transport && out.csumOffset === csumOffsetOf(flow.kind)
 }
 
-/** Whether an untagged frame of at least mergeFloor() bytes must be looked at. A guess on unchecked memory. */
-export function mayMerge(at: usize, port: usize): boolean {
-  const type: u32 = load<u16>(at, MACS_BYTES)
-  const isV4 = type === ETH_IPV4
-  if (!isV4 && type !== ETH_IPV6) return false
-  const ip = at + ETHERNET_BYTES
-  const protocol: u32 = isV4 ? load<u8>(ip, IPV4_PROTOCOL) : load<u8>(ip, IPV6_NEXT)
-  if (protocol === TCP) return true
-  return protocol === UDP && (load<u32>(port, P_TAKES) & (TAKE_USO4 | TAKE_USO6)) !== 0
+/** @param end where the IP packet ends, as it says */
+function readUdp(udp: usize, end: u32): u32 {
+  const bytes = out.bytes
+  const headers = flow.transport + UDP_BYTES
+  flow.headers = headers
+  flow.sequence = 0
+  flow.tcpFlags = 0
+  if (bytes !== end || bytes <= headers || loadBe16(udp + UDP_LENGTH) !== bytes - flow.transport)
+    return BARRIER
+  // Without a checksum it could not be told again after segmentation that there was none.
+  if ((<u32>out.netHeader & NEEDS_CSUM) === 0 && load<u16>(udp, UDP_CHECKSUM) === 0) return BARRIER
+  if (isDhcp(udp)) return BARRIER
+  flow.payload = bytes - headers
+  return SEGMENT
+}
+
+/** Whether the options of a TCP header hold selective acknowledgements, or cannot be read. */
+function hasSack(tcp: usize, length: u32): boolean {
+  let at = TCP_BYTES
+  while (at < length) {
+    const option: u32 = load<u8>(tcp + at)
+    if (option === TCP_OPTION_END) return false
+    if (option === TCP_OPTION_NOP) {
+      at++
+      continue
+    }
+    if (option === TCP_OPTION_SACK || at + 1 >= length) return true
+    const size: u32 = load<u8>(tcp + at, 1)
+    if (size < 2) return true
+    at += size
+  }
+  return false
 }
 
 /**
- * Reads the headers of Out for a port: what it is to the merging of segments, in Flow.
- * @returns its role: OTHER, BARRIER, SEGMENT or PURE_ACK
+ * @param end where the IP packet ends, as it says
+ * @param joins whether the receiver's segments may be joined; @param thins whether its acknowledgements may be replaced
  */
-export function readFlow(port: usize): u32 {
-  flow.isIntact = false
-  flow.role = merges(port) ? roleOf(port) : OTHER
-  return flow.role
+function readTcp(tcp: usize, end: u32, joins: bool, thins: bool): u32 {
+  const have = out.headBytes
+  const bytes = out.bytes
+  const transport = flow.transport
+  if (transport + TCP_BYTES > have) return BARRIER
+  const headers = transport + tcpHeaderBytes(tcp)
+  if (headers < transport + TCP_BYTES || headers > have || headers > <u32>MAX_MERGE_HEAD) return BARRIER
+  const flags: u32 = load<u8>(tcp, TCP_FLAGS)
+  flow.headers = headers
+  flow.tcpFlags = flags
+  flow.sequence = loadBe32(tcp + TCP_SEQUENCE)
+  if (end === headers) {
+    if (!thins || have !== bytes || bytes > <u32>MAX_MERGE_HEAD || (flags & ~ECE) !== ACK) return BARRIER
+    if (hasSack(tcp, headers - transport)) return BARRIER
+    flow.payload = 0
+    flow.kind |= IS_ACK
+    return PURE_ACK
+  }
+  if (!joins || bytes !== end || end < headers) return BARRIER
+  if (flags & NEVER_JOINED || (flags & ACK) === 0) return BARRIER
+  flow.payload = bytes - headers
+  return SEGMENT
 }
 
 function roleOf(port: usize): u32 {
@@ -164,79 +183,14 @@ function roleOf(port: usize): u32 {
   return kind & IS_UDP ? readUdp(segment, end) : readTcp(segment, end, joins, thins)
 }
 
-function mixAddresses(at: usize): u64 {
-  return (
-    load<u64>(at) ^ rotl<u64>(load<u64>(at, 8), 13) ^ load<u64>(at, 16) ^ rotl<u64>(load<u64>(at, 24), 29)
-  )
-}
-
-/** Whether the virtio-net header asks for nothing but the checksum of the transport header found. */
-function isPlain(): boolean {
-  if (<u32>out.netHeader & GSO_TYPE_MASK) return false
-  if ((<u32>out.netHeader & NEEDS_CSUM) === 0) return true
-  return csumStartOf(out.netHeader) === flow.transport && out.csumOffset === csumOffsetOf(flow.kind)
-}
-
-/** @param end where the IP packet ends, as it says */
-function readUdp(udp: usize, end: u32): u32 {
-  const bytes = out.bytes
-  const headers = flow.transport + UDP_BYTES
-  flow.headers = headers
-  flow.sequence = 0
-  flow.tcpFlags = 0
-  if (bytes !== end || bytes <= headers || loadBe16(udp + UDP_LENGTH) !== bytes - flow.transport)
-    return BARRIER
-  // Without a checksum it could not be told again after segmentation that there was none.
-  if ((<u32>out.netHeader & NEEDS_CSUM) === 0 && load<u16>(udp, UDP_CHECKSUM) === 0) return BARRIER
-  if (isDhcp(udp)) return BARRIER
-  flow.payload = bytes - headers
-  return SEGMENT
-}
-
 /**
- * @param end where the IP packet ends, as it says
- * @param joins whether the receiver's segments may be joined; @param thins whether its acknowledgements may be replaced
+ * Reads the headers of Out for a port: what it is to the merging of segments, in Flow.
+ * @returns its role: OTHER, BARRIER, SEGMENT or PURE_ACK
  */
-function readTcp(tcp: usize, end: u32, joins: bool, thins: bool): u32 {
-  const have = out.headBytes
-  const bytes = out.bytes
-  const transport = flow.transport
-  if (transport + TCP_BYTES > have) return BARRIER
-  const headers = transport + tcpHeaderBytes(tcp)
-  if (headers < transport + TCP_BYTES || headers > have || headers > <u32>MAX_MERGE_HEAD) return BARRIER
-  const flags: u32 = load<u8>(tcp, TCP_FLAGS)
-  flow.headers = headers
-  flow.tcpFlags = flags
-  flow.sequence = loadBe32(tcp + TCP_SEQUENCE)
-  if (end === headers) {
-    if (!thins || have !== bytes || bytes > <u32>MAX_MERGE_HEAD || (flags & ~ECE) !== ACK) return BARRIER
-    if (hasSack(tcp, headers - transport)) return BARRIER
-    flow.payload = 0
-    flow.kind |= IS_ACK
-    return PURE_ACK
-  }
-  if (!joins || bytes !== end || end < headers) return BARRIER
-  if (flags & NEVER_JOINED || (flags & ACK) === 0) return BARRIER
-  flow.payload = bytes - headers
-  return SEGMENT
-}
-
-/** Whether the options of a TCP header hold selective acknowledgements, or cannot be read. */
-function hasSack(tcp: usize, length: u32): boolean {
-  let at = TCP_BYTES
-  while (at < length) {
-    const option: u32 = load<u8>(tcp + at)
-    if (option === TCP_OPTION_END) return false
-    if (option === TCP_OPTION_NOP) {
-      at++
-      continue
-    }
-    if (option === TCP_OPTION_SACK || at + 1 >= length) return true
-    const size: u32 = load<u8>(tcp + at, 1)
-    if (size < 2) return true
-    at += size
-  }
-  return false
+export function readFlow(port: usize): u32 {
+  flow.isIntact = false
+  flow.role = merges(port) ? roleOf(port) : OTHER
+  return flow.role
 }
 
 /** Whether Out, as readFlow() read it, may be the first of an aggregate toward a port. */
@@ -244,30 +198,4 @@ export function mayOpen(port: usize): boolean {
   if (flow.kind & IS_ACK) return true
   if (flow.payload < MIN_PAYLOAD || flow.tcpFlags & PSH) return false
   return (flow.tcpFlags & CWR) === 0 || (load<u32>(port, P_TAKES) & TAKE_ECN) !== 0
-}
-
-/**
- * Tells whether the checksums of Out are right (flow.isIntact), so that writing new ones hides no corruption. All of it
- * is summed up if nobody vouches for it: only where it matters.
- */
-export function checkSums(): boolean {
-  const isVouched = (<u32>out.netHeader & (NEEDS_CSUM | DATA_VALID)) !== 0
-  flow.isIntact = isIpv4Right() && (isVouched || isTransportRight())
-  return flow.isIntact
-}
-
-function isIpv4Right(): boolean {
-  return (flow.kind & IS_V4) === 0 || sumBytes(out.head + flow.network, IPV4_BYTES) === 0xffff
-}
-
-function isTransportRight(): boolean {
-  // An acknowledgement may be padded; the padding is not summed.
-  const end = flow.kind & IS_ACK ? flow.headers : out.bytes
-  const have = out.headBytes
-  const transport = flow.transport
-  const part = (end < have ? end : have) - transport
-  const body = out.bytes > have ? sumBody() : 0
-  let sum = pseudoSum(out.head + flow.network, flow.kind, end - transport)
-  sum = addSum(sum, sumBytes(out.head + transport, part), false)
-  return addSum(sum, body, (part & 1) !== 0) === 0xffff
 }

@@ -17,7 +17,7 @@ export const LINK_LOCAL = 'link-local'
 export const ANY_LINK_LOCAL = 'any-link-local'
 const ANY_LINK_LOCAL_PREFIX = 'fe80::/10'
 
-/** From what the addresses of a port's guest are learned, at most 16 of a family. The rules: plane/bridge/guard-learn.ts. */
+/** From what the addresses of a port's guest are learned, at most 16 of a family. The rules: plane/bridge/guard/learned.ts. */
 export interface LearnSettings {
   /** From answers of DHCP servers on ports that are not held to addresses themselves. */
   readonly dhcp?: boolean
@@ -25,7 +25,7 @@ export interface LearnSettings {
   readonly nd?: readonly string[]
 }
 
-/** Which source addresses a port may use. Left out = not checked. The rules: plane/bridge/guard.ts. */
+/** Which source addresses a port may use. Left out = not checked. The rules: plane/bridge/guard/guard.ts. */
 export interface GuardSettings {
   /** MAC addresses, at most 16. */
   readonly macs?: readonly string[]
