@@ -1,7 +1,7 @@
-// Delivery of the open frame to one port: straight into the receiver's ring (one copy), into the byte ring
-// of a host port, or into the backlog (backlog.ts) of a ring whose guest has no buffers. A full receiver never holds up
-// the sender: beyond the backlog its frames are dropped and counted. A frame that continues an open aggregate
-// takes no buffers of its own: it is appended (append.ts).
+// Delivery of the frame at hand, shaped as Out (frame/record.ts), to one port: straight into the receiver's ring (one
+// copy), into the byte ring of a host port, or into the backlog (backlog.ts) of a ring whose guest has no buffers. A full
+// receiver never holds up the sender: beyond the backlog its frames are dropped and counted. A frame that continues an
+// open aggregate takes no buffers of its own: it is appended (merge/append.ts).
 
 import { chargeTo, mayGo } from './bridge/shaper'
 import { ringReserve } from './byte-ring'
@@ -121,35 +121,22 @@ function queue(ring: usize): usize {
   return record
 }
 
-/** Delivers Out to a port with vrings: into the receive ring of a queue pair, or behind what waits for its buffers. */
-function emitToVring(port: usize, metered: boolean): void {
-  const pairs = load<u32>(port, P_QUEUE_PAIRS)
-  const pair = pairs > 1 ? out.hash % pairs : 0
-  const v = vringAt(port, pair * 2)
-  if (!isLive(v)) {
-    drop(port, DROP_NO_LINK)
-    return
+/**
+ * Whether Out, which could not be delivered into a receive ring for a reason of deliver(), waits in its backlog;
+ * otherwise it is dropped and counted.
+ */
+function mayWait(v: usize, port: usize, reason: i32): boolean {
+  if (reason === BROKEN) return false
+  if (reason === TOO_SMALL) {
+    drop(port, DROP_BUFFER_TOO_SMALL)
+    return false
   }
-  const ring: usize = load<u32>(v, V_BACKLOG)
-  if (load<u32>(ring, R_COUNT) === 0 && (!metered || mayGo(port, BUCKET_TO))) {
-    const result = deliver(v, port)
-    if (result > 0 && metered) chargeTo(port, out.netHeader, out.head, out.bytes)
-    if (result > 0 || result === BROKEN) return
-    if (result === TOO_SMALL) {
-      drop(port, DROP_BUFFER_TOO_SMALL)
-      return
-    }
-    const dropped = result === NO_BUFFERS && frame.needs === 0 && !isTcp(out.head, out.headBytes)
-    // A smaller frame of this burst may still fit; without a hold the end of the burst publishes anyway.
-    if (!dropped || holds(port)) endFull(v)
-    else renotify(v)
-    if (dropped) {
-      drop(port, DROP_RING_FULL)
-      return
-    }
-  }
-  count(port, C_BACKLOGGED)
-  if (queue(ring) === 0) drop(port, metered ? DROP_RATE : DROP_RING_FULL)
+  const isDropped = reason === NO_BUFFERS && frame.needs === 0 && !isTcp(out.head, out.headBytes)
+  // A smaller frame of this burst may still fit; without a hold the end of the burst publishes anyway.
+  if (!isDropped || holds(port)) endFull(v)
+  else renotify(v)
+  if (isDropped) drop(port, DROP_RING_FULL)
+  return !isDropped
 }
 
 /** Delivers Out to a host port: behind the newest record of its output, or as one. */
@@ -168,7 +155,10 @@ function emitToHost(port: usize, metered: boolean): void {
   countTo(port, false)
 }
 
-/** Delivers Out, whose body lies in the frame at hand, to one port. */
+/**
+ * Delivers Out, whose body lies in the frame at hand, to one port. To one with vrings: into the receive ring of a queue
+ * pair, or behind what waits for its buffers.
+ */
 export function emit(port: usize): void {
   if (isOverdrawn()) {
     drop(port, DROP_COSTLY)
@@ -178,6 +168,26 @@ export function emit(port: usize): void {
   out.bodyAt = 0
   const flags = load<u32>(port, P_FLAGS)
   const metered = (flags & PORT_METERED) !== 0
-  if (flags & PORT_VRINGS) emitToVring(port, metered)
-  else emitToHost(port, metered)
+  if ((flags & PORT_VRINGS) === 0) {
+    emitToHost(port, metered)
+    return
+  }
+  const pairs = load<u32>(port, P_QUEUE_PAIRS)
+  const pair = pairs > 1 ? out.hash % pairs : 0
+  const v = vringAt(port, pair * 2)
+  if (!isLive(v)) {
+    drop(port, DROP_NO_LINK)
+    return
+  }
+  const ring: usize = load<u32>(v, V_BACKLOG)
+  if (load<u32>(ring, R_COUNT) === 0 && (!metered || mayGo(port, BUCKET_TO))) {
+    const result = deliver(v, port)
+    if (result > 0) {
+      if (metered) chargeTo(port, out.netHeader, out.head, out.bytes)
+      return
+    }
+    if (!mayWait(v, port, result)) return
+  }
+  count(port, C_BACKLOGGED)
+  if (queue(ring) === 0) drop(port, metered ? DROP_RATE : DROP_RING_FULL)
 }
