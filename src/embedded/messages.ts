@@ -80,7 +80,7 @@ export type FromEmbedded = { readonly type: 'ready' } | { readonly type: 'died';
 
 // The shared memory: i32 "stop", then the f64 that the owner sets, the f64 counters, then the histogram of round
 // trip times or delays.
-export const STOP = 0
+const STOP = 0
 const ORDERS_AT = 8
 /** Numbers of what the owner of a generator orders: its rate, and how many frames it may send in all until now. */
 export const ORDER = { rateFps: 0, limitFrames: 1 } as const

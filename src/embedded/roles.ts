@@ -28,7 +28,7 @@ export interface Work {
 const FOREVER_US = Number.POSITIVE_INFINITY
 
 /** A frame with a recognisable payload. */
-export function makeFrame(to: Uint8Array, from: Uint8Array, bytes: number): Uint8Array {
+function makeFrame(to: Uint8Array, from: Uint8Array, bytes: number): Uint8Array {
   const frame = new Uint8Array(bytes)
   frame.set(to, 0)
   frame.set(from, 6)

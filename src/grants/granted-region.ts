@@ -16,11 +16,6 @@ export interface GrantedRegion {
   readonly fd: number
 }
 
-/** Bytes granted. */
-export function grantedBytes(regions: readonly GrantedRegion[]): number {
-  return regions.reduce((sum, region) => sum + region.sizeBytes, 0)
-}
-
 function problemOf({ guestAddress, sizeBytes, fileOffset, fd }: GrantedRegion): string | undefined {
   if (sizeBytes <= 0 || guestAddress + sizeBytes > MAX_GUEST_ADDRESS)
     return 'reaches beyond guest address 2^47'
@@ -36,7 +31,8 @@ function problemOf({ guestAddress, sizeBytes, fileOffset, fd }: GrantedRegion): 
 
 /** Why these regions cannot be granted, or undefined. */
 export function regionsProblem(regions: readonly GrantedRegion[]): string | undefined {
-  if (grantedBytes(regions) > MAX_GUEST_BYTES) return 'more than 1 TB of memory'
+  const sizeBytes = regions.reduce((sum, region) => sum + region.sizeBytes, 0)
+  if (sizeBytes > MAX_GUEST_BYTES) return 'more than 1 TB of memory'
   for (const region of regions) {
     const problem = problemOf(region)
     if (problem !== undefined) return `memory region at 0x${region.guestAddress.toString(16)}: ${problem}`

@@ -14,7 +14,7 @@ import { C_MISSES, GRANULE_BYTES, P_COUNTERS } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import { fileSize, mapShared, mapZero } from '../sys/memory-map.js'
 import { closeFd } from '../sys/unix-socket.js'
-import { type GrantedRegion, grantedBytes, regionsProblem } from './granted-region.js'
+import { type GrantedRegion, regionsProblem } from './granted-region.js'
 import { type GranuleGroup, groupGranules } from './granule-group.js'
 import type { GranuleOwner, GranulePool } from './granule-pool.js'
 import { GranuleTable } from './granule-table.js'
@@ -37,6 +37,7 @@ export class Grants implements GranuleOwner {
   #regions: GrantedRegion[] = []
   /** Runs of granules mapped whole: first granule, count, offset. Empty when granules are mapped on demand. */
   #runs: GranuleGroup[] = []
+  /** Whether granules are mapped as they are needed. */
   #onDemand = false
 
   /** @param port linear offset of the guest's row in the port table */
@@ -48,16 +49,6 @@ export class Grants implements GranuleOwner {
     this.#table = new GranuleTable(memory, port)
     this.#windows = new RingWindows(memory)
     this.#leftovers = new Leftovers(memory)
-  }
-
-  /** Whether granules are mapped as they are needed. */
-  get onDemand(): boolean {
-    return this.#onDemand
-  }
-
-  /** Bytes granted. */
-  get sizeBytes(): number {
-    return grantedBytes(this.#regions)
   }
 
   /**

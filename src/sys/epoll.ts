@@ -3,9 +3,6 @@ import { NativeBuffer } from './native-buffer.js'
 
 export const EPOLLIN = 1
 export const EPOLLOUT = 4
-export const EPOLLERR = 8
-export const EPOLLHUP = 0x10
-export const EPOLLRDHUP = 0x2000
 /** Tells of each change once, instead of for as long as a state lasts. */
 export const EPOLLET = 0x80000000
 

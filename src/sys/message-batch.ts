@@ -101,11 +101,6 @@ export class SendBatch {
     }
   }
 
-  /** Messages added since the last send. */
-  get count(): number {
-    return this.#count
-  }
-
   add(headerAddress: number, headerBytes: number, frameAddress: number, frameBytes: number): void {
     const iov = this.#iov + this.#count++ * 2 * IOV_WORDS
     storeAddress(this.#words, iov, headerAddress)

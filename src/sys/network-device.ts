@@ -12,7 +12,7 @@ const SIOCSIFMTU = 0x8922
 const IFF_UP = 1
 const IFF_RUNNING = 0x40
 /** Longest device name in bytes. Source: uapi/linux/if.h, IFNAMSIZ less the zero. */
-export const MAX_DEVICE_NAME_BYTES = 15
+const MAX_DEVICE_NAME_BYTES = 15
 /** struct ifreq: the name, then a union of which flags, MTU and index lie at its start. */
 const IFREQ_VALUE = 16
 const IFREQ_BYTES = 40

@@ -37,7 +37,7 @@ const IOVEC = 192
 const CONTROL = 256
 const CONTROL_BYTES = 16 + MAX_FDS * 4
 const DATA = 1024
-export const MAX_MESSAGE_BYTES = 16384
+const MAX_MESSAGE_BYTES = 16384
 
 let memory: NativeBuffer | undefined
 function scratch(): NativeBuffer {

@@ -66,10 +66,6 @@ export class VhostUserSession {
     return this.#reason
   }
 
-  get protocolFeatures(): bigint {
-    return this.#handler.protocolFeatures
-  }
-
   /** Serves at most one message. Returns whether more may wait on the socket; false only when it was read empty. */
   onReadable(): boolean {
     if (this.#reason !== undefined) return false

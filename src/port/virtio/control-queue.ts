@@ -9,6 +9,7 @@ import type { PortRow } from '../../core/port-row.js'
 import {
   VIRTIO_NET_CTRL,
   VIRTIO_NET_CTRL_ANNOUNCE,
+  VIRTIO_NET_CTRL_GUEST_OFFLOADS,
   VIRTIO_NET_CTRL_MAC,
   VIRTIO_NET_CTRL_MQ,
   VIRTIO_NET_ERR,
@@ -115,7 +116,9 @@ export class VifControl {
           return false
         return this.#actions.setQueuePairs((data[0] as number) | ((data[1] as number) << 8))
       case VIRTIO_NET_CTRL.GUEST_OFFLOADS:
-        if (kind !== 0 || !this.#has(VIRTIO_NET_F.CTRL_GUEST_OFFLOADS) || data.length < 8) return false
+        if (kind !== VIRTIO_NET_CTRL_GUEST_OFFLOADS.SET || !this.#has(VIRTIO_NET_F.CTRL_GUEST_OFFLOADS))
+          return false
+        if (data.length < 8) return false
         return this.#actions.setGuestOffloads(
           new DataView(data.buffer, data.byteOffset, 8).getBigUint64(0, true),
         )
