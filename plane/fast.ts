@@ -11,7 +11,9 @@
 //   here  : ring indices, descriptor flags, lengths, granules, virtio-net header, whether it could be merged
 //
 // How a ring lies in memory and where a guest address is granted is asked of ring/split.ts and ring/granules.ts, whose
-// functions are compiled into the loop; test/plane/fast-path.test.ts holds both paths against each other.
+// functions are compiled into the loop; test/plane/fast-path.test.ts holds both paths against each other. They differ
+// in one case: of a receive buffer only the part that the frame needs is judged here. What lies behind it may be no
+// memory of the guest; the slow path would call the ring broken.
 //
 // G_GENERATION moves when an address moves or is forgotten, when a port's row changes, and every second.
 import { copy } from './copy'

@@ -7,6 +7,7 @@ import {
   GRANULE_BYTES,
   P_GAP_US,
   P_HOLD_US,
+  P_MAX_BATCH_FRAMES,
   V_AVAIL,
   V_DESC,
   V_USED,
@@ -146,5 +147,20 @@ describe('a trap of the plane', () => {
     expect(() => engine.step()).not.toThrow()
     expect(reports).toEqual([expect.stringMatching(/^odd: internal error: RuntimeError/)])
     expectToReach(engine, a, b)
+  })
+
+  it('publishes what the burst had collected for others before it trapped', () => {
+    const { engine, reports, odd, a, b } = site()
+    new PortRow(engine.memory, 2).set(P_MAX_BATCH_FRAMES, 2)
+    odd.driver.send(broadcast(9))
+    engine.step()
+    received(b)
+    for (let n = 0; n < 5; n++) a.driver.enqueue(frame(2, 1, 100, n))
+    a.driver.enqueue(frame(9, 1, 100))
+    a.driver.flush(1)
+    new VringRow(engine.memory, 0, 0).set(V_DESC, BEYOND)
+    expect(() => engine.step()).not.toThrow()
+    expect(reports).toEqual([expect.stringMatching(/^a: internal error: RuntimeError/)])
+    expect(received(b)).toBe(5)
   })
 })
