@@ -1,5 +1,5 @@
-// A ring of whole frames in the heap: what a host port has still to write, or the bounded backlog of a vif
-// whose guest has no buffers. Records lie contiguously, so one write() or one copy takes each.
+// A ring of whole frames in the heap: what a host port has still to write, or the bounded backlog of a receive
+// ring whose guest has no buffers. Records lie contiguously, so one write() or one copy takes each.
 //
 //   R_HEAD -> | record | record | record | R_TAIL ->  ...  | 0 = go on at the start |
 import {

@@ -133,7 +133,7 @@ function pairAt(first: u32, polled: u32, pairs: u32): u32 {
 }
 
 /**
- * Serves one vif: its backlog first, then a burst of what its guest transmits; publishes what came of it.
+ * Serves one port with vrings: its backlogs first, then a burst of what its guest transmits; publishes what came of it.
  * @param burst most chains taken from each transmit ring
  * @returns frames moved; 0 when there was nothing to do
  */

@@ -24,7 +24,7 @@ export const P_QUEUE_PAIRS = 28 // u32
 /** Why the port broke the protocol (BROKEN_*), and on which vring. */
 export const P_BROKEN_REASON = 32 // u32
 export const P_BROKEN_VRING = 36 // u32
-/** Byte ring toward a host port, or backlog of a vif's first receive ring. */
+/** Byte ring toward a host port, or backlog of the first receive ring. */
 export const P_RING = 40 // u32
 /** FDB entries of this port, and their limit. */
 export const P_FDB_COUNT = 44 // u32
@@ -56,7 +56,7 @@ export const P_WAIT_FROM = 176 // f64
 export const P_WAIT_TO = 184 // f64
 /** Byte ring of frames that came from a host port with a rate limit, or 0. */
 export const P_FROM_RING = 192 // u32
-/** The queue pair of a vif that is polled first. */
+/** The queue pair that is polled first. */
 export const P_FIRST_PAIR = 196 // u32
 /** Which of the group addresses 01-80-C2-00-00-00 to -0F the port forwards, one bit each. */
 export const P_GROUPS = 208 // u32

@@ -20,8 +20,8 @@ import { MISS } from './granules'
 export const NO_BUFFERS: i32 = 0
 export const TOO_SMALL: i32 = -10
 export const BROKEN: i32 = -11
-/** How far beyond its need a chain is looked at when more may be appended to it. */
-const LOOK_AHEAD: u32 = 65536
+/** How far beyond its need a chain is walked when more may be appended to it. */
+const WALK_AHEAD: u32 = 65536
 
 // ---- writing ----
 let segmentsEnd: usize = 0
@@ -73,7 +73,7 @@ export function reserve(v: usize, need: u32, segments: i32, open: bool): i32 {
   let taken: i32 = 0
   const size = load<u32>(v, V_SIZE)
   const mergeable = (load<u32>(v, V_FLAGS) & VRING_MERGEABLE) !== 0
-  const ahead: u32 = open ? LOOK_AHEAD : 0
+  const ahead: u32 = open ? WALK_AHEAD : 0
   while (true) {
     if (taken >= available) {
       available = waiting(v)

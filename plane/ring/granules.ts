@@ -5,7 +5,7 @@
 //   span                   = granules from a first number on, with a table; a guest has a few, far apart
 //   table[number - first]  = u32 linear offset (0 = absent) | u16 first valid page | u16 end of valid pages
 //
-// Almost all addresses lie in the span that was used last, so it alone is looked at first.
+// Almost all addresses lie in the span that was used last, so it is tried first.
 //
 // grant() translates a buffer; the fast path asks the same small functions, with a span's fields in locals.
 //
@@ -72,7 +72,7 @@ export function notesUse(port: usize): boolean {
   return load<u32>(port, P_TOUCHED) !== 0
 }
 
-/** The span that holds a granule, which is the one to look at first from now on; 0: the guest has no such granule. */
+/** The span that holds a granule, which is tried first from now on; 0: the guest has no such granule. */
 function spanOf(port: usize, granule: u64): usize {
   let span: usize = load<u32>(port, P_SPAN)
   if (granule - <u64>load<u32>(span, SPAN_FIRST) < <u64>load<u32>(span, SPAN_COUNT)) return span

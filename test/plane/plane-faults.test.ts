@@ -157,7 +157,7 @@ describe('a trap of the plane', () => {
     received(b)
     for (let n = 0; n < 5; n++) a.driver.enqueue(frame(2, 1, 100, n))
     a.driver.enqueue(frame(9, 1, 100))
-    a.driver.flush(1)
+    a.driver.publish(1)
     new VringRow(engine.memory, 0, 0).set(V_DESC, BEYOND)
     expect(() => engine.step()).not.toThrow()
     expect(reports).toEqual([expect.stringMatching(/^a: internal error: RuntimeError/)])
