@@ -1,5 +1,5 @@
 // Copies between guests. Small frames go by 16-byte vectors with an overlapping last one, large ones by
-// memory.copy, whose call costs more than it saves below LARGE bytes (bench/copy).
+// memory.copy, whose call costs more than it saves below LARGE bytes.
 
 const LARGE: usize = 1024
 

@@ -16,7 +16,6 @@ import {
   C_GSO_TO,
   C_TO_BYTES,
   C_TO_FRAMES,
-  CHAINS_AT,
   DROP_BUFFER_TOO_SMALL,
   DROP_COSTLY,
   DROP_NO_LINK,
@@ -40,7 +39,15 @@ import { follow, followRecord, isOpening, openAggregate, openRecord, readForMerg
 import { CSUM_OFFSET, GSO_NONE, gsoTypeOf, ONE_BUFFER, storeNetHeader } from './packet/net-header'
 import { isTcp, isUrgent } from './packet/urgent'
 import { vringAt } from './port'
-import { BROKEN, NO_BUFFERS, openBuffers, reserve, TOO_SMALL } from './ring/buffers'
+import {
+  BROKEN,
+  NO_BUFFERS,
+  openBuffers,
+  reserve,
+  reservedBytes,
+  reservedHead,
+  TOO_SMALL,
+} from './ring/buffers'
 import { renotify } from './ring/calls'
 import { complete, isLive, take } from './ring/door'
 import { listChain } from './ring/used-list'
@@ -68,9 +75,8 @@ function openRx(v: usize, opening: bool): i32 {
 function closeRx(v: usize, chains: i32, opening: bool): void {
   const listed = load<u32>(v, V_LISTED) !== 0 || opening
   for (let i = 0; i < chains; i++) {
-    const at: usize = <usize>CHAINS_AT + <usize>i * 8
-    if (listed) listChain(v, 0, load<u32>(at), load<u32>(at, 4))
-    else complete(v, load<u32>(at), load<u32>(at, 4))
+    if (listed) listChain(v, 0, reservedHead(i), reservedBytes(i))
+    else complete(v, reservedHead(i), reservedBytes(i))
   }
   take(v, chains)
 }

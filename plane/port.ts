@@ -1,5 +1,6 @@
 // Rows of the port table, and what is asked of them.
 import {
+  ACTIVE_AT,
   P_FLAGS,
   P_VRINGS,
   PORT_BROKEN,
@@ -13,6 +14,11 @@ import {
 /** The row of a port, by its index. */
 export function portAt(index: u32): usize {
   return <usize>PORTS_AT + <usize>index * PORT_BYTES
+}
+
+/** The index of an active port, by its number among the G_ACTIVE of them. */
+export function activeIndex(number: u32): u32 {
+  return load<u32>(<usize>ACTIVE_AT + <usize>number * 4)
 }
 
 /** The vring of a queue: 2n receives, 2n + 1 transmits. */

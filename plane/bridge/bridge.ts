@@ -11,7 +11,6 @@ import { remember } from '../fast-cache'
 import { frame } from '../frame/record'
 import { readTags } from '../frame/tags'
 import {
-  ACTIVE_AT,
   C_FLOODS,
   C_FROM_BYTES,
   C_FROM_FRAMES,
@@ -31,7 +30,6 @@ import {
   P_GROUPS,
   P_NATIVE_VLAN,
   P_VLANS,
-  PORT_BYTES,
   PORT_GUARDED,
   PORT_HELD,
   PORT_ISOLATED,
@@ -39,11 +37,11 @@ import {
   PORT_NO_LEARN,
   PORT_TRANSPARENT,
   PORT_TRUNK,
-  PORTS_AT,
 } from '../layout'
 import { GSO_NONE, gsoTypeOf } from '../packet/net-header'
 import { isGroup, loadMac, MAC_RESERVED, MAC_RESERVED_MASK, MAC_SOURCE } from '../packet/packet'
 import { isTag } from '../packet/tags'
+import { activeIndex, portAt } from '../port'
 import { fdbKey, fdbLearn, fdbLookup } from './fdb'
 import { admitIngress, admitStorm } from './guard/guard'
 import { observe } from './guard/observe'
@@ -81,9 +79,9 @@ function flood(index: u32, from: usize): void {
   const reserved = isReserved(frame.destination)
   const ports = load<u32>(GLOBALS_AT, G_ACTIVE)
   for (let i: u32 = 0; i < ports; i++) {
-    const other = load<u32>(<usize>ACTIVE_AT + <usize>i * 4)
+    const other = activeIndex(i)
     if (other === index) continue
-    const port = <usize>PORTS_AT + <usize>other * PORT_BYTES
+    const port = portAt(other)
     const state = load<u32>(port, P_FLAGS)
     if ((state & (PORT_LINK | PORT_HELD)) !== PORT_LINK || (state & flags & PORT_ISOLATED) !== 0) continue
     if (reserved && !carriesGroup(port, frame.destination)) continue
@@ -130,7 +128,7 @@ export function forward(index: u32, from: usize): void {
     drop(from, DROP_SAME_PORT)
     return
   }
-  const port = <usize>PORTS_AT + <usize>known * PORT_BYTES
+  const port = portAt(known)
   leave(from, port)
   if (frame.tagBytes === 0) remember(from, port, load<u64>(HEAD_AT), load<u32>(HEAD_AT, 8), frame.vlan)
 }

@@ -17,6 +17,8 @@ import {
   FDB_AT,
   FDB_ENTRY_BYTES,
   FDB_LINE_SHIFT,
+  FDB_PORT,
+  FDB_SEEN,
   FDB_WAYS,
   G_FDB_AGE_S,
   G_FDB_COUNT,
@@ -33,10 +35,9 @@ import {
   P_KEPT_KEY,
   P_MOVED_FROM,
   P_MOVED_KEY,
-  PORT_BYTES,
   PORT_STICKY,
-  PORTS_AT,
 } from '../layout'
+import { portAt } from '../port'
 
 const USED: u64 = 1 << 63
 const LINE_BYTES: usize = FDB_WAYS * FDB_ENTRY_BYTES
@@ -64,12 +65,8 @@ function secondLine(hash: u64): usize {
   return <usize>FDB_AT + <usize>((hash ^ ((hash >> 32) | 1)) & LINE_MASK) * LINE_BYTES
 }
 
-function portAt(index: u32): usize {
-  return <usize>PORTS_AT + <usize>index * PORT_BYTES
-}
-
 function isStale(entry: usize): boolean {
-  return load<u32>(GLOBALS_AT, G_NOW_S) - load<u32>(entry, 12) > load<u32>(GLOBALS_AT, G_FDB_AGE_S)
+  return load<u32>(GLOBALS_AT, G_NOW_S) - load<u32>(entry, FDB_SEEN) > load<u32>(GLOBALS_AT, G_FDB_AGE_S)
 }
 
 function addToPort(index: u32, by: u32): void {
@@ -83,7 +80,7 @@ function invalidate(): void {
 
 function remove(entry: usize): void {
   invalidate()
-  addToPort(load<u32>(entry, 8), -1)
+  addToPort(load<u32>(entry, FDB_PORT), -1)
   store<u64>(entry, 0)
   store<u32>(GLOBALS_AT, load<u32>(GLOBALS_AT, G_FDB_COUNT) - 1, G_FDB_COUNT)
 }
@@ -103,7 +100,7 @@ function find(key: u64, hash: u64): usize {
 /** The port that an address was heard on, or -1. */
 export function fdbLookup(key: u64): i32 {
   const entry = find(key, hashOf(key))
-  return entry === 0 || isStale(entry) ? -1 : load<i32>(entry, 8)
+  return entry === 0 || isStale(entry) ? -1 : load<i32>(entry, FDB_PORT)
 }
 
 /** A free place in a line, made free of an aged-out entry if need be, or 0. */
@@ -152,7 +149,7 @@ function roomFor(hash: u64): usize {
 
 /** Moves a known address to the port it is heard on now. Returns false when a sticky port keeps it. */
 function move(entry: usize, key: u64, index: u32): boolean {
-  const old = load<u32>(entry, 8)
+  const old = load<u32>(entry, FDB_PORT)
   const port = portAt(index)
   if (!isStale(entry)) {
     if (load<u32>(portAt(old), P_FLAGS) & PORT_STICKY) {
@@ -166,7 +163,7 @@ function move(entry: usize, key: u64, index: u32): boolean {
   }
   addToPort(old, -1)
   addToPort(index, 1)
-  store<u32>(entry, index, 8)
+  store<u32>(entry, index, FDB_PORT)
   invalidate()
   return true
 }
@@ -184,8 +181,8 @@ function add(key: u64, hash: u64, index: u32): void {
     return
   }
   store<u64>(room, key)
-  store<u32>(room, index, 8)
-  store<u32>(room, load<u32>(GLOBALS_AT, G_NOW_S), 12)
+  store<u32>(room, index, FDB_PORT)
+  store<u32>(room, load<u32>(GLOBALS_AT, G_NOW_S), FDB_SEEN)
   addToPort(index, 1)
   // Making room may have removed an aged-out entry.
   store<u32>(GLOBALS_AT, load<u32>(GLOBALS_AT, G_FDB_COUNT) + 1, G_FDB_COUNT)
@@ -202,9 +199,9 @@ export function fdbLearn(key: u64, index: u32): boolean {
     add(key, hash, index)
     return true
   }
-  if (load<u32>(entry, 8) !== index && !move(entry, key, index)) return false
+  if (load<u32>(entry, FDB_PORT) !== index && !move(entry, key, index)) return false
   const now = load<u32>(GLOBALS_AT, G_NOW_S)
-  if (load<u32>(entry, 12) !== now) store<u32>(entry, now, 12)
+  if (load<u32>(entry, FDB_SEEN) !== now) store<u32>(entry, now, FDB_SEEN)
   return true
 }
 
@@ -213,5 +210,6 @@ export function fdbSweep(index: i32): void {
   if (index >= 0 && load<u32>(portAt(index), P_FDB_COUNT) === 0) return
   const end = <usize>FDB_AT + (LINE_BYTES << FDB_LINE_SHIFT)
   for (let entry: usize = FDB_AT; entry < end; entry += FDB_ENTRY_BYTES)
-    if (load<u64>(entry) !== 0 && (index < 0 ? isStale(entry) : load<i32>(entry, 8) === index)) remove(entry)
+    if (load<u64>(entry) !== 0 && (index < 0 ? isStale(entry) : load<i32>(entry, FDB_PORT) === index))
+      remove(entry)
 }

@@ -1,5 +1,5 @@
 // Own probe frames: they tell whether what leaves one port comes back on another. The engine sends one where it
-// suspects a loop (src/engine/loop-guard.ts) and looks here at what came back. Broadcast, because every bridge on the
+// suspects a loop (src/engine/loop-guard.ts) and is told here what came back. Broadcast, because every bridge on the
 // way floods it; an id of 64 random bits, because another switch's probes must pass, and nobody shall guess ours.
 //
 //   ff:ff:ff:ff:ff:ff | own source | tag, if the VLAN has one there | 88b5 | u64 id | u32 port | zeros
@@ -18,9 +18,7 @@ import {
   P_FLAGS,
   P_LOOPED,
   P_NATIVE_VLAN,
-  PORT_BYTES,
   PORT_LINK,
-  PORTS_AT,
   STAGE_AT,
 } from '../layout'
 import {
@@ -33,6 +31,7 @@ import {
   TAG_BYTES,
   TAG_CONTROL,
 } from '../packet/packet'
+import { portAt } from '../port'
 
 const PAYLOAD_BYTES: u32 = 12
 const PROBE_BYTES: u32 = 60
@@ -52,7 +51,7 @@ export function takeProbe(from: usize): boolean {
 
 /** Sends a probe out of a port in a VLAN, whatever the port may carry at the moment. Publication waits for publish(). */
 export function sendProbe(index: u32, vlan: u32): void {
-  const port = <usize>PORTS_AT + <usize>index * PORT_BYTES
+  const port = portAt(index)
   if ((load<u32>(port, P_FLAGS) & PORT_LINK) === 0) return
   const source = load<u64>(GLOBALS_AT, G_PROBE_SOURCE)
   const probe: usize = STAGE_AT + NET_HEADER_BYTES

@@ -49,7 +49,7 @@ function waitField(port: usize, first: u32): usize {
   return port + (first === BUCKET_FROM ? P_WAIT_FROM : P_WAIT_TO)
 }
 
-/** Whether a frame may go now; when not, one is waiting, and the engine is told when to look again. */
+/** Whether a frame may go now; when not, one is waiting, and the engine is told when one may. */
 export function mayGo(port: usize, first: u32): boolean {
   const field = waitField(port, first)
   const now = floor(load<f64>(GLOBALS_AT, G_NOW_US))

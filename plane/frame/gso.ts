@@ -84,7 +84,7 @@ function findInIpv6(network: u32, have: u32, protocol: u32): u32 {
 }
 
 /**
- * Whether the open frame is what its gso_type says, in at most MAX_SEGMENTS segments. Completes its headers, and says
+ * Whether the frame at hand is what its gso_type says, in at most MAX_SEGMENTS segments. Completes its headers, and says
  * what it is: kind, headers, frames on the wire, offload.
  */
 export function checkGso(): boolean {

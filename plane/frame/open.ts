@@ -36,7 +36,7 @@ import { isGuest } from '../port'
 import { readFrame } from './body'
 import { checkGso } from './gso'
 import { frame } from './record'
-import { strip } from './segments'
+import { setSegment, startOf, strip } from './segments'
 
 /** Head bytes copied of a plain frame: a tag, IPv6 and TCP with timestamps. */
 const PLAIN_HEAD_BYTES: u32 = 96
@@ -73,15 +73,14 @@ export function openFrame(port: usize, bytes: u32, header: u32): i32 {
 
 /** Opens a frame that lies in one piece behind its virtio-net header, for example read from a TAP. */
 export function openFlat(port: usize, at: usize, bytes: u32, header: u32): i32 {
-  store<u32>(SEGS_AT, <u32>at)
-  store<u32>(SEGS_AT, bytes, 4)
+  setSegment(SEGS_AT, at, bytes)
   return openFrame(port, bytes, header)
 }
 
 /** Reads the virtio-net header and takes it off the segments. */
 function takeNetHeader(port: usize, header: u32): void {
-  let at: usize = load<u32>(SEGS_AT)
-  if (load<u32>(SEGS_AT, 4) < header) {
+  let at = startOf(SEGS_AT, header)
+  if (at === 0) {
     at = HEAD_AT
     readFrame(at, 0, header)
   }
@@ -103,7 +102,8 @@ function foreignFlags(port: usize): u32 {
 function copyHead(limit: u32): void {
   const bytes = frame.bytes < limit ? frame.bytes : limit
   frame.headBytes = bytes
-  if (load<u32>(frame.pieces, 4) >= bytes) copy(HEAD_AT, load<u32>(frame.pieces), bytes)
+  const at = startOf(frame.pieces, bytes)
+  if (at !== 0) copy(HEAD_AT, at, bytes)
   else readFrame(HEAD_AT, 0, bytes)
   frame.network = networkOffset(HEAD_AT, bytes)
   frame.etherType = load<u16>(<usize>HEAD_AT + frame.network - 2)

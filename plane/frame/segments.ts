@@ -70,6 +70,17 @@ export function piece(cursor: Cursor, n: u32): u32 {
   return cursor.left < n ? cursor.left : n
 }
 
+/** Writes a segment of a list. */
+export function setSegment(segment: usize, at: usize, bytes: u32): void {
+  store<u32>(segment, <u32>at)
+  store<u32>(segment, bytes, LENGTH)
+}
+
+/** Where the first n bytes of a list lie in one piece, or 0. */
+export function startOf(segments: usize, n: u32): usize {
+  return load<u32>(segments, LENGTH) >= n ? load<u32>(segments) : 0
+}
+
 /** Segments of a list that hold its first n bytes. */
 export function countSegments(segments: usize, n: u32): u32 {
   return n === 0 ? 0 : seek(rewriter, segments, n - 1) + 1
@@ -79,8 +90,7 @@ export function countSegments(segments: usize, n: u32): u32 {
 export function strip(segments: usize, n: u32): usize {
   seek(rewriter, segments, n)
   const first: usize = rewriter.segment
-  store<u32>(first, rewriter.at)
-  store<u32>(first, rewriter.left, LENGTH)
+  setSegment(first, rewriter.at, rewriter.left)
   return first
 }
 

@@ -127,6 +127,7 @@ export const P_GUARD_IPV4_MASKS = 26112 // MAX_GUARD_ENTRIES x u32
 export const P_GUARD_IPV6_MASKS = 26176 // MAX_GUARD_ENTRIES x 16 bytes
 /** Learned addresses: u32 address, u32 seconds until when. */
 export const P_LEARNED_IPV4 = 26624 // MAX_LEARNED x LEARNED_IPV4_BYTES
+export const LEARNED_UNTIL = 4 // u32
 export const LEARNED_IPV4_BYTES = 8
 /** Learned addresses: 16 bytes address, then from when in microseconds, and the second when last used. */
 export const P_LEARNED_IPV6 = 26752 // MAX_LEARNED x LEARNED_IPV6_BYTES

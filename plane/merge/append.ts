@@ -22,7 +22,7 @@ import { ringGrow } from '../byte-ring'
 import { count } from '../counters'
 import { putBody } from '../frame/body'
 import { flow, out } from '../frame/record'
-import { countSegments, SEGMENT_BYTES, seekPiece, target, write } from '../frame/segments'
+import { countSegments, SEGMENT_BYTES, seekPiece, setSegment, target, write } from '../frame/segments'
 import {
   A_CHAINS,
   A_HEAD_SEGS,
@@ -32,7 +32,6 @@ import {
   A_TAIL_COUNT,
   A_TAIL_SEGS,
   C_THINNED_ACKS,
-  CHAINS_AT,
   MAX_HEAD_SEGS,
   MAX_TAIL_SEGS,
   NET_HEADER_BYTES,
@@ -48,7 +47,14 @@ import {
   V_MERGE,
   VRING_MERGEABLE,
 } from '../layout'
-import { openBuffers, reserve, restoreSegments, saveCursor } from '../ring/buffers'
+import {
+  openBuffers,
+  reserve,
+  reservedBytes,
+  reservedHead,
+  restoreSegments,
+  saveCursor,
+} from '../ring/buffers'
 import { take } from '../ring/door'
 import { notesUse } from '../ring/granules'
 import { growChain, hasListRoom, listChain } from '../ring/used-list'
@@ -118,10 +124,7 @@ function append(v: usize, port: usize, a: usize): boolean {
   putPayload()
   let last = load<u32>(a, A_LAST)
   growChain(v, last, inLast)
-  for (let i = 0; i < chains; i++) {
-    const at: usize = <usize>CHAINS_AT + <usize>i * 8
-    last = listChain(v, last, load<u32>(at), load<u32>(at, 4))
-  }
+  for (let i = 0; i < chains; i++) last = listChain(v, last, reservedHead(i), reservedBytes(i))
   take(v, chains)
   store<u32>(a, last, A_LAST)
   store<u32>(a, load<u32>(a, A_CHAINS) + chains, A_CHAINS)
@@ -195,7 +198,6 @@ export function openRecord(port: usize, record: usize): void {
   const a = port + P_AGGREGATE
   store<u32>(a, <u32>record, A_RECORD)
   store<u32>(a, 1, A_CHAINS)
-  store<u32>(a + A_HEAD_SEGS, <u32>record + RECORD_NET_HEADER)
-  store<u32>(a + A_HEAD_SEGS, NET_HEADER_BYTES + out.bytes, 4)
+  setSegment(a + A_HEAD_SEGS, record + RECORD_NET_HEADER, NET_HEADER_BYTES + out.bytes)
   begin(a)
 }

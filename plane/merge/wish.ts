@@ -26,7 +26,7 @@ import {
 
 /** The least payload that opens an aggregate: smaller frames are cheaper to forward one by one. */
 export const MIN_PAYLOAD: u32 = 40
-/** The shortest frame that may open one: UDP over IPv4. Shorter frames need not be looked at. */
+/** The shortest frame that may open one: UDP over IPv4. Shorter frames are not read. */
 const MIN_FRAME: u32 = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES + MIN_PAYLOAD
 const MIN_ACK: u32 = ETHERNET_BYTES + IPV4_BYTES + TCP_BYTES
 const SEGMENT_OFFLOADS: u32 = TAKE_TSO4 | TAKE_TSO6 | TAKE_USO4 | TAKE_USO6
@@ -44,7 +44,7 @@ export function mergeFloor(port: usize): u32 {
   return load<u32>(port, P_MERGE) & MERGE_ACKS ? MIN_ACK : MIN_FRAME
 }
 
-/** Whether an untagged frame of at least mergeFloor() bytes must be looked at. A guess on unchecked memory. */
+/** Whether an untagged frame of at least mergeFloor() bytes must take the slow path. A guess on unchecked memory. */
 export function mayMerge(at: usize, port: usize): boolean {
   const type: u32 = load<u16>(at, MACS_BYTES)
   const isV4 = type === ETH_IPV4

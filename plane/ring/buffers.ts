@@ -1,6 +1,6 @@
 // Receive buffers: reserved from the available ring, written to in order, with a cursor behind the last byte.
 
-import { SEGMENT_BYTES, seek, target } from '../frame/segments'
+import { SEGMENT_BYTES, seek, setSegment, target } from '../frame/segments'
 import {
   BROKEN_AVAIL_INDEX,
   BROKEN_HEAD,
@@ -35,8 +35,7 @@ export function openBuffers(): void {
 export function saveCursor(at: usize, limit: u32): u32 {
   let count: u32 = 0
   if (target.left > 0) {
-    store<u32>(at, target.at)
-    store<u32>(at, target.left, 4)
+    setSegment(at, target.at, target.left)
     count = 1
   }
   for (
@@ -62,8 +61,18 @@ export function restoreSegments(at: usize, count: u32): u32 {
   return bytes
 }
 
+/** Head of a chain that reserve() found last, by its number from 0. */
+export function reservedHead(number: u32): u32 {
+  return load<u32>(<usize>CHAINS_AT + <usize>number * 8)
+}
+
+/** Bytes that are written into it. */
+export function reservedBytes(number: u32): u32 {
+  return load<u32>(<usize>CHAINS_AT + <usize>number * 8, 4)
+}
+
 /**
- * Reserves receive buffers for `need` bytes; nothing is consumed yet. Their chains lie at CHAINS_AT.
+ * Reserves receive buffers for `need` bytes; nothing is consumed yet.
  * @param segments already at RX_SEGS_AT; @param open whether the last chain is wanted with the room it has left
  * @returns the chains reserved, NO_BUFFERS, MISS, TOO_SMALL or BROKEN
  */

@@ -29,7 +29,7 @@ export function wire(options: StartOptions = {}, policy?: 'held'): Wire {
   const features = LINUX_FEATURES & ~(VIRTIO_NET_F.HOST_TSO4 | VIRTIO_NET_F.HOST_TSO6 | VIRTIO_NET_F.HOST_USO)
   const a = start(engine, 'a', { features, ringSize: 256, port: { publish: 'natural' } })
   const b = start(engine, 'b', { ringSize: 256, memory: 32 * MB, ...options })
-  // So that the switch knows where the receiver is, and plain frames to it can go the short way.
+  // So that the switch knows where the receiver is, and plain frames to it can take the fast path.
   b.driver.send(broadcast(2))
   engine.step()
   drain(a)

@@ -7,7 +7,6 @@
 // A full table learns by ND in the place of an address that was silent for as long as a MAC address lives.
 // Sources: RFC 7513 (DHCP), RFC 6620 (FCFS SAVI), RFC 4862, 5.4.
 import {
-  ACTIVE_AT,
   G_ACTIVE,
   G_FDB_AGE_S,
   G_NOW_S,
@@ -20,6 +19,7 @@ import {
   LEARNED_IPV4_BYTES,
   LEARNED_IPV6_BYTES,
   LEARNED_SEEN,
+  LEARNED_UNTIL,
   MAX_LEARNED,
   P_GUARD,
   P_GUARD_IPV6,
@@ -29,9 +29,8 @@ import {
   P_LEARN_ND_COUNT,
   P_LEARNED_IPV4,
   P_LEARNED_IPV6,
-  PORT_BYTES,
-  PORTS_AT,
 } from '../../layout'
+import { activeIndex, portAt } from '../../port'
 
 /** Leases count as no longer than this: half of the u32 circle of seconds. */
 const MAX_LEASE_S: u32 = 0x7fffffff
@@ -49,7 +48,7 @@ function nowUs(): f64 {
 export function hasLearnedIpv4(port: usize, address: u32): boolean {
   for (let i: usize = 0; i < <usize>MAX_LEARNED; i++) {
     const entry = port + P_LEARNED_IPV4 + i * LEARNED_IPV4_BYTES
-    if (load<u32>(entry) === address) return <i32>(load<u32>(entry, 4) - nowS()) > 0
+    if (load<u32>(entry) === address) return <i32>(load<u32>(entry, LEARNED_UNTIL) - nowS()) > 0
   }
   return false
 }
@@ -64,11 +63,11 @@ export function learnIpv4(port: usize, address: u32, leaseS: u32): void {
       room = entry
       break
     }
-    if (room === 0 && (known === 0 || <i32>(load<u32>(entry, 4) - nowS()) <= 0)) room = entry
+    if (room === 0 && (known === 0 || <i32>(load<u32>(entry, LEARNED_UNTIL) - nowS()) <= 0)) room = entry
   }
   if (room === 0) return
   store<u32>(room, address)
-  store<u32>(room, nowS() + min<u32>(leaseS, MAX_LEASE_S), 4)
+  store<u32>(room, nowS() + min<u32>(leaseS, MAX_LEASE_S), LEARNED_UNTIL)
 }
 
 function findIpv6(port: usize, low: u64, high: u64): usize {
@@ -103,8 +102,8 @@ function mayClaim(port: usize, low: u64, high: u64): boolean {
 /** Whether a port other than this may use an address. */
 function isTaken(port: usize, low: u64, high: u64): boolean {
   const ports = load<u32>(GLOBALS_AT, G_ACTIVE)
-  for (let i: usize = 0; i < <usize>ports; i++) {
-    const other = <usize>PORTS_AT + <usize>load<u32>(<usize>ACTIVE_AT + i * 4) * PORT_BYTES
+  for (let i: u32 = 0; i < ports; i++) {
+    const other = portAt(activeIndex(i))
     const checks = load<u32>(other, P_GUARD)
     if (other === port || (checks & GUARD_ADDRESSES) === 0) continue
     if (checks & GUARD_LEARN_ND && findIpv6(other, low, high) !== 0) return true
@@ -148,8 +147,8 @@ export function learnIpv6(port: usize, at: usize): boolean {
 /** A host defends an address: a claim of another port that is not older than TENTATIVE_US is void. */
 export function defendIpv6(from: usize, at: usize): void {
   const ports = load<u32>(GLOBALS_AT, G_ACTIVE)
-  for (let i: usize = 0; i < <usize>ports; i++) {
-    const port = <usize>PORTS_AT + <usize>load<u32>(<usize>ACTIVE_AT + i * 4) * PORT_BYTES
+  for (let i: u32 = 0; i < ports; i++) {
+    const port = portAt(activeIndex(i))
     if (port === from || (load<u32>(port, P_GUARD) & GUARD_LEARN_ND) === 0) continue
     const entry = findIpv6(port, load<u64>(at), load<u64>(at, 8))
     if (entry !== 0 && nowUs() < load<f64>(entry, LEARNED_FROM)) memory.fill(entry, 0, LEARNED_IPV6_BYTES)

@@ -2,15 +2,7 @@
 
 import { readFrame } from '../../frame/body'
 import { frame } from '../../frame/record'
-import {
-  DHCP_AT,
-  GUARD_ADDRESSES,
-  GUARD_LEARN_DHCP,
-  HEAD_AT,
-  P_GUARD,
-  PORT_BYTES,
-  PORTS_AT,
-} from '../../layout'
+import { DHCP_AT, GUARD_ADDRESSES, GUARD_LEARN_DHCP, HEAD_AT, P_GUARD } from '../../layout'
 import {
   DHCP_ACK,
   DHCP_CLIENT_MAC,
@@ -40,6 +32,7 @@ import {
   UDP,
   UDP_BYTES,
 } from '../../packet/packet'
+import { portAt } from '../../port'
 import { fdbKey, fdbLookup } from '../fdb'
 import { defendIpv6, learnIpv4 } from './learned'
 
@@ -72,7 +65,7 @@ function readDhcp(position: u32): void {
   if (type !== DHCP_ACK || address === 0) return
   const index = fdbLookup(fdbKey(loadMac(<usize>DHCP_AT + DHCP_CLIENT_MAC), frame.vlan))
   if (index < 0) return
-  const port = <usize>PORTS_AT + <usize>index * PORT_BYTES
+  const port = portAt(index)
   if (load<u32>(port, P_GUARD) & GUARD_LEARN_DHCP) learnIpv4(port, address, leaseS)
 }
 
