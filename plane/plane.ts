@@ -17,7 +17,7 @@
 //
 //   serveHeld()   once a turn: batches whose time has come, and when the next is due
 //   armPort(), disarmPort(), renotifyPort(), armControl()   before sleep, while polling
-//   publishPort(), dropBacklog(), moveBacklog(), fdbSweep()   when a port changes or goes
+//   publishPort(), dropBacklog(), moveBacklog(), recheckAddresses(), fdbSweep()   when a port changes or goes
 //
 // The plane has no clock: G_NOW_US is set by the engine once per burst. It allocates nothing. A port is given by its
 // index in the port table; its row, and those of its vrings, are written by the engine (src/port).
@@ -31,6 +31,7 @@ import { portAt } from './port'
 import { openWork } from './work'
 
 export { sendProbe } from './bridge/probe'
+export { recheckAddresses } from './bridge/recheck'
 export { ringFirst, ringPop } from './byte-ring'
 export { armControl, completeControl, takeControl } from './control'
 export { endHostBurst as publish, ingest, ready, releaseFrom } from './host'

@@ -30,5 +30,6 @@ export {
   type GuestSpec,
   type NicSpec,
 } from './lab/guest/guest.js'
+export type { PortChange } from './port/change.js'
 export type { PortConfig } from './port/config.js'
 export type { PortEvent, PortStatus } from './port/port.js'

@@ -213,3 +213,14 @@ export function fdbSweep(index: i32): void {
     if (load<u64>(entry) !== 0 && (index < 0 ? isStale(entry) : load<i32>(entry, FDB_PORT) === index))
       remove(entry)
 }
+
+/** Forgets the addresses of a port, given by index, that `stays` does not want: it gets the port and the key. */
+export function fdbFilter(index: u32, stays: (port: usize, key: u64) => boolean): void {
+  const port = portAt(index)
+  if (load<u32>(port, P_FDB_COUNT) === 0) return
+  const end = <usize>FDB_AT + (LINE_BYTES << FDB_LINE_SHIFT)
+  for (let entry: usize = FDB_AT; entry < end; entry += FDB_ENTRY_BYTES) {
+    const key = load<u64>(entry)
+    if (key !== 0 && load<u32>(entry, 8) === index && !stays(port, key)) remove(entry)
+  }
+}

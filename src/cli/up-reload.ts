@@ -49,7 +49,8 @@ export class Reloading {
     try {
       const { config, changes } = await reload(running, this.#config, this.#readAgain())
       this.#config = config
-      sampler.forget(changes.map(({ subject }) => subject))
+      // The counters of a port that changed in place go on.
+      sampler.forget(changes.filter(({ change }) => change !== 'changed').map(({ subject }) => subject))
       this.#view.reloaded({ changes })
     } catch (error) {
       // Of the engine's end the switch tells by itself.

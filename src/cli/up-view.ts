@@ -96,8 +96,7 @@ const CHANGE_WORDS: Readonly<Record<ReloadChange['change'], string>> = {
   added: 'added',
   removed: 'removed',
   replaced: 'removed and added again',
-  tuned: 'changed in place',
-  failed: 'failed',
+  changed: 'changed in place',
   'needs-restart': 'changes with the next start of the switch',
 }
 

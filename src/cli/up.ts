@@ -71,7 +71,8 @@ Examples:
   ringferry up --config examples/uplink.yaml --dry-run
   ringferry up --vif g1=/tmp/g1.sock,trunk=10+20 --packet uplink=eth1 --json
 
-SIGHUP reads the --config file again: ports that are the same stay, others are added, removed or replaced.
+SIGHUP reads the --config file again: ports whose settings change keep their guests where they can, others are
+added, removed or replaced; what cannot be done changes nothing.
 A socket's file gets socketMode=0660, socketOwner=NAME and socketGroup=NAME where these are given.
 Rates are named from the VM: "from" is what a guest sent, "to" what it received.`,
     )

@@ -8,6 +8,7 @@ import type { SwitchOptions } from '../engine/switch.js'
 import { RingferryError } from '../errors/errors.js'
 import { pathText, SettingError } from '../errors/setting-error.js'
 import { didYouMean } from '../errors/suggestion.js'
+import { claimed } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import { readSettings } from '../port/settings.js'
 import type { SocketAccess } from '../sys/socket-access.js'
@@ -117,21 +118,11 @@ function article(type: string): string {
 
 /** Two ports that claim the same name, socket or device. */
 function duplicates(ports: readonly PortConfig[] = []): Mistake | undefined {
-  for (const setting of ['name', 'socket', 'device'] as const) {
-    const seen = new Map<unknown, number>()
-    for (const [index, port] of ports.entries()) {
-      const value = new Map<string, unknown>(Object.entries(port)).get(setting)
-      if (value === undefined) continue
-      const first = seen.get(value)
-      if (first !== undefined)
-        return {
-          path: ['ports', index, setting],
-          text: `${setting} ${show(value)} is taken by port ${ports[first]?.name}; choose another`,
-        }
-      seen.set(value, index)
-    }
-  }
-  return undefined
+  const clash = claimed(ports)
+  if (!clash) return undefined
+  const path = ['ports', clash.index, clash.setting]
+  const value = show(valueAt({ ports }, path))
+  return { path, text: `${clash.setting} ${value} is taken by port ${clash.by.name}; choose another` }
 }
 
 /** What the schema cannot say of a port: addresses that are none, settings that exclude each other. */

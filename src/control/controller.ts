@@ -42,14 +42,6 @@ export interface ControllerOptions {
   readonly budget?: number
 }
 
-/** What an operator sets for one vif. */
-export interface VifTarget {
-  /** p99 of the time from arrival to publication, in microseconds. Default 500. */
-  readonly targetUs?: number
-  /** Share of the core relative to other vifs. Default 1. */
-  readonly weight?: number
-}
-
 /** A vif under control: its row, and where the limits go. */
 export interface ControlledVif {
   readonly index: number
@@ -154,7 +146,7 @@ export class Controller {
     this.hurry()
   }
 
-  setTarget(index: number, target: VifTarget): void {
+  setTarget(index: number, target: Partial<VifSettings>): void {
     const known = this.#knownOf(index)
     known.settings = { ...known.settings, ...target }
     this.log.setTarget(index, known.settings.targetUs, known.settings.weight)

@@ -33,6 +33,8 @@ export interface Plane {
   moveBacklog(port: number, pairs: number): void
   /** Forgets the addresses of a port; -1: of all ports those that are stale. */
   fdbSweep(port: number): void
+  /** Forgets what was learned from a port and could not be learned by its present settings. */
+  recheckAddresses(port: number): void
   /** Sends a probe out of a port in a VLAN; P_LOOPED tells where it comes back. */
   sendProbe(port: number, vlan: number): void
   /** Oldest record of the byte ring at an offset, or 0. */

@@ -1,6 +1,6 @@
 import type { HoldLimits } from '../aggregation/hold.js'
 import { RingferryError } from '../errors/errors.js'
-import { allocateByteRing } from './byte-ring.js'
+import { allocateByteRing, recordCount } from './byte-ring.js'
 import { Globals, portAt } from './globals.js'
 import { type GuardLists, writeGuard } from './guard-lists.js'
 import {
@@ -163,12 +163,26 @@ export class PortRow extends Row {
 
   /**
    * Takes what the settings need beyond the row: frames from a host port wait for its rate limit in a byte ring. Throws
-   * UNSUPPORTED when there is no room. The ring stays with the port.
+   * UNSUPPORTED when there is no room.
    */
   reserve(settings: RowSettings): void {
     if ((settings.rates.checks & GUARD_RATE) === 0 || this.has(PORT_VRINGS) || this.#fromRing !== 0) return
     this.#fromRing = this.#allocateRing(settings.name)
     this.set(P_FROM_RING, this.#fromRing)
+  }
+
+  /** Whether what comes from the port has a rate limit. */
+  get limitsSender(): boolean {
+    return (this.get(P_GUARD) & GUARD_RATE) !== 0
+  }
+
+  /** Gives that back, if the present settings do not need it and no frame waits in it. */
+  release(): void {
+    if (this.#fromRing === 0 || this.limitsSender) return
+    if (recordCount(this.memory, this.#fromRing) > 0) return
+    this.set(P_FROM_RING, 0)
+    this.memory.free(this.#fromRing)
+    this.#fromRing = 0
   }
 
   /**

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SwitchConfig } from '../config/config.js'
 import { RingferryError } from '../errors/errors.js'
+import type { PortChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import { type ReloadableSwitch, reload } from './reload.js'
 
@@ -15,14 +16,14 @@ const config = (ports: readonly PortConfig[], engine: SwitchConfig['engine'] = {
 /** A switch that writes down what is asked of it, and refuses sockets below /refused. */
 function fakeSwitch(): { calls: string[]; running: ReloadableSwitch } {
   const calls: string[] = []
+  const words = (change: PortChange): string =>
+    `${change.change} ${change.change === 'remove' ? change.name : change.config.name}`
   const running = {
-    async addPort(port: PortConfig) {
-      if ('socket' in port && port.socket.startsWith('/refused'))
-        throw new RingferryError('BUSY', `${port.socket}: taken`)
-      calls.push(`add ${port.name}`)
-    },
-    async removePort(name: string) {
-      calls.push(`remove ${name}`)
+    async apply(changes: readonly PortChange[]) {
+      for (const change of changes)
+        if ('config' in change && 'socket' in change.config && change.config.socket.startsWith('/refused'))
+          throw new RingferryError('BUSY', `${change.config.socket}: taken`)
+      calls.push(changes.map(words).join(', '))
     },
     async tune(change: object) {
       calls.push(`tune ${JSON.stringify(change)}`)
@@ -31,20 +32,21 @@ function fakeSwitch(): { calls: string[]; running: ReloadableSwitch } {
   return { calls, running }
 }
 
+const socketOf = (name: string, socket: string) => vif(name, { socket } as Partial<PortConfig>)
+
 describe('reload', () => {
-  it('reload leaves ports alone when their settings are the same, in whatever order', async () => {
+  it('reload asks nothing when settings are the same, in whatever order', async () => {
     const { calls, running } = fakeSwitch()
     const before = config([vif('a', { vlan: 3 }), vif('b')])
     const { changes } = await reload(running, before, config([vif('b'), vif('a', { vlan: 3 })]))
     expect({ calls, changes }).toEqual({ calls: [], changes: [] })
   })
 
-  it('reload adds, removes and replaces ports, all removals first, when their settings differ', async () => {
+  it('reload adds, removes and replaces ports in one list when their sockets differ', async () => {
     const { calls, running } = fakeSwitch()
-    const swap = (name: string, socket: string) => vif(name, { socket } as Partial<PortConfig>)
-    const after = config([swap('a', '/run/b'), swap('b', '/run/a'), vif('d')])
+    const after = config([socketOf('a', '/run/b'), socketOf('b', '/run/a'), vif('d')])
     const { changes, config: now } = await reload(running, config([vif('a'), vif('b'), vif('c')]), after)
-    expect(calls).toEqual(['remove c', 'remove a', 'remove b', 'add a', 'add b', 'add d'])
+    expect(calls).toEqual(['remove c, remove a, add a, remove b, add b, add d'])
     expect(changes).toEqual([
       { subject: 'c', change: 'removed', detail: '' },
       { subject: 'a', change: 'replaced', detail: 'socket' },
@@ -54,10 +56,36 @@ describe('reload', () => {
     expect(now).toEqual(after)
   })
 
-  it('reload changes target and weight in place when nothing else of a vif differs', async () => {
+  it.each<[string, Partial<PortConfig>]>([
+    ['VLANs', { trunk: [3, 4] }],
+    ['guard and limits', { macs: ['02:00:00:00:00:01'], fromVm: { averageKiB: 5 }, stormFps: 9 }],
+    ['target and weight', { targetUs: 100, weight: 2 }],
+    ['publication and isolation', { publish: 'per-packet', isolated: true }],
+  ])('reload changes a port in place when only %s differ, both ways', async (_, settings) => {
     const { calls, running } = fakeSwitch()
-    await reload(running, config([vif('a', { targetUs: 100 })]), config([vif('a', { weight: 2 })]))
-    expect(calls).toEqual(['tune {"vif":"a","targetUs":500,"weight":2}'])
+    const [plain, other] = [config([vif('a')]), config([vif('a', settings)])]
+    const there = await reload(running, plain, other)
+    const back = await reload(running, there.config, plain)
+    expect(calls).toEqual(['set a', 'set a'])
+    const expected = [{ subject: 'a', change: 'changed', detail: Object.keys(settings).join(', ') }]
+    expect([there.changes, back.changes]).toEqual([expected, expected])
+  })
+
+  it.each<[string, Partial<PortConfig>]>([
+    ['queues', { queues: 2 }],
+    ['what its guest was told', { mtu: 9000 }],
+    ['what its guest was told and a VLAN', { withhold: ['MRG_RXBUF'], vlan: 3 } as Partial<PortConfig>],
+  ])('reload removes a vif and adds it when %s differ', async (_, settings) => {
+    const { calls, running } = fakeSwitch()
+    await reload(running, config([vif('a')]), config([vif('a', settings)]))
+    expect(calls).toEqual(['remove a, add a'])
+  })
+
+  it('reload changes the MTU of a TAP in place', async () => {
+    const { calls, running } = fakeSwitch()
+    const tap = (mtu: number): PortConfig => ({ kind: 'tap', name: 't', device: 'rf0', mtu })
+    await reload(running, config([tap(1500)]), config([tap(9000)]))
+    expect(calls).toEqual(['set t'])
   })
 
   it('reload changes policy and budget, and names what needs a restart, when the engine differs', async () => {
@@ -67,7 +95,7 @@ describe('reload', () => {
       config([], { spinUs: 5, budget: 0.5 }),
       config([], { spinUs: 9, policy: { name: 'adaptive' } }),
     )
-    expect(calls).toEqual(['tune {"budget":0.8,"policy":{"name":"adaptive"}}'])
+    expect(calls).toEqual(['tune {"policy":{"name":"adaptive"},"budget":0.8}'])
     expect(changes).toContainEqual({ subject: 'engine', change: 'needs-restart', detail: 'spinUs' })
     expect(now.engine).toEqual({ spinUs: 5, policy: { name: 'adaptive' } })
   })
@@ -78,19 +106,10 @@ describe('reload', () => {
     expect(changes).toEqual([{ subject: 'control', change: 'needs-restart', detail: '' }])
   })
 
-  it('reload puts a port back as it was, and goes on, when its new settings fail', async () => {
+  it('reload changes nothing, the engine neither, and says why when one port is refused', async () => {
     const { calls, running } = fakeSwitch()
-    const refused = vif('a', { socket: '/refused/a' } as Partial<PortConfig>)
-    const { changes, config: now } = await reload(
-      running,
-      config([vif('a')]),
-      config([refused, vif('b'), vif('c', { socket: '/refused/c' } as Partial<PortConfig>)]),
-    )
-    expect(calls).toEqual(['remove a', 'add a', 'add b'])
-    expect(changes.filter(({ change }) => change === 'failed')).toEqual([
-      { subject: 'a', change: 'failed', detail: '/refused/a: taken' },
-      { subject: 'c', change: 'failed', detail: '/refused/c: taken' },
-    ])
-    expect(now.ports).toEqual([vif('a'), vif('b')])
+    const after = config([socketOf('a', '/refused/a'), vif('b')], { budget: 0.1 })
+    await expect(reload(running, config([vif('a')]), after)).rejects.toThrow('/refused/a: taken')
+    expect(calls).toEqual([])
   })
 })

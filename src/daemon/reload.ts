@@ -1,21 +1,20 @@
 /**
- * A new configuration for a running switch. Ports whose settings are the same stay untouched, with their guests;
- * target and weight change in place; other ports that differ are removed and added. What belongs to the engine's
- * start stays as it is, and is named.
+ * A new configuration for a running switch. Ports come, go and change by one list that is carried out whole or refused
+ * whole: those whose settings are the same, or may change in an open port, keep their guests; others that differ are
+ * removed and added. What belongs to the engine's start stays as it is, and is named.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { SwitchConfig } from '../config/config.js'
-import { BUDGET_DEFAULT, POLICY_DEFAULT, VIF_DEFAULTS } from '../control/defaults.js'
+import { BUDGET_DEFAULT, POLICY_DEFAULT } from '../control/defaults.js'
 import type { TuneChange } from '../control/tuning.js'
 import type { Switch } from '../engine/switch.js'
-import { RingferryError } from '../errors/errors.js'
-import type { PortConfig } from '../port/config.js'
+import { changesInPlace, differences, type PortChange } from '../port/change.js'
 
 export interface ReloadChange {
-  /** A port's name, or "engine". */
+  /** A port's name, "engine" or "control". */
   readonly subject: string
-  readonly change: 'added' | 'removed' | 'replaced' | 'tuned' | 'failed' | 'needs-restart'
-  /** Which settings, or why not; may be empty. */
+  readonly change: 'added' | 'removed' | 'replaced' | 'changed' | 'needs-restart'
+  /** Which settings; may be empty. */
   readonly detail: string
 }
 
@@ -26,121 +25,87 @@ export interface Reloaded {
 }
 
 /** What reloading needs of a switch. */
-export type ReloadableSwitch = Pick<Switch, 'addPort' | 'removePort' | 'tune'>
+export type ReloadableSwitch = Pick<Switch, 'apply' | 'tune'>
+
+type EngineSettings = SwitchConfig['engine']
 
 /** Settings of the engine that change while it runs. Without them it does what these say. */
 const ENGINE_DEFAULTS = { policy: POLICY_DEFAULT, budget: BUDGET_DEFAULT } as const
 
-type Settings = Readonly<Record<string, unknown>>
+/** What a part of the reload comes to: what the switch is asked, and what is said of it. */
+interface Step {
+  readonly ask: readonly PortChange[]
+  readonly say: ReloadChange
+}
 
-/** The settings in which two groups differ. */
-function differences(before: object, after: object): string[] {
-  const [a, b] = [before as Settings, after as Settings]
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
-    (key) => !isDeepStrictEqual(a[key], b[key]),
+function portSteps(before: SwitchConfig, after: SwitchConfig): Step[] {
+  const old = new Map(before.ports.map((port) => [port.name, port]))
+  const wanted = new Set(after.ports.map(({ name }) => name))
+  const gone = before.ports.filter(({ name }) => !wanted.has(name))
+  const steps = gone.map(
+    ({ name }): Step => ({
+      ask: [{ change: 'remove', name }],
+      say: { subject: name, change: 'removed', detail: '' },
+    }),
   )
+  for (const config of after.ports) {
+    const { name: subject } = config
+    const running = old.get(subject)
+    const changed = running ? differences(running, config) : []
+    const detail = changed.join(', ')
+    const remove: PortChange = { change: 'remove', name: subject }
+    const add: PortChange = { change: 'add', config }
+    if (!running) steps.push({ ask: [add], say: { subject, change: 'added', detail } })
+    else if (changed.length === 0) continue
+    else if (changed.every((setting) => changesInPlace(config.kind, setting)))
+      steps.push({ ask: [{ change: 'set', config }], say: { subject, change: 'changed', detail } })
+    else steps.push({ ask: [remove, add], say: { subject, change: 'replaced', detail } })
+  }
+  return steps
 }
 
-/** The values of some settings, with what holds where one is left out. */
-function withDefaults(settings: object, keys: readonly string[], defaults: Settings): TuneChange {
-  return Object.fromEntries(keys.map((key) => [key, (settings as Settings)[key] ?? defaults[key]]))
-}
-
-const isTuned = (keys: readonly string[], defaults: object): boolean =>
-  keys.length > 0 && keys.every((key) => key in defaults)
-
-class Reload {
-  readonly #running: ReloadableSwitch
-  readonly #changes: ReloadChange[] = []
-  readonly #ports = new Map<string, PortConfig>()
-
-  constructor(running: ReloadableSwitch) {
-    this.#running = running
+/** The change of the engine's tuning, what the engine has then, and what is said of it. */
+function engineStep(
+  before: EngineSettings,
+  after: EngineSettings,
+): { readonly tune: TuneChange; readonly engine: EngineSettings; readonly say: readonly ReloadChange[] } {
+  const { policy, budget, ...fixed } = after
+  const { policy: oldPolicy, budget: oldBudget, ...oldFixed } = before
+  const keys = [...new Set([...Object.keys(oldFixed), ...Object.keys(fixed)])] as (keyof typeof fixed)[]
+  const needsRestart = keys.filter((key) => !isDeepStrictEqual(oldFixed[key], fixed[key]))
+  const tune = {
+    ...(isDeepStrictEqual(oldPolicy, policy) ? {} : { policy: policy ?? ENGINE_DEFAULTS.policy }),
+    ...(oldBudget === budget ? {} : { budget: budget ?? ENGINE_DEFAULTS.budget }),
   }
-
-  #say(subject: string, change: ReloadChange['change'], detail = ''): void {
-    this.#changes.push({ subject, change, detail })
+  const says: ReloadChange[] = []
+  if (needsRestart.length > 0)
+    says.push({ subject: 'engine', change: 'needs-restart', detail: needsRestart.join(', ') })
+  const tuned = Object.keys(tune).join(', ')
+  if (tuned !== '') says.push({ subject: 'engine', change: 'changed', detail: tuned })
+  const engine = {
+    ...oldFixed,
+    ...(policy === undefined ? {} : { policy }),
+    ...(budget === undefined ? {} : { budget }),
   }
-
-  /** Does something that a user can mend when it fails. Returns whether it was done. */
-  async #attempt(subject: string, work: () => Promise<unknown>): Promise<boolean> {
-    try {
-      await work()
-      return true
-    } catch (error) {
-      if (!(error instanceof RingferryError)) throw error
-      this.#say(subject, 'failed', error.message)
-      return false
-    }
-  }
-
-  async #engine(
-    before: SwitchConfig['engine'],
-    after: SwitchConfig['engine'],
-  ): Promise<SwitchConfig['engine']> {
-    const changed = differences(before, after)
-    const tuned = changed.filter((key) => key in ENGINE_DEFAULTS)
-    const fixed = changed.filter((key) => !(key in ENGINE_DEFAULTS))
-    if (fixed.length > 0) this.#say('engine', 'needs-restart', fixed.join(', '))
-    const change = withDefaults(after, tuned, ENGINE_DEFAULTS)
-    if (tuned.length === 0 || !(await this.#attempt('engine', () => this.#running.tune(change))))
-      return before
-    this.#say('engine', 'tuned', tuned.join(', '))
-    const next = Object.fromEntries(Object.entries(before).filter(([key]) => !tuned.includes(key)))
-    return { ...next, ...Object.fromEntries(Object.entries(after).filter(([key]) => tuned.includes(key))) }
-  }
-
-  async #add(port: PortConfig, old: PortConfig | undefined): Promise<void> {
-    if (await this.#attempt(port.name, () => this.#running.addPort(port))) {
-      this.#ports.set(port.name, port)
-      this.#say(port.name, old ? 'replaced' : 'added', old ? differences(old, port).join(', ') : '')
-    } else if (old && (await this.#attempt(port.name, () => this.#running.addPort(old))))
-      this.#ports.set(old.name, old)
-  }
-
-  async #tune(port: PortConfig, old: PortConfig, changed: readonly string[]): Promise<void> {
-    const change = { vif: port.name, ...withDefaults(port, changed, VIF_DEFAULTS) }
-    const done = await this.#attempt(port.name, () => this.#running.tune(change))
-    this.#ports.set(port.name, done ? port : old)
-    if (done) this.#say(port.name, 'tuned', changed.join(', '))
-  }
-
-  async run(before: SwitchConfig, after: SwitchConfig): Promise<Reloaded> {
-    const old = new Map(before.ports.map((port) => [port.name, port]))
-    const wanted = new Set(after.ports.map(({ name }) => name))
-    const replaced: PortConfig[] = []
-    for (const port of before.ports.filter(({ name }) => !wanted.has(name))) {
-      await this.#running.removePort(port.name)
-      this.#say(port.name, 'removed')
-    }
-    for (const port of after.ports) {
-      const running = old.get(port.name)
-      const changed = running ? differences(running, port) : []
-      if (running && changed.length === 0) this.#ports.set(port.name, running)
-      else if (running && isTuned(changed, VIF_DEFAULTS)) await this.#tune(port, running, changed)
-      else {
-        // All go before the first comes: two ports may have changed places.
-        if (running) await this.#running.removePort(port.name)
-        replaced.push(port)
-      }
-    }
-    for (const port of replaced) await this.#add(port, old.get(port.name))
-    const engine = await this.#engine(before.engine, after.engine)
-    if (!isDeepStrictEqual(before.control, after.control)) this.#say('control', 'needs-restart')
-    const config = { ...before, engine, ports: [...this.#ports.values()] }
-    return { config, changes: this.#changes }
-  }
+  return { tune, engine, say: says }
 }
 
 /**
- * Makes a running switch fit a configuration. What cannot be done is among the changes, with the reason; a port whose
- * new settings fail is put back as it was. Rejects when the engine has ended.
+ * Makes a running switch fit a configuration. Rejects, and nothing is changed then, with a RingferryError when the ports
+ * cannot be as it says, and when the engine has ended.
  * @param before what it runs with: the configuration of its start, or of the last reload
  */
-export function reload(
+export async function reload(
   running: ReloadableSwitch,
   before: SwitchConfig,
   after: SwitchConfig,
 ): Promise<Reloaded> {
-  return new Reload(running).run(before, after)
+  const ports = portSteps(before, after)
+  const { tune, engine, say } = engineStep(before.engine, after.engine)
+  const changes = [...ports.map((step) => step.say), ...say]
+  if (!isDeepStrictEqual(before.control, after.control))
+    changes.push({ subject: 'control', change: 'needs-restart', detail: '' })
+  if (ports.length > 0) await running.apply(ports.flatMap(({ ask }) => ask))
+  if (Object.keys(tune).length > 0) await running.tune(tune)
+  return { config: { ...before, engine, ports: after.ports }, changes }
 }

@@ -18,11 +18,8 @@ function post(message: FromEngine): void {
 
 function carryOut(engine: Engine, request: ToEngine): void {
   switch (request.method) {
-    case 'add':
-      engine.addPort(request.config)
-      break
-    case 'remove':
-      engine.removePort(request.name)
+    case 'apply':
+      engine.apply(request.changes)
       break
     case 'stop':
       engine.stop()

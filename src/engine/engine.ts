@@ -17,6 +17,7 @@ import { G_RATE_AT_US } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import { GranulePool } from '../grants/granule-pool.js'
+import type { PortChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
 import { sharpenTimers } from '../sys/clock.js'
@@ -69,6 +70,14 @@ export class Engine implements PortHost {
   /** Removes a port. Throws NOT_FOUND. */
   removePort(name: string): void {
     this.#changes.remove(name)
+  }
+
+  /**
+   * Adds, removes and changes ports between two bursts: all of it, or nothing. Throws a RingferryError that says why it
+   * cannot be.
+   */
+  apply(changes: readonly PortChange[]): void {
+    this.#changes.apply(changes)
   }
 
   get ports(): readonly Port[] {

@@ -1,24 +1,31 @@
-import type { Controller, VifTarget } from '../control/controller.js'
+/**
+ * Changes of the ports, made between two bursts. A list of them is carried out whole or not at all:
+ *
+ *   check: names, claims, rows, settings -> take what the settings need -> add what is independent of removals
+ *   -> remove what stands in the way and add the rest -> write the settings -> remove the others
+ *
+ * Up to the third step all can be undone without a trace. Where a port must go before another can come (the same name,
+ * socket or device) and the other fails, the first is opened again; its peer has to attach anew.
+ */
+import type { Controller } from '../control/controller.js'
 import type { RequestScheduler } from '../control/request-scheduler.js'
+import type { VifSettings } from '../control/vif-meter.js'
+import { MAX_PORTS } from '../core/layout.js'
 import type { Plane } from '../core/plane.js'
+import { RingferryError } from '../errors/errors.js'
+import type { PortChange, PreparedChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import { createPort } from '../port/create.js'
 import type { Port, PortHost } from '../port/port.js'
 import type { BridgeEvents } from './bridge-events.js'
 import type { Calls } from './calls.js'
-import type { Containment } from './containment.js'
+import type { Containment, Work } from './containment.js'
 import type { Decisions } from './decisions.js'
 import type { LoopGuard } from './loop-guard.js'
 import type { PortTable } from './port-table.js'
 import type { Reports } from './reports.js'
-
-function targetOf(config: PortConfig): VifTarget {
-  if (config.kind !== 'vif' && config.kind !== 'embedded') return {}
-  return {
-    ...(config.targetUs === undefined ? {} : { targetUs: config.targetUs }),
-    ...(config.weight === undefined ? {} : { weight: config.weight }),
-  }
-}
+import { sortChanges } from './sorted-changes.js'
+import { readTarget } from './vif-target.js'
 
 /** Who keeps something of ports, by row or by port. */
 export interface ChangedParts {
@@ -34,7 +41,20 @@ export interface ChangedParts {
   readonly loopGuard: LoopGuard | undefined
 }
 
-/** Changes of the ports, made between two bursts. */
+/** A port with the change that it is ready for, and what that does to its target and weight. */
+interface Ready {
+  readonly port: Port
+  readonly change: PreparedChange
+  readonly target: Partial<VifSettings>
+}
+
+const commit =
+  (change: PreparedChange): Work =>
+  () => {
+    change.commit()
+    return 0
+  }
+
 export class PortChanges {
   readonly #host: PortHost
   readonly #parts: ChangedParts
@@ -48,10 +68,11 @@ export class PortChanges {
   add(config: PortConfig): Port {
     const { table, calls, containment, controller } = this.#parts
     const row = table.freeRow(config.name)
+    const target = readTarget(config)
     const port = createPort(this.#host, row, config)
     calls.trust(row)
     containment.open(port)
-    controller.setTarget(row, targetOf(config))
+    controller.setTarget(row, target)
     table.insert(port)
     this.#parts.decisions.portsChanged()
     return port
@@ -74,5 +95,73 @@ export class PortChanges {
       reports.forget(port)
       decisions.portsChanged()
     }
+  }
+
+  /** Carries out a list of changes. Throws a RingferryError, as if nothing had been asked, when one of them cannot be. */
+  apply(changes: readonly PortChange[]): void {
+    const { table } = this.#parts
+    const present = table.active.map(({ config }) => config)
+    const { sets, free, blocking, bound, others } = sortChanges(changes, present, MAX_PORTS)
+    const undo: (() => void)[] = []
+    const add = (config: PortConfig): void => {
+      this.add(config)
+      undo.push(() => this.remove(config.name))
+    }
+    const ready: Ready[] = []
+    const reopened: string[] = []
+    try {
+      for (const config of sets) {
+        const each = this.#prepare(config)
+        ready.push(each)
+        undo.push(() => each.change.cancel())
+      }
+      for (const config of free) add(config)
+      for (const config of blocking) {
+        this.remove(config.name)
+        undo.push(() => reopened.push(this.#reopen(config)))
+      }
+      for (const config of bound) add(config)
+    } catch (error) {
+      for (const step of undo.reverse()) step()
+      if (!(error instanceof RingferryError) || reopened.length === 0) throw error
+      throw new RingferryError(error.code, [error.message, ...reopened].join('; '), { cause: error })
+    }
+    this.#commit(ready)
+    for (const { name } of others) this.remove(name)
+  }
+
+  #prepare(config: PortConfig): Ready {
+    const { targetUs, weight } = readTarget(config)
+    const port = this.#parts.table.get(config.name)
+    const change = port.prepare(config)
+    // What was tuned since stays, unless the setting is another one.
+    const target = {
+      ...(change.settings.includes('targetUs') ? { targetUs } : {}),
+      ...(change.settings.includes('weight') ? { weight } : {}),
+    }
+    return { port, change, target }
+  }
+
+  /** Opens a port again whose place another was to take. Returns what became of it. */
+  #reopen(config: PortConfig): string {
+    if (config.kind === 'embedded') return `port ${config.name} has gone with its guest`
+    try {
+      this.add(config)
+      return `port ${config.name} is open again, its peer must attach anew`
+    } catch (error) {
+      return `port ${config.name} has gone: ${error instanceof Error ? error.message : String(error)}`
+    }
+  }
+
+  #commit(ready: readonly Ready[]): void {
+    const { containment, controller, table, decisions } = this.#parts
+    for (const { port, change, target } of ready) {
+      containment.run(port, commit(change), 0)
+      controller.setTarget(port.index, target)
+    }
+    table.refresh()
+    const changed = new Set(ready.flatMap(({ change }) => change.settings))
+    if (changed.has('weight')) decisions.portsChanged()
+    else if (changed.has('publish') || changed.has('targetUs')) decisions.apply()
   }
 }

@@ -60,6 +60,11 @@ export class PortTable {
     this.#ports[port.index] = undefined
   }
 
+  /** The settings of a port have changed. */
+  refresh(): void {
+    this.#setActive(this.#active)
+  }
+
   /** All ports, in turn order. */
   get active(): readonly Port[] {
     return this.#active

@@ -1,13 +1,12 @@
 import type { TuneChange } from '../control/tuning.js'
 import { type ErrorCode, RingferryError } from '../errors/errors.js'
-import type { PortConfig } from '../port/config.js'
+import type { PortChange } from '../port/change.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
 import type { EngineOptions } from './engine-options.js'
 
 /** Messages between the control side of a switch and its engine's thread. */
 export type SwitchRequest =
-  | { readonly method: 'add'; readonly config: PortConfig }
-  | { readonly method: 'remove'; readonly name: string }
+  | { readonly method: 'apply'; readonly changes: readonly PortChange[] }
   | { readonly method: 'status' }
   | { readonly method: 'tune'; readonly change: TuneChange }
   | { readonly method: 'stop' }

@@ -37,6 +37,39 @@ describe('Switch', () => {
 
   const socket = (name: string): string => join(folder, `${name}.sock`)
 
+  it('Switch.apply changes a port while its guest stays, and refuses a list whole', async () => {
+    const made = await start()
+    const events: string[] = []
+    for (const name of ['a', 'b']) await made.addPort({ kind: 'vif', name, socket: socket(name), vlan: 10 })
+    const [a, b] = ['a', 'b'].map((name) => new EmbeddedGuest(socket(name))) as [EmbeddedGuest, EmbeddedGuest]
+    try {
+      await until(() => made.status().every((port) => port.state === 'up'))
+      made.subscribe(({ event, port }) => events.push(`${port.name} ${event}`))
+      const inVlan = (name: string, vlan: number) =>
+        ({ change: 'set', config: { kind: 'vif', name, socket: socket(name), vlan } }) as const
+      await made.apply([inVlan('a', 20), inVlan('b', 20)])
+      a.driver.send(frame(2, 1, 300))
+      await until(() => b.driver.receive())
+      expect(made.fdb()).toMatchObject([{ mac: '02:00:00:00:00:01', vlan: 20, port: 'a' }])
+      const list = [inVlan('a', 30), { change: 'remove', name: 'b' }, inVlan('c', 30)] as const
+      await expect(made.apply(list)).rejects.toMatchObject({ code: 'NOT_FOUND', message: /^port c: / })
+      a.driver.send(frame(2, 1, 300))
+      await until(() => b.driver.receive())
+      expect(events).toEqual([])
+      const after = await made.apply([
+        { change: 'remove', name: 'b' },
+        { change: 'add', config: { kind: 'vif', name: 'c', socket: socket('b') } },
+      ])
+      expect(after.map((port) => [port.name, port.state])).toEqual([
+        ['a', 'up'],
+        ['c', 'waiting'],
+      ])
+    } finally {
+      a.close()
+      b.close()
+    }
+  })
+
   it('Switch carries frames and counts them while the control thread only looks', async () => {
     const made = await start()
     const events: SwitchEvent[] = []

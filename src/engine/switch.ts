@@ -13,6 +13,7 @@ import { type PortCounters, readCounters } from '../core/counters.js'
 import { type PortDelays, readDelays } from '../core/delays.js'
 import { type FdbEntry, readFdb } from '../core/fdb.js'
 import { RingferryError } from '../errors/errors.js'
+import type { PortChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
 import { builtFile } from '../sys/built-file.js'
@@ -174,15 +175,30 @@ export class Switch {
 
   /** Opens a port. Rejects with the RingferryError that says why it cannot be; nothing is left behind then. */
   async addPort(config: PortConfig): Promise<PortStatus> {
-    await this.#ask({ method: 'add', config })
-    if ('socket' in config && config.mode !== 'client') this.#sockets.set(config.name, config.socket)
+    await this.apply([{ change: 'add', config }])
     return this.#port(config.name).status
   }
 
   /** Closes a port and removes its socket. Rejects with NOT_FOUND. */
   async removePort(name: string): Promise<void> {
-    await this.#ask({ method: 'remove', name })
-    this.#sockets.delete(name)
+    await this.apply([{ change: 'remove', name }])
+  }
+
+  /**
+   * Changes the running switch: ports come, go, and get other settings, between two bursts, and no frame of other ports
+   * is lost. All of it is done, or nothing: rejects with the RingferryError that says what cannot be. Whoever is attached
+   * to a port whose settings change (`set`) stays attached; batches that are held, frames that wait and tokens of limits
+   * that are the same go on, and addresses that the port could not have been heard with any more are forgotten. What makes
+   * a port (kind, socket, device, queues) cannot change in an open one: remove it and add it in one list.
+   * @returns all ports, after the changes
+   */
+  async apply(changes: readonly PortChange[]): Promise<readonly PortStatus[]> {
+    await this.#ask({ method: 'apply', changes })
+    for (const change of changes) if (change.change === 'remove') this.#sockets.delete(change.name)
+    for (const change of changes)
+      if (change.change === 'add' && 'socket' in change.config && change.config.mode !== 'client')
+        this.#sockets.set(change.config.name, change.config.socket)
+    return this.status()
   }
 
   /** Listens for changes of ports. Returns how to stop listening. */

@@ -12,7 +12,8 @@ import { PORT_LINK } from '../core/layout.js'
 import { PortRow } from '../core/port-row.js'
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { closeFd } from '../sys/unix-socket.js'
-import type { PacketConfig, StreamConfig, TapConfig } from './config.js'
+import { checkChange, type PreparedChange } from './change.js'
+import type { PacketConfig, PortConfig, StreamConfig, TapConfig } from './config.js'
 import { forgetPeer, HostOutput, offloadNames } from './host-output.js'
 import type { HostPort, PortHost, PortStatus } from './port.js'
 import { Retry } from './retry.js'
@@ -32,11 +33,11 @@ export abstract class DescriptorPort<Config extends TapConfig | PacketConfig | S
   readonly kind: Config['kind']
   readonly index: number
   protected readonly host: PortHost
-  protected readonly config: Config
   protected readonly row: PortRow
   /** What the plane has queued for the other side. */
   protected readonly output: HostOutput
   readonly #place: string
+  #config: Config
   readonly #retry = new Retry()
   #fds: readonly number[] = []
   #takes = 0
@@ -49,7 +50,7 @@ export abstract class DescriptorPort<Config extends TapConfig | PacketConfig | S
   /** @param place where the peer finds the port: a device name or a socket path */
   constructor(host: PortHost, index: number, config: Config, place: string) {
     this.host = host
-    this.config = config
+    this.#config = config
     this.name = config.name
     this.kind = config.kind
     this.index = index
@@ -58,7 +59,19 @@ export abstract class DescriptorPort<Config extends TapConfig | PacketConfig | S
     this.#place = place
   }
 
+  get config(): Config {
+    return this.#config
+  }
+
   // ---- what a kind of port says ----
+
+  /**
+   * Does what a change needs outside of the row. Throws a RingferryError, having done nothing, when it cannot.
+   * @returns how to undo it
+   */
+  protected adapt(_config: Config): () => void {
+    return () => {}
+  }
 
   /** Takes descriptors and tells of them by attached(), or waits for a peer. Throws a RingferryError when it cannot. */
   protected abstract attach(): void
@@ -149,6 +162,32 @@ export abstract class DescriptorPort<Config extends TapConfig | PacketConfig | S
       this.close()
       throw error
     }
+  }
+
+  prepare(config: PortConfig): PreparedChange {
+    const { settings, next } = checkChange(this.#config, config)
+    const row = readSettings(config)
+    this.row.reserve(row)
+    let undo: () => void
+    try {
+      undo = this.adapt(next)
+    } catch (error) {
+      this.row.release()
+      throw error
+    }
+    const commit = (): void => {
+      this.#config = next
+      this.row.configure(row)
+      // What waited for a limit that is gone goes on, ahead of what comes.
+      while (!this.row.limitsSender && this.host.plane.releaseFrom(this.index) > 0);
+      this.row.release()
+      this.host.plane.recheckAddresses(this.index)
+    }
+    const cancel = (): void => {
+      undo()
+      this.row.release()
+    }
+    return { settings, commit, cancel }
   }
 
   tick(nowUs: number): void {

@@ -2,7 +2,8 @@ import type { HoldLimits } from '../aggregation/hold.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import type { GranulePool } from '../grants/granule-pool.js'
-import type { PortKind } from './config.js'
+import type { PreparedChange } from './change.js'
+import type { PortConfig, PortKind } from './config.js'
 
 /** What an engine offers its ports. Ports run in the engine's thread; nothing here may block. */
 export interface PortHost {
@@ -66,8 +67,15 @@ interface AnyPort {
   readonly kind: PortKind
   /** Its row in the port table. */
   readonly index: number
+  /** Its settings at present. */
+  readonly config: PortConfig
   /** Takes its resources. Throws a RingferryError and leaves nothing behind when it cannot. */
   open(): void
+  /**
+   * Gets an open port ready for other settings: checks them and takes what they need. Throws a RingferryError, changing
+   * nothing, when they cannot be.
+   */
+  prepare(config: PortConfig): PreparedChange
   /**
    * Called after request(): does one thing that the peer asks for (a message, a connection, a command), as short as
    * it can be. Returns whether there may be more.

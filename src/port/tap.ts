@@ -65,6 +65,16 @@ export class TapPort extends DescriptorPort<TapConfig> {
     this.setLink(tapState(this.fd) === 'up')
   }
 
+  /** A device that is there gets a new MTU; without the setting it keeps what it has. */
+  protected override adapt({ device, mtu }: TapConfig): () => void {
+    const before = this.config.mtu
+    if (mtu === undefined || mtu === before || this.fd < 0) return () => {}
+    setMtu(device, mtu)
+    return () => {
+      if (before !== undefined) setMtu(device, before)
+    }
+  }
+
   /** The device may be up, down or removed. */
   protected override follow(): void {
     const state = tapState(this.fd)

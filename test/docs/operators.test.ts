@@ -4,6 +4,7 @@ import { POLICY_NAMES } from '../../src/aggregation/create.js'
 import { engineSchema, PORT_SCHEMAS } from '../../src/config/schema.js'
 import { COUNTER_NAMES, DROP_NAMES } from '../../src/core/counters.js'
 import { ERRORS } from '../../src/errors/errors.js'
+import { changesInPlace, type PortSetting } from '../../src/port/change.js'
 
 const page = readFileSync(new URL('../../docs/operators.md', import.meta.url), 'utf8')
 const has = (word: string): boolean => page.includes(`\`${word}\``)
@@ -27,6 +28,19 @@ describe('docs/operators.md', () => {
     const events = [...type.matchAll(/'([a-z-]+)'/g)].map(([, name = '']) => name)
     expect(events.length).toBeGreaterThan(8)
     expect(events.filter((event) => !has(event))).toEqual([])
+  })
+
+  it('says which settings a reload changes in place', () => {
+    const rows = [...page.matchAll(/^\| ([^|]*) \| (?:the port changes in place|the same;)[^|]*\|$/gm)]
+    const named = rows.map(([, cell = '']) => [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name))
+    const [ofAll = [], [ofHostPorts = '', ...hostKinds] = []] = named
+    const kinds = Object.entries(PORT_SCHEMAS) as [keyof typeof PORT_SCHEMAS, { shape: object }][]
+    for (const [kind, { shape }] of kinds) {
+      const settings = Object.keys(shape) as PortSetting[]
+      const written = [...ofAll, ...(hostKinds.includes(kind) ? [ofHostPorts] : [])]
+      const inPlace = settings.filter((setting) => changesInPlace(kind, setting))
+      expect(inPlace.sort()).toEqual(written.filter((name) => name in shape).sort())
+    }
   })
 
   it('names every exit code', () => {

@@ -57,6 +57,23 @@ describe('a host port with a rate limit', () => {
     closeFd(fd)
   })
 
+  it('lets what waits go on in order, and has its memory back, when the limit is lifted while it runs', () => {
+    const { engine, fd, at } = open({})
+    const free = engine.memory.freeBytes
+    const config = { kind: 'stream', name: 's', socket } as const
+    engine.apply([{ change: 'set', config: { ...config, fromVm: { framesPerSecond: 100 } } }])
+    ingest(engine, 0, 200)
+    expect(counter(engine, 1, C_TO_FRAMES)).toBe(10)
+    at(50_000)
+    engine.apply([{ change: 'set', config }])
+    expect(counter(engine, 1, C_TO_FRAMES)).toBe(200)
+    expect(dropped(engine, 0, DROP_RATE)).toBe(0)
+    expect(engine.memory.freeBytes).toBe(free)
+    ingest(engine, 0, 1)
+    expect(counter(engine, 1, C_TO_FRAMES)).toBe(201)
+    closeFd(fd)
+  })
+
   it('lets its output go at its rate when toVm is limited', () => {
     const { engine, fd, at } = open({ toVm: { framesPerSecond: 100 } })
     ingest(engine, 1, 20)

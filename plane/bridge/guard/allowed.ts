@@ -20,7 +20,11 @@ import { hasLearnedIpv4, hasLearnedIpv6 } from './learned'
 
 /** Whether a port may send from the source address of the frame at hand. */
 export function allowsMac(port: usize): boolean {
-  const source = frame.source
+  return listsMac(port, frame.source)
+}
+
+/** Whether a MAC is among those that a port is held to. */
+export function listsMac(port: usize, source: u64): boolean {
   const entries = load<u32>(port, P_GUARD_MAC_COUNT)
   for (let i: u32 = 0; i < entries; i++)
     if (load<u64>(port + P_GUARD_MACS + <usize>i * 8) === source) return true

@@ -16,6 +16,7 @@ import type { Grants } from '../../grants/grants.js'
 import type { DetachCause, GuestRegion, VhostUserDevice, VringAddresses } from '../../vhost-user/device.js'
 import { featureNames, NET_CONFIG, VIRTIO_F, VIRTIO_NET_F } from '../../virtio/virtio.js'
 import type { EmbeddedConfig, VifConfig } from '../config.js'
+import { parseStationMac } from '../guard-address.js'
 import type { PortHost } from '../port.js'
 import { readNetConfig } from './config-space.js'
 import { VifControl } from './control-queue.js'
@@ -38,16 +39,18 @@ export interface DeviceOwner {
   onDetach(reason: string, cause: DetachCause): void
 }
 
-function parseMac(config: VifConfig | EmbeddedConfig): Uint8Array {
-  const text = (config.kind === 'vif' ? config.mac : undefined) ?? '00:00:00:00:00:00'
-  return Uint8Array.from(text.split(':'), (part) => Number.parseInt(part, 16))
+const NO_MAC = new Uint8Array(6)
+
+/** The address that the device has at first. Throws a SettingError when it is none. */
+function macOf(config: VifConfig | EmbeddedConfig): Uint8Array {
+  if (config.kind !== 'vif' || config.mac === undefined) return NO_MAC
+  return parseStationMac(config.mac, { owner: `port ${config.name}`, path: ['mac'] })
 }
 
 export class VifDevice implements VhostUserDevice {
   readonly maxQueuePairs: number
   readonly maxMemorySlots = MAX_MEMORY_SLOTS
   readonly #host: PortHost
-  readonly #config: VifConfig | EmbeddedConfig
   readonly #row: PortRow
   readonly #grants: Grants
   readonly #owner: DeviceOwner
@@ -56,6 +59,11 @@ export class VifDevice implements VhostUserDevice {
   readonly #control: VifControl
   /** The device's address: as configured until a driver sets its own. */
   readonly #mac: Uint8Array
+  #config: VifConfig | EmbeddedConfig
+  /** The address that a guest finds. */
+  #firstMac: Uint8Array
+  /** What the frontend says that its guest takes at most, in bytes of IP packet; undefined: nothing. */
+  #frontendMtu: number | undefined
   #regions: GuestRegion[] = []
   #features = 0n
   #deviceStatus = 0
@@ -75,8 +83,9 @@ export class VifDevice implements VhostUserDevice {
     this.#owner = owner
     this.maxQueuePairs = Math.min(config.queues ?? 1, MAX_QUEUE_PAIRS)
     this.#rings = new VifRings(host, row, grants, () => owner.onUnshared())
+    this.#firstMac = macOf(config)
+    this.#mac = this.#firstMac.slice()
     this.#pairs = new QueuePairs(host.plane, row, this.#rings, this.maxQueuePairs)
-    this.#mac = parseMac(config)
     this.#control = new VifControl(host, row, {
       features: () => this.#features,
       setQueuePairs: (pairs) => this.#pairs.ask(pairs),
@@ -89,6 +98,27 @@ export class VifDevice implements VhostUserDevice {
 
   get features(): bigint {
     return this.#features
+  }
+
+  /** Throws CONFIG when no device can be made of the settings: an address that is none, a feature that nobody knows. */
+  check(config: VifConfig | EmbeddedConfig): void {
+    macOf(config)
+    offeredFeatures(config, this.maxQueuePairs)
+  }
+
+  /** Whether the guest has been told an MTU, or may be: it stays as it is. Source: virtio 1.3, 5.1.4.1. */
+  get tellsMtu(): boolean {
+    const told = this.#features === 0n ? this.offeredFeatures() : this.#features
+    return (told & VIRTIO_NET_F.MTU) !== 0n
+  }
+
+  /** Gets other settings. What a guest was told has not changed while one is attached. */
+  configure(config: VifConfig | EmbeddedConfig): void {
+    const mac = macOf(config)
+    if (mac.some((byte, at) => byte !== this.#firstMac[at])) this.#mac.set(mac)
+    this.#firstMac = mac
+    this.#config = config
+    this.#limitFrames()
   }
 
   /** Whether the guest can take frames. */
@@ -248,10 +278,11 @@ export class VifDevice implements VhostUserDevice {
 
   resetDevice(): undefined {
     this.#rings.reset()
-    this.#mac.set(parseMac(this.#config))
+    this.#mac.set(this.#firstMac)
     this.#features = 0n
     this.#pairs.reset()
     this.#row.setOffloads(0, 0)
+    this.#frontendMtu = undefined
     this.#row.setMtu(this.#config.mtu)
     this.#updateLink()
   }
@@ -278,8 +309,14 @@ export class VifDevice implements VhostUserDevice {
 
   /** What the frontend tells its guest binds the port, too, if it is less than the configuration allows. */
   setMtu(mtu: number): boolean {
-    this.#row.setMtu(Math.min(mtu, this.#config.mtu ?? mtu))
+    this.#frontendMtu = mtu
+    this.#limitFrames()
     return true
+  }
+
+  #limitFrames(): void {
+    const mtus = [this.#config.mtu, this.#frontendMtu].filter((mtu) => mtu !== undefined)
+    this.#row.setMtu(mtus.length > 0 ? Math.min(...mtus) : undefined)
   }
 
   onDetach(reason: string, cause: DetachCause): void {

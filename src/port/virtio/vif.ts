@@ -22,7 +22,8 @@ import { EPOLLET, EPOLLIN } from '../../sys/epoll.js'
 import type { DetachCause } from '../../vhost-user/device.js'
 import { VhostUserSession } from '../../vhost-user/session.js'
 import { featureNames } from '../../virtio/virtio.js'
-import type { EmbeddedConfig, VifConfig } from '../config.js'
+import { checkChange, type PreparedChange, type ToldSetting } from '../change.js'
+import type { EmbeddedConfig, PortConfig, VifConfig } from '../config.js'
 import { PeerSocket } from '../peer-socket.js'
 import type { PortHost, PortStatus, RingPort } from '../port.js'
 import { readSettings } from '../settings.js'
@@ -44,12 +45,12 @@ export class Vif implements RingPort {
   readonly kind: 'vif' | 'embedded'
   readonly index: number
   readonly #host: PortHost
-  readonly #config: VifConfig | EmbeddedConfig
   readonly #row: PortRow
   readonly #grants: Grants
   readonly #device: VifDevice
   /** Where guests come; undefined: the only one is there already. */
   readonly #peers: PeerSocket | undefined
+  #config: VifConfig | EmbeddedConfig
   #session: VhostUserSession | undefined
   /** Whether the session's socket may hold something. */
   #mayRead = false
@@ -80,9 +81,13 @@ export class Vif implements RingPort {
       })
   }
 
+  get config(): VifConfig | EmbeddedConfig {
+    return this.#config
+  }
+
   open(): void {
     const config = this.#config
-    this.#device.offeredFeatures()
+    this.#device.check(config)
     this.#row.open(readSettings(config), true)
     try {
       if (config.kind === 'embedded') this.#attach(config.fd)
@@ -91,6 +96,26 @@ export class Vif implements RingPort {
       this.#row.close()
       throw error
     }
+  }
+
+  prepare(config: PortConfig): PreparedChange {
+    const knows = (setting: ToldSetting): boolean =>
+      this.#session !== undefined && (setting !== 'mtu' || this.#device.tellsMtu)
+    const { settings, next } = checkChange(this.#config, config, knows)
+    const row = readSettings(next)
+    this.#device.check(next)
+    const commit = (): void => {
+      this.#config = next
+      this.#row.configure(row)
+      this.#device.configure(next)
+      if (settings.includes('publish')) {
+        this.#row.setHoldLimits(row.hold)
+        this.#host.plane.publishPort(this.index)
+      }
+      this.#host.plane.recheckAddresses(this.index)
+      this.#host.wake(this.index)
+    }
+    return { settings, commit, cancel: () => {} }
   }
 
   #attach(fd: number): void {

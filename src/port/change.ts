@@ -1,0 +1,105 @@
+/** Changes of the ports of a running switch, and which settings of an open port may change. */
+import { isDeepStrictEqual } from 'node:util'
+import { RingferryError } from '../errors/errors.js'
+import type { PortConfig } from './config.js'
+
+/** One change of a list that is carried out whole, between two bursts, or refused whole. */
+export type PortChange =
+  | { readonly change: 'add'; readonly config: PortConfig }
+  | { readonly change: 'remove'; readonly name: string }
+  /**
+   * The open port of this name gets these settings, its peer stays. All of them are given: what is left out gets its
+   * default.
+   */
+  | { readonly change: 'set'; readonly config: PortConfig }
+
+/** The name of a setting of any kind of port. */
+export type PortSetting = PortConfig extends infer Config
+  ? Config extends Config
+    ? keyof Config
+    : never
+  : never
+
+/** Settings that an open port cannot change: another peer, device or way to it is another port. */
+const FIXED = [
+  ...(['kind', 'name', 'socket', 'mode', 'socketMode', 'socketOwner', 'socketGroup'] as const),
+  ...(['device', 'queues', 'offloads', 'fd'] as const),
+] satisfies readonly PortSetting[]
+
+/** Settings that a guest is told when it attaches: they change while none is attached. */
+const TOLD = ['mac', 'control', 'withhold', 'mtu'] as const satisfies readonly PortSetting[]
+
+/** A setting that a guest knows. */
+export type ToldSetting = (typeof TOLD)[number]
+
+const isFixed = (setting: PortSetting): boolean => FIXED.some((fixed) => fixed === setting)
+const isTold = (setting: PortSetting): setting is ToldSetting => TOLD.some((told) => told === setting)
+
+/** Whether a setting of an open port may change whoever is attached. @param kind the port's */
+export function changesInPlace(kind: PortConfig['kind'], setting: PortSetting): boolean {
+  const hasGuest = kind === 'vif' || kind === 'embedded'
+  return !isFixed(setting) && !(hasGuest && isTold(setting))
+}
+
+/** The settings in which two configurations differ. */
+export function differences(before: PortConfig, after: PortConfig): PortSetting[] {
+  const [a, b] = [before, after].map((config) => new Map<string, unknown>(Object.entries(config)))
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (key): key is PortSetting => !isDeepStrictEqual(a?.get(key), b?.get(key)),
+  )
+}
+
+/**
+ * Checks the settings in which an open port is to change. Throws USAGE when it cannot.
+ * @param knows whether a guest is attached that was told the setting
+ */
+export function checkChange<Config extends PortConfig>(
+  before: Config,
+  after: PortConfig,
+  knows: (setting: ToldSetting) => boolean = () => false,
+): { readonly settings: readonly PortSetting[]; readonly next: Config } {
+  const changed = differences(before, after)
+  for (const setting of changed) {
+    if (isFixed(setting))
+      throw new RingferryError(
+        'USAGE',
+        `port ${before.name}: ${setting} cannot change in an open port; remove the port and add it`,
+      )
+    if (isTold(setting) && knows(setting))
+      throw new RingferryError(
+        'USAGE',
+        `port ${before.name}: its guest was told ${setting} and keeps it; detach the guest, or remove the port and add it`,
+      )
+  }
+  // Of the same kind: that is fixed.
+  return { settings: changed, next: after as Config }
+}
+
+/** What two ports cannot have both: the setting in which a port claims what one before it has. */
+export function claimed(
+  ports: readonly PortConfig[],
+):
+  | { readonly index: number; readonly setting: 'name' | 'socket' | 'device'; readonly by: PortConfig }
+  | undefined {
+  for (const setting of ['name', 'socket', 'device'] as const) {
+    const seen = new Map<unknown, PortConfig>()
+    for (const [index, port] of ports.entries()) {
+      const value = new Map<string, unknown>(Object.entries(port)).get(setting)
+      if (value === undefined) continue
+      const by = seen.get(value)
+      if (by) return { index, setting, by }
+      seen.set(value, port)
+    }
+  }
+  return undefined
+}
+
+/** A port that is ready for other settings; nothing has changed yet. */
+export interface PreparedChange {
+  /** Settings that change. */
+  readonly settings: readonly PortSetting[]
+  /** Makes the change; it cannot fail. */
+  commit(): void
+  /** Gives back what was taken for it. */
+  cancel(): void
+}
