@@ -1,8 +1,9 @@
 // Builds everything: the layout copy for TypeScript, the plane (.wasm) and the JavaScript in dist/.
-// `node tools/build.mjs plane` builds only what the tests load (layout and plane).
+// `node tools/build.mjs plane` builds only the layout and the plane, `node tools/build.mjs dist` only the JavaScript.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { removeStaleOutputs } from './stale-outputs.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
@@ -54,9 +55,16 @@ function buildPlane() {
   renameSync(fresh, 'dist/plane.wasm')
 }
 
-generateLayout()
-buildPlane()
-if (process.argv[2] !== 'plane') {
+function buildDist() {
+  mkdirSync('dist', { recursive: true })
+  removeStaleOutputs('dist', 'src')
   execFileSync(bin('tsc'), ['-p', 'tsconfig.json'], { stdio: 'inherit' })
   if (existsSync('dist/cli/main.js')) chmodSync('dist/cli/main.js', 0o755)
 }
+
+const part = process.argv[2]
+if (part !== 'dist') {
+  generateLayout()
+  buildPlane()
+}
+if (part !== 'plane') buildDist()

@@ -15,6 +15,9 @@ import { poissonAtMost, poissonCapped, poissonCappedTriangle } from './poisson.j
  * - A flush costs c_f, a frame c_p, so the CPU share is rate (c_p + c_f / E[n]). Without a hold a busy core batches by
  *   itself (what arrives during a flush goes with the next): n = rate c_f / (1 - rate c_p). No hold raises capacity
  *   above that; it buys CPU below saturation.
+ *
+ * The policies take flushRate and what follows it. meanHoldUs, holdQuantileUs, minBatch, naturalBatch and
+ * leastMeanDelayBatches are for a planner of machines, and for tests and benches that hold measurements against them.
  */
 
 /** E[n]: mean frames per publication. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { cli } from '../../test/host/cli-process.js'
-import { checkCommandWords } from './command-words.js'
+import { checkCommandWords, withHelpLast } from './command-words.js'
 import { makeProgram } from './program.js'
 
 describe('checkCommandWords', () => {
@@ -28,6 +28,17 @@ describe('checkCommandWords', () => {
     'tune -- sho',
   ])('checkCommandWords finds nothing when the line is %j', (line) => {
     checkCommandWords(makeProgram(), line.split(' ').filter(Boolean))
+  })
+})
+
+describe('withHelpLast', () => {
+  it.each([
+    ['help tune show', 'tune show --help'],
+    ['help lab', 'help lab'],
+    ['help', 'help'],
+    ['tune show', 'tune show'],
+  ])('withHelpLast gives the help of the innermost command when the line is %j', (line, expected) => {
+    expect(withHelpLast(line.split(' ')).join(' ')).toBe(expected)
   })
 })
 

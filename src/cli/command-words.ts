@@ -39,3 +39,8 @@ export function checkCommandWords(program: Command, words: readonly string[]): v
     rest = firstWord(level, rest.slice(1))
   }
 }
+
+/** "help tune show" as "tune show --help": commander's own help takes one word. Other command lines as they are. */
+export function withHelpLast(words: readonly string[]): readonly string[] {
+  return words[0] === 'help' && words.length > 2 ? [...words.slice(1), '--help'] : words
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { checkCommandWords } from './command-words.js'
+import { checkCommandWords, withHelpLast } from './command-words.js'
 import { reportFailure } from './failure.js'
 import { followOutside } from './own-namespace.js'
 import { makeProgram } from './program.js'
@@ -9,8 +9,9 @@ watchOutput()
 followOutside()
 try {
   const program = makeProgram()
-  checkCommandWords(program, process.argv.slice(2))
-  await program.parseAsync()
+  const words = process.argv.slice(2)
+  checkCommandWords(program, words)
+  await program.parseAsync(withHelpLast(words), { from: 'user' })
 } catch (error) {
   process.exitCode = reportFailure(error)
 }

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { firstMistake } from '../../config/mistake.js'
 import { type Path, parsePlaced } from '../../config/yaml-place.js'
 import { RingferryError } from '../../errors/errors.js'
+import { didYouMean } from '../../errors/suggestion.js'
 import { type Study, studySchema } from './study.js'
 
 export interface LoadedStudy {
@@ -67,11 +68,13 @@ export function loadStudy(nameOrPath: string, guests?: string): LoadedStudy {
     if (special !== undefined && existsSync(special)) return readStudyFile(special)
     const general = join(SHIPPED, `${nameOrPath}.yaml`)
     if (existsSync(general)) return readStudyFile(general)
-    if (!existsSync(nameOrPath))
+    if (!existsSync(nameOrPath)) {
+      const names = shippedNames()
       throw new RingferryError(
         'NOT_FOUND',
-        `there is no study "${nameOrPath}"; shipped: ${shippedNames().join(', ')}; or give a YAML file`,
+        `there is no study "${nameOrPath}"${didYouMean(nameOrPath, names)}; shipped: ${names.join(', ')}; or give a YAML file`,
       )
+    }
   }
   return readStudyFile(nameOrPath)
 }

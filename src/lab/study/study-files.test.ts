@@ -62,7 +62,12 @@ describe('loadStudy', () => {
   })
 
   it('loadStudy lists what there is when a name is unknown', () => {
-    expect(failure(() => loadStudy('sead'))).toMatch(/^NOT_FOUND there is no study "sead"; shipped: .*seed/)
+    expect(failure(() => loadStudy('sead'))).toMatch(
+      /^NOT_FOUND there is no study "sead" \(did you mean "seed"\?\); shipped: .*seed/,
+    )
+    expect(failure(() => loadStudy('quite-another'))).toMatch(
+      /^NOT_FOUND there is no study "quite-another"; shipped: /,
+    )
     expect(failure(() => loadStudy('/nonexistent/a.yaml'))).toBe(
       'NOT_FOUND /nonexistent/a.yaml: there is no such study file',
     )
