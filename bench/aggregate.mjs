@@ -6,24 +6,20 @@
 //   flood      eight VMs of which one floods: what the others lose, with and without the scheduler
 //   step       a step, a ramp, bursts and rest: what the adaptive controller does over time
 //   kernel     64-byte frames into a real guest kernel on the switch's own processor
-//   uml        between real guest kernels: small UDP, bulk TCP, TCP request and response alone and beside bulk TCP
-//   acks       bulk TCP between real guest kernels with and without thinned acknowledgements
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { reportAcks, runAcks } from './aggregate/acks.mjs'
 import { reportFlood, runFlood } from './aggregate/flood.mjs'
 import { reportKernel, runKernel } from './aggregate/kernel.mjs'
 import { compareMatrix, comparePrediction, reportMatrix, runMatrix } from './aggregate/matrix.mjs'
 import { reportResponse, runResponse } from './aggregate/response.mjs'
 import { drawStep, reportStep, runStep } from './aggregate/step.mjs'
-import { reportUml, runUml } from './aggregate/uml.mjs'
 import { runBench } from './lib/cleanup.mjs'
 import { numbers, readOptions } from './lib/options.mjs'
 import { choosePolicies } from './lib/policies.mjs'
 import { header, progressEnd, save } from './lib/report.mjs'
 
 const options = readOptions('aggregate', 'aggregation policies against each other', {
-  parts: { default: 'matrix,response,flood,step,kernel,uml,acks', help: 'which parts' },
+  parts: { default: 'matrix,response,flood,step,kernel', help: 'which parts' },
   policies: { default: 'natural,per-packet,fixed,dim,adaptive', help: 'which policies' },
   vms: { default: undefined, help: 'numbers of VMs of the matrix (default 1,2,4,8; quick 1,4)' },
   loads: {
@@ -51,7 +47,6 @@ const options = readOptions('aggregate', 'aggregation policies against each othe
     default: '{"schedule":false}',
     help: 'flood: further engine options as JSON, run as a second variant; "" for none',
   },
-  workloads: { default: undefined, help: 'uml: only these, for instance "TCP_RR,bulk TCP"' },
   pictures: { default: undefined, help: 'step: folder for its charts (SVG)' },
 })
 const { quick } = options
@@ -71,7 +66,6 @@ const settings = {
   spinUs: Number(options.spin),
   receivers: options.receivers,
   always: options.calls === 'always',
-  workloads: options.workloads?.split(','),
   engine: options.engine ? JSON.parse(options.engine) : undefined,
 }
 const PARTS = {
@@ -101,16 +95,6 @@ const PARTS = {
     const raw = await runKernel(settings)
     progressEnd()
     return { ...raw, summary: reportKernel(raw) }
-  },
-  async acks() {
-    const runs = await runAcks(settings)
-    progressEnd()
-    return { runs, summary: reportAcks(runs) }
-  },
-  async uml() {
-    const runs = await runUml(settings)
-    progressEnd()
-    return { runs, summary: reportUml(runs) }
   },
 }
 

@@ -1,8 +1,8 @@
-// Builds what has changed, then runs a bench: node bench/run.mjs tcp [--quick] [--seconds N] [--json FILE]
+// Builds what has changed, then runs a bench: node bench/run.mjs pps [--quick] [--seconds N] [--json FILE]
 import { ensureBuilt } from './lib/build.mjs'
 
 const [name = ''] = process.argv.splice(2, 1)
-const BENCHES = ['pps', 'tcp', 'latency', 'aggregate', 'plane', 'limits']
+const BENCHES = ['pps', 'latency', 'aggregate', 'plane', 'limits']
 if (!BENCHES.includes(name)) {
   console.error(`usage: node bench/run.mjs ${BENCHES.join('|')} [--help]`)
   process.exit(2)

@@ -1,4 +1,4 @@
-// Processor time from /proc: of a process with all its threads, and of the whole machine.
+// Processor time from /proc, of a process with all its threads or of one of them.
 import { readdirSync, readFileSync } from 'node:fs'
 
 const TICKS_PER_SECOND = 100
@@ -26,13 +26,4 @@ export function processSeconds(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
-}
-
-/** Seconds that all processors together were busy so far, stolen time left out. */
-export function machineSeconds() {
-  const [, user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'utf8')
-    .split('\n', 1)[0]
-    .split(/\s+/)
-    .map(Number)
-  return (user + nice + system + irq + softirq) / TICKS_PER_SECOND
 }

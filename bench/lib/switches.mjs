@@ -203,16 +203,3 @@ export async function startFlowgen({ cpu, sockets, bytes, name }) {
   await client.command('start')
   return client
 }
-
-/** vde_switch on a folder of its own. */
-export async function startVdeSwitch() {
-  const folder = mkdtempSync(join(tmpdir(), 'vde-bench-'))
-  const dir = join(folder, 'ctl')
-  // Without a daemon it lives as long as its standard input.
-  const child = spawn('vde_switch', ['-s', dir], { stdio: ['pipe', 'ignore', 'ignore'] })
-  child.on('error', () => {})
-  child.stdin.on('error', () => {})
-  const made = manage('vde_switch', child, folder)
-  await waitFor('vde_switch', () => existsSync(join(dir, 'ctl')), child)
-  return { ...made, dir }
-}

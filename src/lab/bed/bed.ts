@@ -43,6 +43,8 @@ export const vmSchema = z.strictObject({
   weight: z.number().positive().optional(),
   /** Limit of what the VM may send in Mb/s. */
   limitMbps: z.number().positive().optional(),
+  /** Whether the switch delivers only the last of pure TCP acknowledgements to the VM that come together. */
+  thinAcks: z.boolean().optional(),
 })
 export type VmSpec = z.infer<typeof vmSchema>
 

@@ -34,6 +34,7 @@ describe('refusalOf', () => {
   it('refusalOf refuses what a VM or a switch does not have', () => {
     expect(refusalOf(bed('ringferry', pair('uml', { model: 'e1000' })))).toMatch(/e1000/)
     expect(refusalOf(bed('bridge', pair('netns', { limitMbps: 10 })))).toMatch(/limitMbps/)
+    expect(refusalOf(bed('bridge', pair('netns', { thinAcks: true })))).toMatch(/thinAcks/)
     expect(refusalOf(bed('testpmd', pair('uml', { nics: 2 })))).toMatch(/two VMs of one NIC/)
     expect(refusalOf(bed('testpmd', [{ name: 'a', kind: 'uml' }]))).toMatch(/two VMs of one NIC/)
     expect(refusalOf(bed('none', [{ name: 'a', kind: 'netns' }]))).toMatch(/two VMs/)

@@ -34,6 +34,8 @@ export function refusalOf(spec: BedSpec): string | undefined {
       return `VM ${vm.name}: only a qemu VM has an e1000 NIC, not ${vm.kind}`
     if (vm.limitMbps !== undefined && kind !== 'ringferry')
       return `VM ${vm.name}: limitMbps needs the switch ringferry, not ${kind}`
+    if (vm.thinAcks !== undefined && kind !== 'ringferry')
+      return `VM ${vm.name}: thinAcks needs the switch ringferry, not ${kind}`
   }
   if (kind === 'testpmd' && (spec.vms.length !== 2 || spec.vms.some((vm) => vm.nics !== 1)))
     return 'the switch testpmd forwards between two ports: it needs two VMs of one NIC each'

@@ -42,6 +42,14 @@ describe('settings of ringferry', () => {
     expect([port.kind, port.name, link.transport.type]).toEqual([portKind, 'a', transport])
   })
 
+  it('portOf has acknowledgements thinned when the VM says so', () => {
+    for (const kind of ['uml', 'netns']) {
+      const { spec, vm, nic } = bed({}, { kind, thinAcks: true })
+      expect(portOf(spec, vm, nic, '/tmp/x').port.thinAcks).toBe(true)
+      expect(portOf(spec, bed({}, { kind }).vm, nic, '/tmp/x').port.thinAcks).toBeUndefined()
+    }
+  })
+
   it('portOf hands target and weight to the policy', () => {
     const { spec, vm, nic } = bed({}, { kind: 'uml', targetUs: 80, weight: 3 })
     expect(portOf(spec, vm, nic, '/tmp/x').port).toMatchObject({ targetUs: 80, weight: 3 })

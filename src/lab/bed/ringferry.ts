@@ -48,6 +48,11 @@ export function portLimits(spec: SwitchSpec, vm: VmSpec): Pick<PortConfig, 'from
   return { stormFps: STORM_FPS, fromVm: { averageKiB, burstKiB } }
 }
 
+/** What every kind of port of a VM is given. */
+function portSettings(spec: SwitchSpec, vm: VmSpec): Pick<PortConfig, 'fromVm' | 'stormFps' | 'thinAcks'> {
+  return { ...portLimits(spec, vm), ...(vm.thinAcks === undefined ? {} : { thinAcks: vm.thinAcks }) }
+}
+
 function targets(vm: VmSpec): { targetUs?: number; weight?: number } {
   return {
     ...(vm.targetUs === undefined ? {} : { targetUs: vm.targetUs }),
@@ -62,7 +67,7 @@ export function portOf(
   nic: NicPlan,
   folder: string,
 ): { readonly port: PortConfig; readonly link: NicLink } {
-  const settings = { name: nic.port, ...portLimits(spec, vm) }
+  const settings = { name: nic.port, ...portSettings(spec, vm) }
   if (vm.kind === 'netns' || vm.kind === 'host')
     return {
       port: { kind: 'tap', ...settings, device: nic.device },
@@ -125,7 +130,7 @@ class RingferryFabric implements Fabric {
 
   async embed({ spec }: VmPlan, nic: NicPlan, fd: number): Promise<void> {
     const vm = this.#vm(spec.name)
-    const settings = { name: nic.port, ...portLimits(this.#spec.switch, vm), ...targets(vm) }
+    const settings = { name: nic.port, ...portSettings(this.#spec.switch, vm), ...targets(vm) }
     await this.#switch.addPort({ kind: 'embedded', ...settings, fd })
     this.#open.add(nic.port)
   }
