@@ -7,10 +7,12 @@ import { removeStaleOutputs } from './stale-outputs.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
+/** @param {string} name */
 const bin = (name) => `node_modules/.bin/${name}`
 
 /** Copies plane/layout.ts and its tables, the one place where they are described, into one file of the TypeScript side. */
 export function generateLayout() {
+  /** @param {string} path */
   const read = (path) => readFileSync(`plane/${path}.ts`, 'utf8')
   const text = read('layout').replace(/^export \* from '\.\/(.*)'$/gm, (_, table) => read(table))
   const target = 'src/core/layout.ts'

@@ -25,6 +25,7 @@ export const HOST_TEST_PACKAGES = [
   'chromium',
 ]
 
+/** @param {string} name */
 function isOnPath(name) {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => {
     try {
@@ -41,7 +42,7 @@ export function whyNoPackages() {
   if (!isOnPath('dpkg-query') || !isOnPath('apt-get'))
     return 'this is not Debian (no dpkg-query or no apt-get)'
   if (process.arch !== 'x64') return `the guests' packages are for x86-64, this machine is ${process.arch}`
-  if (process.getuid() !== 0) return 'not root'
+  if (process.getuid?.() !== 0) return 'not root'
   return undefined
 }
 

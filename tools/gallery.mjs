@@ -9,6 +9,7 @@ const folder = fileURLToPath(new URL('../docs/gallery/', import.meta.url))
 const source = fileURLToPath(new URL('../test/gallery/gallery.ts', import.meta.url))
 
 // Node does not run TypeScript; vite comes with vitest and needs no build.
+/** @type {{ module: typeof import('../test/gallery/gallery.js') }} */
 const { module } = await runnerImport(source, { configFile: false, logLevel: 'error' })
 const cases = module.drawGallery()
 mkdirSync(folder, { recursive: true })

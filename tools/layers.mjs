@@ -7,8 +7,26 @@ import { fileURLToPath } from 'node:url'
 import { findImports, reads, tokenize } from './imports.mjs'
 
 /**
+ * @typedef {{ file: string, line: number, message: string }} Breach
+ * @typedef {{ target: string, line: number, erased: boolean }} Edge
+ * @typedef {Map<string, Edge[]>} Graph
+ * @typedef {Map<string, { name: string, line: number }[]>} Strangers
+ * @typedef {object} Rules
+ * @property {string[][]} levels
+ * @property {Record<string, string[]>} only
+ * @property {{ from: string[], layer: string, outside: RegExp }} unreachable
+ * @property {Record<string, RegExp>} types
+ * @property {Record<string, RegExp>} outside
+ * @property {Record<string, string>} owned
+ * @property {string[]} pure
+ * @property {string[][]} ambient
+ * @property {string} entry
+ */
+
+/**
  * The rules. A layer is a folder of src/, or one of src/lab/. It imports itself and every level below its own; layers
  * of one level are strangers.
+ * @type {Rules}
  */
 const RULES = {
   /** From low to high. */
@@ -74,18 +92,27 @@ const RULES = {
   entry: 'index.ts',
 }
 
+/** @param {string} file */
 const isTest = (file) => /\.test\.ts$/.test(file)
 const LAYERS = RULES.levels.flat()
 
-/** The layer of a file: its folder, or the folder inside one that is divided. */
+/**
+ * The layer of a file: its folder, or the folder inside one that is divided.
+ * @param {string} file
+ */
 function folderOf(file) {
   const parts = file.split('/').slice(0, -1)
   const inner = parts.slice(0, 2).join('/')
   return LAYERS.includes(inner) ? inner : (parts[0] ?? '')
 }
+/** @param {string} folder */
 const levelOf = (folder) => RULES.levels.findIndex((level) => level.includes(folder))
 
-/** All TypeScript files below `root/top`, as paths relative to it, sorted. */
+/**
+ * All TypeScript files below `root/top`, as paths relative to it, sorted.
+ * @param {string} root
+ * @param {string} top
+ */
 function listFiles(root, top) {
   if (!existsSync(join(root, top))) return []
   return readdirSync(join(root, top), { recursive: true })
@@ -94,7 +121,12 @@ function listFiles(root, top) {
     .sort()
 }
 
-/** Why a file of src/ must not import the module `target` (path inside src/), or undefined when it may. */
+/**
+ * Why a file of src/ must not import the module `target` (path inside src/), or undefined when it may.
+ * @param {string} file
+ * @param {string} target
+ * @param {import('./imports.mjs').ImportKind} kind
+ */
 function whyNot(file, target, kind) {
   if (isTest(target)) return `imports the test ${target}`
   if (isTest(file) || file === RULES.entry) return undefined
@@ -111,10 +143,14 @@ function whyNot(file, target, kind) {
   return undefined
 }
 
-/** Why a file of src/ must not import a package or a Node module, or undefined when it may. */
+/**
+ * Why a file of src/ must not import a package or a Node module, or undefined when it may.
+ * @param {string} file
+ * @param {string} name
+ */
 function whyNotOutside(file, name) {
   const from = folderOf(file)
-  const owner = RULES.owned[name.split('/')[0]]
+  const owner = RULES.owned[name.split('/', 1)[0] ?? '']
   if (owner && from !== owner) return `imports ${name}; only src/${owner} does`
   if (isTest(file) || file === RULES.entry) return undefined
   if (/^ringferry(\/|$)/.test(name)) return 'imports the package by its own name; use a relative path'
@@ -125,14 +161,18 @@ function whyNotOutside(file, name) {
 /**
  * A breach per file of a layer without a kernel that reaches the layer of system calls, or a module from outside, through
  * whatever it imports: the import by which it gets there, and the way.
+ * @param {Graph} graph
+ * @param {Strangers} strangers
  */
 function findReached(graph, strangers) {
   const { from, layer, outside } = RULES.unreachable
+  /** @type {Breach[]} */
   const breaches = []
   for (const start of graph.keys()) {
     const own = start.replace(/^src\//, '')
     if (!start.startsWith('src/') || isTest(own) || !from.includes(folderOf(own))) continue
     const seen = new Set([start])
+    /** @type {{ file: string, way: string[], line: number }[]} */
     const queue = [{ file: start, way: [], line: 0 }]
     for (const { file, way, line } of queue) {
       const stranger = strangers.get(file)?.find(({ name }) => outside.test(name))
@@ -160,11 +200,17 @@ function findReached(graph, strangers) {
   return breaches
 }
 
-/** One breach per circle: the imports that close it, met by a depth-first walk in the order of the files. */
+/**
+ * One breach per circle: the imports that close it, met by a depth-first walk in the order of the files.
+ * @param {Graph} graph
+ */
 function findCircles(graph) {
+  /** @type {Breach[]} */
   const breaches = []
   const state = new Map()
+  /** @type {string[]} */
   const trail = []
+  /** @param {string} file */
   const visit = (file) => {
     state.set(file, 'open')
     trail.push(file)
@@ -181,7 +227,13 @@ function findCircles(graph) {
   return breaches
 }
 
-/** A module's path inside the folder `top`. Sources that run uncompiled name a worker by what it becomes in dist/. */
+/**
+ * A module's path inside the folder `top`. Sources that run uncompiled name a worker by what it becomes in dist/.
+ * @param {string} root
+ * @param {string} top
+ * @param {string} module
+ * @param {import('./imports.mjs').ImportKind} kind
+ */
 function inFolder(root, top, module, kind) {
   if (kind === 'built') return relative(join(root, top), module)
   const compiled = relative(join(root, 'dist'), module)
@@ -192,19 +244,29 @@ function inFolder(root, top, module, kind) {
 /**
  * Checks the folders src/ and plane/ below `root`.
  * @param {string} root
- * @returns {{ files: number, breaches: { file: string, line: number, message: string }[] }}
+ * @returns {{ files: number, breaches: Breach[] }}
  */
 export function checkLayers(root) {
+  /** @type {Breach[]} */
   const breaches = []
+  /** @type {Graph} */
   const graph = new Map()
-  /** Modules from outside, by file; types that the compiler erases are none. */
+  /**
+   * Modules from outside, by file; types that the compiler erases are none.
+   * @type {Strangers}
+   */
   const strangers = new Map()
   for (const top of ['src', 'plane']) {
     const files = listFiles(root, top)
     for (const file of files) {
       const name = `${top}/${file}`
+      /**
+       * @param {number} line
+       * @param {string} message
+       */
       const report = (line, message) => breaches.push({ file: name, line, message })
       const tokens = tokenize(readFileSync(join(root, name), 'utf8'))
+      /** @type {Edge[]} */
       const edges = []
       graph.set(name, edges)
       if (top === 'src' && file !== RULES.entry && levelOf(folderOf(file)) < 0) {

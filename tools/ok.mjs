@@ -10,7 +10,10 @@ import { checkNode, install, root } from './setup.mjs'
 const node = process.execPath
 const MAX_AT_ONCE = 2
 
-/** In the order in which they start; `needs` names the steps that must have passed before. */
+/**
+ * In the order in which they start; `needs` names the steps that must have passed before.
+ * @type {Step[]}
+ */
 export const steps = [
   { name: 'plane', command: [node, 'tools/build.mjs', 'plane'], needs: [] },
   { name: 'lint', command: ['node_modules/.bin/biome', 'check', '.'], needs: [] },
@@ -18,9 +21,12 @@ export const steps = [
   // Threads run compiled code, in the tests as well: Node does not run TypeScript.
   { name: 'dist', command: [node, 'tools/build.mjs', 'dist'], needs: ['plane'] },
   { name: 'types', command: ['node_modules/.bin/tsc', '-p', 'tsconfig.check.json'], needs: ['plane'] },
+  // Benches import what was built.
+  { name: 'bench', command: ['node_modules/.bin/tsc', '-p', 'tsconfig.bench.json'], needs: ['dist'] },
   { name: 'unit', command: ['node_modules/.bin/vitest', 'run', '--project=!slow'], needs: ['dist'] },
 ]
 
+/** @param {number} sinceMs */
 const seconds = (sinceMs) => `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`
 
 /**
@@ -31,11 +37,13 @@ const seconds = (sinceMs) => `${((performance.now() - sinceMs) / 1000).toFixed(1
 export async function runSteps(wanted) {
   const waiting = [...wanted]
   const running = new Map()
+  /** @type {string[]} */
   const failed = []
+  /** @param {Step} step */
   const perform = async (step) => {
     const sinceMs = performance.now()
     const broken = step.needs.find((name) => failed.includes(name))
-    const [command, ...args] = step.command
+    const [command = '', ...args] = step.command
     const { code, output } = broken
       ? { code: 1, output: `not run: ${broken} failed` }
       : await run(command, args, { cwd: root })
@@ -45,11 +53,13 @@ export async function runSteps(wanted) {
       console.log(output.trimEnd())
     }
   }
+  /** @param {string} name */
   const isPending = (name) => running.has(name) || waiting.some((step) => step.name === name)
   while (waiting.length + running.size > 0) {
     const at = waiting.findIndex((step) => !step.needs.some(isPending))
-    if (at >= 0 && running.size < MAX_AT_ONCE && !wasInterrupted()) {
-      const [step] = waiting.splice(at, 1)
+    const step = waiting[at]
+    if (step && running.size < MAX_AT_ONCE && !wasInterrupted()) {
+      waiting.splice(at, 1)
       const end = perform(step).then(() => running.delete(step.name))
       running.set(step.name, end)
     } else if (running.size > 0) await Promise.race(running.values())

@@ -1,6 +1,7 @@
 // Runs child processes for the other tools. Node's own modules only: this runs before anything is installed.
 import { spawn } from 'node:child_process'
 
+/** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set()
 let interrupted = false
 
@@ -15,7 +16,7 @@ export function holdSignals() {
   process.on('SIGINT', () => {
     interrupted = true
   })
-  for (const signal of ['SIGTERM', 'SIGHUP']) {
+  for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => {
       interrupted = true
       for (const child of running) child.kill(signal)
@@ -33,11 +34,17 @@ export function holdSignals() {
  */
 export function run(command, args, { cwd, env = process.env, show = false } = {}) {
   return new Promise((done) => {
+    /** @type {import('node:child_process').StdioOptions} */
     const stdio = show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe']
-    const child = spawn(command, args, { cwd, env, stdio })
+    const child = spawn(command, args, { ...(cwd === undefined ? {} : { cwd }), env, stdio })
+    /** @type {Buffer[]} */
     const chunks = []
     running.add(child)
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => chunks.push(chunk))
+    /**
+     * @param {number} code
+     * @param {string} more
+     */
     const end = (code, more) => {
       running.delete(child)
       done({ code, output: Buffer.concat(chunks).toString() + more })

@@ -13,6 +13,7 @@ const STAMP = 'dist/.built'
 /** What the build makes itself. */
 const GENERATED = 'src/core/layout.ts'
 
+/** @param {string} path */
 const modifiedMs = (path) => (existsSync(join(root, path)) ? statSync(join(root, path)).mtimeMs : 0)
 
 /** One line on standard error and exit code 1 when Node is too old. */
@@ -24,7 +25,11 @@ export function checkNode() {
   process.exit(1)
 }
 
-/** Ends with the command's output and one line of what failed. */
+/**
+ * Ends with the command's output and one line of what failed.
+ * @param {string} message
+ * @param {{ code: number, output: string }} result
+ */
 function fail(message, { code, output }) {
   process.stderr.write(output)
   console.error(message)

@@ -16,6 +16,7 @@ await build()
 const args = [join(root, 'dist/cli/main.js'), 'lab', 'run', 'seed', '--quick', ...process.argv.slice(2)]
 const child = spawn(process.execPath, args, { stdio: 'inherit', detached: true })
 
+/** @type {NodeJS.Signals[]} */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
 const lastMs = new Map()
 for (const signal of signals) {

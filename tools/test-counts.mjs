@@ -9,7 +9,11 @@ import { existsSync, readFileSync } from 'node:fs'
 /** @type {Counts} */
 export const NOTHING = { passed: 0, failed: 0, skipped: 0, skippedNames: [], names: [] }
 
-/** @returns {Counts} */
+/**
+ * @param {Counts} a
+ * @param {Counts} b
+ * @returns {Counts}
+ */
 export function addCounts(a, b) {
   return {
     passed: a.passed + b.passed,
@@ -28,6 +32,7 @@ export function addCounts(a, b) {
  * @returns {Counts}
  */
 export function countReport(file, code) {
+  /** @type {Counts} */
   const counts = { passed: 0, failed: 0, skipped: 0, skippedNames: [], names: [] }
   const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { testResults: [] }
   for (const { assertionResults, status } of report.testResults) {
@@ -52,6 +57,7 @@ export function countReport(file, code) {
  * @returns {Counts}
  */
 export function countListed(file) {
+  /** @type {{ name: string }[]} */
   const listed = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : []
   return { ...NOTHING, skipped: listed.length, skippedNames: listed.map(({ name }) => name) }
 }

@@ -14,7 +14,12 @@ const VITEST = 'node_modules/.bin/vitest'
 const HOST = ['-c', 'vitest.host.config.ts']
 const required = process.env.RINGFERRY_HOST_TESTS === 'require'
 
-/** Runs vitest with its output shown, and counts. */
+/**
+ * Runs vitest with its output shown, and counts.
+ * @param {string} folder for the report
+ * @param {string} name of the tests
+ * @param {string[]} more arguments of vitest
+ */
 async function runTests(folder, name, more) {
   console.log(`\n${name} tests`)
   const file = join(folder, `${name}.json`)
@@ -39,6 +44,7 @@ async function prepareHost() {
   return `these Debian packages could not be installed: ${missing.join(' ')}`
 }
 
+/** @param {string} folder for reports */
 async function runHostTests(folder) {
   const why = await prepareHost()
   if (wasInterrupted()) return NOTHING

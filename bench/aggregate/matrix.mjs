@@ -110,6 +110,7 @@ export function loadName(load) {
 }
 
 /** Figures of a run in the order of the table, their titles, and whether the table shows their interval. */
+/** @type {readonly (readonly [name: string, title: string, isWhole?: boolean])[]} */
 const FIGURES = [
   ['fps', 'frames/s', true],
   ['sentShare', 'sent/offered', false],

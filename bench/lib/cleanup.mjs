@@ -1,8 +1,13 @@
 // What a bench must undo, whatever ends it: its own end, an error, Ctrl-C. Last in, first out.
+/** @type {(() => unknown)[]} */
 const tasks = []
 let ending
 
-/** Registers what must be undone at the end. Returns a function that does it now, once. */
+/**
+ * Registers what must be undone at the end. Returns a function that does it now, once.
+ * @param {() => unknown} task
+ * @returns {() => Promise<void>}
+ */
 export function undoLater(task) {
   tasks.push(task)
   return async () => {
@@ -13,6 +18,14 @@ export function undoLater(task) {
   }
 }
 
+/**
+ * Why something failed, in a line.
+ * @param {unknown} error
+ */
+export function reasonOf(error) {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** Undoes everything that is left. */
 export function undoAll() {
   ending ??= (async () => {
@@ -20,7 +33,7 @@ export function undoAll() {
       try {
         await task()
       } catch (error) {
-        console.error(`cleaning up: ${error.message}`)
+        console.error(`cleaning up: ${reasonOf(error)}`)
       }
     }
   })()

@@ -35,5 +35,5 @@ engine.watch(wakeFd, EPOLLIN, () => {
     port.postMessage({ id: got.message.id, value: answer(engine, got.message) })
 })
 const rows = engine.ports.map(({ name, index }) => ({ name, index }))
-parentPort.postMessage({ memory: engine.memory.memory.buffer, rows })
+parentPort?.postMessage({ memory: engine.memory.memory.buffer, rows })
 engine.run()

@@ -123,7 +123,7 @@ for (const sender of senders) {
   byFd.set(fd, sender)
   epoll.add(fd, EPOLLIN)
 }
-parentPort.postMessage('ready')
+parentPort?.postMessage('ready')
 while (Atomics.load(control, 0) === 0) {
   const nowUs = performance.now() * 1000
   let moved = 0

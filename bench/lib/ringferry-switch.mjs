@@ -39,12 +39,12 @@ function snapshot() {
   return { atMs, startedMs: performance.timeOrigin, ports: state }
 }
 
-port1.on('message', (message) => process.send(message))
-process.on('message', (request) => {
-  if (request.method === 'snapshot') process.send({ id: request.id, value: snapshot() })
+port1.on('message', (message) => process.send?.(message))
+process.on('message', (/** @type {{ id: number, method: string }} */ request) => {
+  if (request.method === 'snapshot') process.send?.({ id: request.id, value: snapshot() })
   else {
     port1.postMessage(request)
     signalEventfd(wakeFd)
   }
 })
-process.send({ id: 0 })
+process.send?.({ id: 0 })

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { sleep, undoLater } from './cleanup.mjs'
+import { reasonOf, sleep, undoLater } from './cleanup.mjs'
 import { processSeconds } from './cpu.mjs'
 import { pinThread } from './pin.mjs'
 
@@ -46,7 +46,13 @@ function manage(name, child, folder) {
   }
 }
 
-/** A command that leaves a processor to the thread that is measured there, if there is another one; this thread, too. */
+/**
+ * A command that leaves a processor to the thread that is measured there, if there is another one; this thread, too.
+ * @param {number | undefined} cpu
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {[command: string, args: string[]]}
+ */
 function leaveCpu(cpu, command, args) {
   const other = cpus().findIndex((_, index) => index !== cpu)
   if (cpu === undefined || other < 0) return [command, args]
@@ -58,7 +64,8 @@ const NAMES = { to: 'to_vm_frames', bytes: 'to_vm_bytes' }
 
 /**
  * Ringferry with vifs on sockets of their own, its engine's thread bound to a processor.
- * @param setup {cpu, vifs: how many or their settings, options: of the engine, name}
+ * @param {{ cpu?: number, vifs?: number | object[], options?: object, name?: string }} setup processor, how many vifs or their
+ *   settings, options of the engine, name for tables
  */
 export async function startRingferry({ cpu, vifs = 2, options = {}, name = 'ringferry' } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'ringferry-bench-'))
@@ -70,14 +77,15 @@ export async function startRingferry({ cpu, vifs = 2, options = {}, name = 'ring
   const script = fileURLToPath(new URL('./ringferry-switch.mjs', import.meta.url))
   // Benches run longer than an address lives, and their receivers are silent.
   const setup = JSON.stringify({ ports, options: { ageingS: 86_400, ...options }, cpu })
-  const child = spawn(...leaveCpu(cpu, process.execPath, [script, setup]), {
+  const [command, args] = leaveCpu(cpu, process.execPath, [script, setup])
+  const child = spawn(command, args, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
   })
   const waiting = new Map()
   let nextId = 1
   let isUp = false
-  child.on('message', ({ id, value }) => {
+  child.on('message', (/** @type {any} */ { id, value }) => {
     if (id === 0) isUp = true
     waiting.get(id)?.(value)
     waiting.delete(id)
@@ -124,7 +132,12 @@ export function parsePortStats(text) {
   }
 }
 
-/** A testpmd process with its prompt: `show()` reads its counters. */
+/**
+ * A testpmd process with its prompt: `stats()` reads its counters.
+ * @param {string} name
+ * @param {number} cpu
+ * @param {{ vdevs: string[], forward: string, more?: string[], folder?: string, isThere: () => boolean }} how
+ */
 async function startTestpmdProcess(name, cpu, { vdevs, forward, more = [], folder, isThere }) {
   const args = [
     ...['--no-huge', '-m', '512', '--lcores', `0@${cpu},1@${cpu}`, '--no-pci', '--no-telemetry'],
@@ -148,7 +161,7 @@ async function startTestpmdProcess(name, cpu, { vdevs, forward, more = [], folde
   try {
     await waitFor('dpdk-testpmd', () => isThere() && prompted(), child)
   } catch (error) {
-    throw new Error(`${error.message}: ${output.trim().split('\n').slice(-3).join(' | ')}`)
+    throw new Error(`${reasonOf(error)}: ${output.trim().split('\n').slice(-3).join(' | ')}`)
   }
   const command = async (line) => {
     output = ''

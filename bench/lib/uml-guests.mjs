@@ -21,6 +21,8 @@ export async function bootGuests(tag, subnet, transports, memoryMb = 256) {
       return { guest, address, mac }
     }),
   )
-  for (const outcome of booted) if (outcome.status === 'rejected') throw outcome.reason
-  return booted.map(({ value }) => value)
+  return booted.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
 }

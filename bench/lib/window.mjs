@@ -26,11 +26,7 @@ function figuresOf(before, after, seconds) {
 export function delayFigures(counts) {
   const figures = {}
   for (const kind of KINDS) {
-    for (const [name, q] of [
-      ['P50', 0.5],
-      ['P99', 0.99],
-      ['P999', 0.999],
-    ])
+    for (const [name, q] of Object.entries({ P50: 0.5, P99: 0.99, P999: 0.999 }))
       figures[`${kind}${name}Us`] = histogramQuantile(counts[kind], q)
     figures[`${kind}MeanUs`] = histogramMean(counts[kind])
   }
