@@ -9,6 +9,8 @@ import {
   G_NOW_US,
   G_QUEUE_US,
   GLOBALS_AT,
+  HISTOGRAM_SPLIT_BITS,
+  HISTOGRAM_TICKS_PER_US,
   P_HISTOGRAM_HOLD,
   P_HISTOGRAM_QUEUE,
   P_HISTOGRAM_TOTAL,
@@ -16,7 +18,6 @@ import {
   V_HELD_BURSTS,
 } from './layout'
 
-const TICKS_PER_US: f64 = 16
 const MAX_TICKS: f64 = 4294967040
 
 /** Counts frames that were written now into the open batch of a receive ring. */
@@ -34,13 +35,14 @@ export function noteArrival(v: usize, port: usize, frames: u32): void {
   } else store<u32>(entry, load<u32>(entry, 16) + frames, 16)
 }
 
-/** Bucket of a time in a histogram. The rule of src/stats/histogram.ts. */
+/** Bucket of a time in a histogram, as src/core/histogram.ts pictures them. */
 function bucketOf(us: f64): usize {
-  const scaled = us * TICKS_PER_US
+  const scaled = us * <f64>HISTOGRAM_TICKS_PER_US
   const ticks: u32 = scaled <= 0 ? 0 : scaled >= MAX_TICKS ? 0xffffff00 : <u32>scaled
-  if (ticks < 16) return ticks
+  const bits: u32 = HISTOGRAM_SPLIT_BITS
+  if (ticks < 1 << bits) return ticks
   const exponent: u32 = 31 - clz<u32>(ticks)
-  return ((exponent - 3) << 4) + (ticks >> (exponent - 4)) - 16
+  return ((exponent - bits) << bits) + (ticks >> (exponent - bits))
 }
 
 function record(histogram: usize, us: f64, frames: u32): void {

@@ -1,6 +1,6 @@
 // Hold: frames lie in the receiver's ring as soon as they arrive; when its guest hears of them is decided here, frame by
-// frame, against the hold limits of the port, which the controller sets (src/aggregation). The rule is
-// src/aggregation/hold.ts, in the same order and with the same reason codes.
+// frame, against the hold limits of the port, which the controller sets (src/aggregation). This is the only copy of the
+// rule: models of the engine ask holdReason() and holdDue() of the plane.
 //
 //   frames written   note(): the open batch grows          -> full, frames, bytes: it ends within the burst
 //   end of burst     endBurst(): for every ring touched    -> no hold, polling, urgent, deadline, gap: it ends
@@ -80,6 +80,13 @@ export function batchRoom(v: usize): u32 {
   return has >= limit ? 0 : limit - has
 }
 
+/** The limit of a port that a batch has reached, or REASON_HOLD. */
+function limitReached(port: usize, frames: u32, bytes: u32): u32 {
+  if (frames >= load<u32>(port, P_MAX_BATCH_FRAMES)) return REASON_FRAMES
+  if (bytes >= load<u32>(port, P_MAX_BATCH_BYTES)) return REASON_BYTES
+  return REASON_HOLD
+}
+
 /**
  * Counts frames that were just written into a receive ring, and publishes at once when a limit is reached.
  * @param urgent whether one of them must not wait
@@ -99,8 +106,8 @@ export function note(v: usize, frames: u32, bytes: u32, urgent: boolean): void {
     if (load<u32>(v, V_HELD_URGENT) === 0) count(port, C_URGENT_BURSTS)
     store<u32>(v, 1, V_HELD_URGENT)
   }
-  if (held >= load<u32>(port, P_MAX_BATCH_FRAMES)) endBatch(v, REASON_FRAMES)
-  else if (heldBytes >= load<u32>(port, P_MAX_BATCH_BYTES)) endBatch(v, REASON_BYTES)
+  const reason = limitReached(port, held, heldBytes)
+  if (reason !== REASON_HOLD) endBatch(v, reason)
   else markDirty(v)
 }
 
@@ -115,6 +122,25 @@ function mustPublish(v: usize, port: usize, at: f64): u32 {
   if (at - load<f64>(v, V_HELD_FIRST) >= hold) return REASON_DEADLINE
   if (at - load<f64>(v, V_HELD_LAST) >= load<f64>(port, P_GAP_US)) return REASON_GAP
   return REASON_HOLD
+}
+
+/** Why the open batch of a receive ring would end now, its burst being over; REASON_HOLD when it would not. */
+export function holdReason(v: usize): u32 {
+  const frames = load<u32>(v, V_HELD_FRAMES)
+  if (frames === 0) return REASON_HOLD
+  const port: usize = load<u32>(v, V_PORT)
+  const limit = limitReached(port, frames, load<u32>(v, V_HELD_BYTES))
+  return limit !== REASON_HOLD ? limit : mustPublish(v, port, now())
+}
+
+/** When the open batch of a receive ring ends if no frame comes, on the plane's clock; NEVER when it is empty. */
+export function holdDue(v: usize): f64 {
+  if (load<u32>(v, V_HELD_FRAMES) === 0) return NEVER
+  const port: usize = load<u32>(v, V_PORT)
+  return min(
+    load<f64>(v, V_HELD_FIRST) + load<f64>(port, P_HOLD_US),
+    load<f64>(v, V_HELD_LAST) + load<f64>(port, P_GAP_US),
+  )
 }
 
 /** Ends the open batch of a receive ring for a reason: what it holds goes with the next publication. */
@@ -188,11 +214,7 @@ export function serveHeld(): f64 {
     store<u32>(GLOBALS_AT, <u32>port, G_PUBLISHING)
     const reason = load<u32>(v, V_HELD_FRAMES) > 0 ? mustPublish(v, port, at) : REASON_NO_HOLD
     if (reason === REASON_HOLD) {
-      const deadline = min(
-        load<f64>(v, V_HELD_FIRST) + load<f64>(port, P_HOLD_US),
-        load<f64>(v, V_HELD_LAST) + load<f64>(port, P_GAP_US),
-      )
-      if (deadline - at < next) next = deadline - at
+      next = min(next, holdDue(v) - at)
       store<u32>(<usize>HELD_AT + <usize>kept * 4, <u32>v)
       kept++
       continue

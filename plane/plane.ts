@@ -18,6 +18,7 @@
 //   serveHeld()   once a turn: batches whose time has come, and when the next is due
 //   armPort(), disarmPort(), renotifyPort(), armControl()   before sleep, while polling
 //   publishPort(), dropBacklog(), moveBacklog(), recheckAddresses(), fdbSweep()   when a port changes or goes
+//   holdReason(), holdDue()   for models of the engine: what would be decided of an open batch
 //
 // The plane has no clock: G_NOW_US is set by the engine once per burst. It allocates nothing. A port is given by its
 // index in the port table; its row, and those of its vrings, are written by the engine (src/port).
@@ -25,9 +26,9 @@ import { dropBacklogs, moveBacklogs } from './backlog'
 import { fdbSweep as sweep } from './bridge/fdb'
 import { forgetLearned } from './bridge/guard/learned'
 import { count } from './counters'
-import { publishHeld, serveHeld as serveHeldBatches } from './hold'
+import { holdDue as dueOf, publishHeld, holdReason as reasonOf, serveHeld as serveHeldBatches } from './hold'
 import { C_KICKS, G_HELD_US, GLOBALS_AT } from './layout'
-import { portAt } from './port'
+import { portAt, vringAt } from './port'
 import { openWork } from './work'
 
 export { sendProbe } from './bridge/probe'
@@ -54,6 +55,16 @@ export function serveHeld(): void {
 /** Publishes what is held for one port, because its rings, memory or offloads are about to change. */
 export function publishPort(index: u32): void {
   publishHeld(portAt(index))
+}
+
+/** Why the open batch of a receive ring would end now, its burst being over: REASON_HOLD when it would not. */
+export function holdReason(index: u32, ring: u32): u32 {
+  return reasonOf(vringAt(portAt(index), ring))
+}
+
+/** When it ends if no frame comes, on the plane's clock; 1e18 when it is empty. */
+export function holdDue(index: u32, ring: u32): f64 {
+  return dueOf(vringAt(portAt(index), ring))
 }
 
 export function countKick(index: u32): void {

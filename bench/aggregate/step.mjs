@@ -2,9 +2,9 @@
 // load that stands still. Keeps every decision and the delay histogram of every 50 ms.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { histogramQuantile, since, total } from '../../dist/core/histogram.js'
 import { standalone } from '../../dist/lab/report/write.js'
 import { seriesChart } from '../../dist/plot/series-chart.js'
-import { histogramQuantile, since, total } from '../../dist/stats/histogram.js'
 import { sleep } from '../lib/cleanup.mjs'
 import { startGuest, startLoad } from '../lib/load.mjs'
 import { progress, short, table } from '../lib/report.mjs'

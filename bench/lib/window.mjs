@@ -1,5 +1,5 @@
 // One measured window of a running Ringferry: what crossed to each VM, at what cost, how late.
-import { histogramMean, histogramQuantile, merge, newCounts, since } from '../../dist/stats/histogram.js'
+import { histogramMean, histogramQuantile, merge, newCounts, since } from '../../dist/core/histogram.js'
 import { jainIndex } from '../../dist/stats/summary.js'
 import { sleep } from './cleanup.mjs'
 

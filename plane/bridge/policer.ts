@@ -1,6 +1,6 @@
-// Token buckets: rate limits of both directions and the limit on floods. The rule is that of
-// src/aggregation/token-bucket.ts, on the same integers: tokens are millionths of a unit, so that a microsecond
-// adds exactly the rate.
+// Token buckets: rate limits of both directions and the limit on floods. All is on integers: tokens are millionths of a
+// unit, so that a microsecond adds exactly the rate, and stay below 2^63 because the time taken into account ends when
+// the bucket is full.
 //
 // Rates are kept by debt: a frame may go when every bucket of its direction holds at least one unit, and then takes
 // all that it costs, below zero if need be. So nobody has to know a frame's cost before it is taken out of a

@@ -67,7 +67,7 @@ export const DROP_COSTLY = 23
 /** Places for drop reasons in a row. */
 export const DROP_REASONS = 32
 
-/** Why a batch was published, at P_REASONS + 8 * reason: the codes of src/aggregation/hold.ts. */
+/** Why a batch was published, at P_REASONS + 8 * reason. */
 export const REASON_HOLD = 0
 export const REASON_FULL = 1
 export const REASON_FRAMES = 2

@@ -113,11 +113,15 @@ export const P_BATCHES = 7168 // MAX_QUEUE_PAIRS x BATCH_BYTES
 export const BATCH_BURST_BYTES = 24
 export const BATCH_BURSTS = 42
 export const BATCH_BYTES = 1024
-/** Delay histograms in counts of frames; buckets as in src/stats/histogram.ts. */
+/** Delay histograms in counts of frames. What the buckets are: src/core/histogram.ts. */
 export const P_HISTOGRAM_HOLD = 16384 // HISTOGRAM_BUCKETS x u32
 export const P_HISTOGRAM_QUEUE = 18432 // HISTOGRAM_BUCKETS x u32
 export const P_HISTOGRAM_TOTAL = 20480 // HISTOGRAM_BUCKETS x u32
 export const HISTOGRAM_BUCKETS = 464
+/** Every power of two has this many equal buckets, as a power of two itself; smaller values have one each. */
+export const HISTOGRAM_SPLIT_BITS = 4
+/** Parts of a microsecond that are counted. */
+export const HISTOGRAM_TICKS_PER_US = 16
 /** Publications by REASON_*. */
 export const P_REASONS = 22528 // 9 x u64
 /** The newest record of a host port's byte ring, when frames may join it (A_*). */

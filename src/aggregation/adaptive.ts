@@ -1,5 +1,5 @@
 import { CostEstimator, type Costs, fastUpSlowDown } from './estimators.js'
-import { type HoldLimits, NO_LIMIT } from './hold.js'
+import { type HoldLimits, NO_LIMIT } from './hold-limits.js'
 import {
   type Decision,
   type EngineFigures,

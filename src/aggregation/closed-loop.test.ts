@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { histogramQuantile, merge, newCounts, record } from '../stats/histogram.js'
+import { HoldRule, modelPlane } from '../../test/support/open-batch.js'
+import { histogramQuantile, merge, newCounts, record } from '../core/histogram.js'
+import { REASON_HOLD } from '../core/layout.js'
 import { type Random, seededRandom } from '../stats/random.js'
 import { mean, standardDeviation } from '../stats/summary.js'
 import { adaptivePolicy } from './adaptive.js'
 import { dimPolicy } from './dim.js'
 import { DeficitRoundRobin } from './drr.js'
-import { type HoldLimits, mustPublish, nextDeadlineUs, REASON } from './hold.js'
+import type { HoldLimits } from './hold-limits.js'
 import {
   explain,
   fixedPolicy,
@@ -16,7 +18,10 @@ import {
   type VifDecision,
 } from './policy.js'
 
-/** A queueing model of the engine: Poisson arrivals, one core, costs of wake, flush and frame, drops before they cost. */
+/**
+ * A queueing model of the engine: Poisson arrivals, one core, costs of wake, flush and frame, drops before they cost.
+ * Policies and the plane's hold rule are the real ones.
+ */
 const FLUSH_US = 4
 const FRAME_US = 0.5
 const CHUNK_FRAMES = 64
@@ -25,6 +30,9 @@ const RING = 256
 /** Cost of a sleep that ends. */
 const WAKE_US = 2
 const PERIOD_US = 2000
+
+const model = modelPlane()
+const rules = Array.from({ length: 8 }, (_, index) => new HoldRule(model, index))
 
 interface Vm {
   readonly targetUs: number
@@ -35,9 +43,10 @@ interface Vm {
 class VmState {
   readonly vm: Vm
   readonly #random: Random
+  readonly #rule: HoldRule
+  #limits: HoldLimits = NATURAL_LIMITS
   nextUs = 0
   pending: { arrivedUs: number; seenUs: number }[] = []
-  limits: HoldLimits = NATURAL_LIMITS
   counts = { frames: 0, bursts: 0, flushes: 0, flushed: 0, drops: 0 }
   hold = newCounts()
   queue = newCounts()
@@ -45,9 +54,11 @@ class VmState {
   all = newCounts()
   sum = { frames: 0, flushes: 0, drops: 0 }
 
-  constructor(vm: Vm, seed: number) {
+  constructor(vm: Vm, seed: number, rule: HoldRule) {
     this.vm = vm
     this.#random = seededRandom(seed)
+    this.#rule = rule
+    this.limits = NATURAL_LIMITS
     this.#schedule()
   }
 
@@ -66,12 +77,29 @@ class VmState {
     }
   }
 
+  get limits(): HoldLimits {
+    return this.#limits
+  }
+
+  set limits(limits: HoldLimits) {
+    this.#limits = limits
+    this.#rule.limits = limits
+  }
+
+  /** Whether what waits must be published now. */
+  mustPublish(nowUs: number): boolean {
+    return this.pending.length >= BACKLOG_FRAMES || this.#rule.reason(this.batch, nowUs) !== REASON_HOLD
+  }
+
+  get dueUs(): number {
+    return this.#rule.dueUs(this.batch)
+  }
+
   get batch() {
     const frames = this.pending.length
     const firstUs = this.pending[0]?.seenUs ?? 0
     const lastUs = this.pending[frames - 1]?.seenUs ?? 0
-    const open = { urgent: false, room: frames < BACKLOG_FRAMES, polling: false }
-    return { frames, bytes: 64 * frames, firstUs, lastUs, ...open }
+    return { frames, bytes: 64 * frames, firstUs, lastUs }
   }
 
   /** Publish; the CPU time it takes. */
@@ -134,7 +162,7 @@ interface Period {
 }
 
 function run(policy: Policy, vms: readonly Vm[], budget: number, ms: number, warmMs = ms / 4) {
-  const states = vms.map((vm, i) => new VmState(vm, 100 + i))
+  const states = vms.map((vm, i) => new VmState(vm, 100 + i, rules[i]!))
   const scheduler = new DeficitRoundRobin(vms.length, 40, 200)
   const periods: Period[] = []
   let nowUs = 0
@@ -167,10 +195,10 @@ function run(policy: Policy, vms: readonly Vm[], budget: number, ms: number, war
     let wakeUs = controlUs
     states.forEach((state, i) => {
       if (nowUs >= lookUs) state.poll(nowUs)
-      if (mustPublish(state.batch, state.limits, nowUs, true) !== REASON.HOLD) scheduler.activate(i)
+      if (state.mustPublish(nowUs)) scheduler.activate(i)
       else scheduler.deactivate(i)
       const arrivalUs = restUs > 0 ? Math.max(nowUs, lookUs) + restUs : state.nextUs
-      wakeUs = Math.min(wakeUs, arrivalUs, nextDeadlineUs(state.batch, state.limits))
+      wakeUs = Math.min(wakeUs, arrivalUs, state.dueUs)
     })
     const chosen = scheduler.next()
     if (chosen < 0) {

@@ -1,4 +1,4 @@
-import type { HoldLimits } from './hold.js'
+import type { HoldLimits } from './hold-limits.js'
 import { type Decision, type HostSample, NATURAL_LIMITS, type Policy, type VifSample } from './policy.js'
 
 /**

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { adaptivePolicy } from './adaptive.js'
 import { DIM_PROFILES, dimPolicy } from './dim.js'
-import { NO_LIMIT } from './hold.js'
+import { NO_LIMIT } from './hold-limits.js'
 import {
   fixedPolicy,
   type HostSample,

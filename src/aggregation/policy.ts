@@ -1,4 +1,4 @@
-import { type HoldLimits, NO_LIMIT } from './hold.js'
+import { type HoldLimits, NO_LIMIT } from './hold-limits.js'
 
 /**
  * A policy sets the hold limits of every vif from counters, once per control period (a few milliseconds). It has no

@@ -12,7 +12,7 @@
  * only sees whether load or use have changed; while they stand still, decisions are far between.
  */
 import { createPolicy, type PolicyConfig } from '../aggregation/create.js'
-import type { HoldLimits } from '../aggregation/hold.js'
+import type { HoldLimits } from '../aggregation/hold-limits.js'
 import type { Policy } from '../aggregation/policy.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import { BUDGET_DEFAULT, POLICY_DEFAULT, VIF_DEFAULTS } from './defaults.js'

@@ -1,5 +1,5 @@
 import type { PolicyConfig } from '../aggregation/create.js'
-import type { HoldLimits } from '../aggregation/hold.js'
+import type { HoldLimits } from '../aggregation/hold-limits.js'
 import { type EngineFigures, explain, type VifDecision } from '../aggregation/policy.js'
 import { readPublication } from '../core/publication.js'
 import { RingferryError } from '../errors/errors.js'

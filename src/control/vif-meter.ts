@@ -3,6 +3,7 @@
  * its delay histograms over about the last 50 ms.
  */
 import type { VifSample } from '../aggregation/policy.js'
+import { histogramQuantile, since } from '../core/histogram.js'
 import {
   C_CROWDED,
   C_FROM_BYTES,
@@ -25,7 +26,6 @@ import {
 import type { LinearMemory } from '../core/linear-memory.js'
 import { PortRow } from '../core/port-row.js'
 import { VringRow } from '../core/vring-row.js'
-import { histogramQuantile, since } from '../stats/histogram.js'
 
 /** Microseconds between two looks at the histograms: a p99 needs some hundred frames. */
 const LOOK_US = 50_000

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { attach, broadcast, cleanUp, frame, newEngine } from '../../test/support/switch.js'
 import { COUNTER_NAMES, countersSince, DROP_NAMES, readCounters, totalDrops } from './counters.js'
 import * as layout from './layout.js'
+import { REASON_NAMES } from './publication.js'
 
 afterEach(cleanUp)
 
@@ -27,6 +28,13 @@ describe('DROP_NAMES', () => {
     const reasons = named('DROP_')
     reasons.delete(layout.DROP_REASONS)
     expect(DROP_NAMES).toEqual([...reasons].sort(([a], [b]) => a - b).map(([, name]) => name))
+  })
+})
+
+describe('REASON_NAMES', () => {
+  it('REASON_NAMES names every reason of the layout in its place', () => {
+    const reasons = [...named('REASON_')].sort(([a], [b]) => a - b)
+    expect(REASON_NAMES).toEqual(reasons.map(([, name]) => name.replace('_', '-')))
   })
 })
 

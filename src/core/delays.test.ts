@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { bucketOf, histogramQuantile, TICKS_PER_US, total } from '../stats/histogram.js'
 import { delaysSince, readDelays } from './delays.js'
+import { bucketOf, histogramQuantile, TICKS_PER_US, total } from './histogram.js'
 import { P_HISTOGRAM_HOLD, P_HISTOGRAM_QUEUE, P_HISTOGRAM_TOTAL, PORT_BYTES, PORTS_AT } from './layout.js'
 
 const INDEX = 3

@@ -3,7 +3,7 @@
  * them, in the port's row of the shared linear memory; any thread reads them there while the engine runs.
  */
 
-import { since } from '../stats/histogram.js'
+import { since } from './histogram.js'
 import {
   HISTOGRAM_BUCKETS,
   P_HISTOGRAM_HOLD,
@@ -13,7 +13,7 @@ import {
   PORTS_AT,
 } from './layout.js'
 
-/** Counts of frames by delay since the port was added, buckets as in src/stats/histogram.ts; they wrap at 2^32. */
+/** Counts of frames by delay since the port was added, buckets as in src/core/histogram.ts; they wrap at 2^32. */
 export interface PortDelays {
   /** Time that frames waited by decision. */
   readonly hold: Uint32Array

@@ -20,6 +20,10 @@ export interface Plane {
   serveHeld(): void
   /** Publishes what is held for one vif. */
   publishPort(port: number): void
+  /** Why the open batch of a receive ring would end now, its burst being over (REASON_*). For models of the engine. */
+  holdReason(port: number, ring: number): number
+  /** When it ends if no frame comes, on the plane's clock in microseconds; 1e18 when it is empty. */
+  holdDue(port: number, ring: number): number
   armPort(port: number): number
   renotifyPort(port: number): void
   disarmPort(port: number): void

@@ -1,4 +1,4 @@
-import type { HoldLimits } from '../aggregation/hold.js'
+import type { HoldLimits } from '../aggregation/hold-limits.js'
 import { RingferryError } from '../errors/errors.js'
 import { allocateByteRing, recordCount } from './byte-ring.js'
 import { Globals, portAt } from './globals.js'

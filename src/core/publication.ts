@@ -1,4 +1,4 @@
-import { type HoldLimits, REASON_NAMES } from '../aggregation/hold.js'
+import type { HoldLimits } from '../aggregation/hold-limits.js'
 import { portAt } from './globals.js'
 import {
   P_GAP_US,
@@ -10,6 +10,19 @@ import {
   P_URGENT_PUBLISH,
   PORT_BYTES,
 } from './layout.js'
+
+/** Name of each reason for a publication, by its code in the layout (REASON_*). */
+export const REASON_NAMES = [
+  'hold',
+  'full',
+  'frames',
+  'bytes',
+  'no-hold',
+  'polling',
+  'urgent',
+  'deadline',
+  'gap',
+] as const
 
 /** When and why frames are published to a port's guest. */
 export interface Publication {

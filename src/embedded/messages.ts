@@ -1,4 +1,4 @@
-import { BUCKETS } from '../stats/histogram.js'
+import { BUCKETS } from '../core/histogram.js'
 
 /** What an embedded guest in a thread of its own does with its NIC. */
 export type EmbeddedRole =

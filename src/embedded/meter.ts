@@ -1,5 +1,5 @@
+import { record } from '../core/histogram.js'
 import type { NetDriver } from '../driver/net-driver.js'
-import { record } from '../stats/histogram.js'
 import { nowUs } from '../sys/clock.js'
 import { NET_HEADER } from '../virtio/virtio.js'
 import { hostClockOffsetUs } from './clock.js'

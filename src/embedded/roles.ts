@@ -1,5 +1,5 @@
+import { record } from '../core/histogram.js'
 import type { NetDriver } from '../driver/net-driver.js'
-import { record } from '../stats/histogram.js'
 import { parseMac } from './frames.js'
 import { Generator } from './generator.js'
 import { type EmbeddedRole, LIVE, type SharedResults } from './messages.js'

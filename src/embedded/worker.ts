@@ -4,7 +4,6 @@
  */
 
 import { Worker } from 'node:worker_threads'
-import { RingferryError } from '../errors/errors.js'
 import {
   bucketStart,
   histogramMean,
@@ -13,7 +12,8 @@ import {
   since,
   TICKS_PER_US,
   total,
-} from '../stats/histogram.js'
+} from '../core/histogram.js'
+import { RingferryError } from '../errors/errors.js'
 import { builtFile } from '../sys/built-file.js'
 import {
   type EmbeddedThreadData,
@@ -61,7 +61,7 @@ export interface GeneratorState {
   readonly sinceUs: number
 }
 
-/** One-way delays in microseconds, each within 3.2 %, and their histogram (src/stats/histogram.ts). */
+/** One-way delays in microseconds, each within 3.2 %, and their histogram (src/core/histogram.ts). */
 export interface Delays extends RoundTrips {
   /** End of the highest bucket in use. */
   readonly maxUs: number

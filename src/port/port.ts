@@ -1,4 +1,4 @@
-import type { HoldLimits } from '../aggregation/hold.js'
+import type { HoldLimits } from '../aggregation/hold-limits.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import type { GranulePool } from '../grants/granule-pool.js'

@@ -1,9 +1,18 @@
-import { PEAK_DEPTH_BYTES, type RateLimits } from '../aggregation/token-bucket.js'
 import { GUARD_RATE, GUARD_STORM } from '../core/layout.js'
 import type { Bucket, RateBuckets } from '../core/rate-buckets.js'
 import { checkWhole, SettingError, type SettingPlace, within } from '../errors/setting-error.js'
 
-export type { RateLimits } from '../aggregation/token-bucket.js'
+/** Limits of one direction of a port. Left out = not limited. Source of the units: libvirt domain XML, bandwidth. */
+export interface RateLimits {
+  /** Average rate in KiB per second. */
+  readonly averageKiB?: number
+  /** Highest rate while a burst lasts, in KiB per second. */
+  readonly peakKiB?: number
+  /** Amount that may pass at peak rate, in KiB; one second of the average when left out, as in libvirt. */
+  readonly burstKiB?: number
+  /** Frames per second; a tenth of a second's worth may come at once. */
+  readonly framesPerSecond?: number
+}
 
 /** How much may cross a port. Left out = no limit. Frames beyond a rate wait; see docs/limits.md. */
 export interface RateLimitSettings {
@@ -18,6 +27,8 @@ export interface RateLimitSettings {
   readonly stormFps?: number
 }
 
+/** Depth of a peak bucket: one super-frame, 65,535 bytes of IP with Ethernet and two VLAN headers. */
+export const PEAK_DEPTH_BYTES = 65_557
 /** 8 GiB per second: what keeps the buckets' millionths exact. */
 const MAX_KIB = 8_388_608
 const MAX_FPS = 1_000_000_000
@@ -30,7 +41,7 @@ function frameBucket(fps: number | undefined): Bucket {
   return fps === undefined || fps === 0 ? NO_LIMIT : { rate: fps, depth: Math.max(1, Math.floor(fps / 10)) }
 }
 
-/** The buckets of one direction, equal to those of RateLimiter in src/aggregation/token-bucket.ts. */
+/** The buckets of one direction, as plane/bridge/policer.ts keeps them. */
 function direction(limits: RateLimits | undefined, where: SettingPlace): Bucket[] {
   const { averageKiB, peakKiB, burstKiB, framesPerSecond } = limits ?? {}
   checkWhole(averageKiB, 1, MAX_KIB, within(where, 'averageKiB'))

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { REASON } from '../../src/aggregation/hold.js'
 import {
   C_CALLS,
   C_PUBLISHED_FRAMES,
@@ -8,6 +7,9 @@ import {
   P_HISTOGRAM_HOLD,
   P_HISTOGRAM_TOTAL,
   P_REASONS,
+  REASON_DEADLINE,
+  REASON_FRAMES,
+  REASON_URGENT,
 } from '../../src/core/layout.js'
 import { PortRow } from '../../src/core/port-row.js'
 import type { EmbeddedGuest } from '../../src/embedded/guest.js'
@@ -54,7 +56,7 @@ describe('hold', () => {
     engine.step()
     expect(received(b)).toBe(16)
     expect(counter(engine, 1, C_PUBLISHES)).toBe(2)
-    expect(reasons(engine, 1, REASON.FRAMES)).toBe(2)
+    expect(reasons(engine, 1, REASON_FRAMES)).toBe(2)
     for (let i = 0; i < 3; i++) a.driver.send(UDP)
     engine.step()
     expect(received(b)).toBe(8)
@@ -71,7 +73,7 @@ describe('hold', () => {
     a.driver.publish(1)
     for (let tries = 0; tries < 1000 && counter(engine, 1, C_PUBLISHES) === 0; tries++) engine.step(50_000)
     expect(received(b)).toBe(5)
-    expect(reasons(engine, 1, REASON.DEADLINE)).toBe(1)
+    expect(reasons(engine, 1, REASON_DEADLINE)).toBe(1)
     expect(counter(engine, 1, C_CALLS)).toBe(1)
   })
 
@@ -118,7 +120,7 @@ describe('hold', () => {
     a.driver.send(frame)
     engine.step()
     expect(received(b)).toBe(urgent ? 1 : 0)
-    expect(reasons(engine, 1, REASON.URGENT)).toBe(urgent ? 1 : 0)
+    expect(reasons(engine, 1, REASON_URGENT)).toBe(urgent ? 1 : 0)
   })
 
   it('stopping a ring publishes what it held', () => {

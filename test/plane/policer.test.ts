@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
-import { RateLimiter, type RateLimits } from '../../src/aggregation/token-bucket.js'
 import { Globals } from '../../src/core/globals.js'
 import {
   C_FLOODS,
@@ -15,8 +14,10 @@ import {
 import { PortRow } from '../../src/core/port-row.js'
 import type { EmbeddedGuest } from '../../src/embedded/guest.js'
 import type { Engine } from '../../src/engine/engine.js'
+import type { RateLimits } from '../../src/port/rate-limits.js'
 import { readRateLimits } from '../../src/port/rate-limits.js'
 import { readSettings } from '../../src/port/settings.js'
+import { RateLimiter } from '../model/rate-limiter.js'
 import { ipFrame } from '../support/ip-frames.js'
 import { attach, broadcast, cleanUp, counter, dropped, frame, newEngine } from '../support/switch.js'
 

@@ -90,7 +90,7 @@ export interface PortCount {
   /** Bursts taken from the VM's transmit rings, for the mean burst length. */
   readonly fromVmBursts?: number
   readonly drops?: Readonly<Record<string, number>>
-  /** Histograms (src/stats/histogram) of hold, queue and total, in the switch. */
+  /** Histograms (src/core/histogram) of hold, queue and total, in the switch. */
   readonly delays?: {
     readonly hold: ArrayLike<number>
     readonly queue: ArrayLike<number>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { COUNTER_NAMES, type PortCounters } from '../../core/counters.js'
-import { BUCKETS } from '../../stats/histogram.js'
+import { BUCKETS } from '../../core/histogram.js'
 import { networkNamespace } from '../guest/processes.js'
 import { parseOffloads } from './description.js'
 import { addCounts, deviceCount, parseDeviceCount, portCountOf } from './port-count.js'

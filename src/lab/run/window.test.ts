@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FakeLab } from '../../../test/support/lab-fakes.js'
-import { newCounts, record } from '../../stats/histogram.js'
+import { newCounts, record } from '../../core/histogram.js'
 import type { BedSample, PortCount } from '../bed/bed.js'
 import { estimateLeft, estimateStudy } from './estimate.js'
 import { RunHistory } from './history.js'

@@ -1,5 +1,5 @@
 /** What two samples of a bed say about the window between them. */
-import { histogramQuantile, merge, newCounts, since, total } from '../../stats/histogram.js'
+import { histogramQuantile, merge, newCounts, since, total } from '../../core/histogram.js'
 import type { BedSample, PortCount } from '../bed/bed.js'
 import type { MetricName, Metrics } from '../record/metrics.js'
 import type { CpuUse } from '../record/record.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { newCounts, record } from '../../stats/histogram.js'
+import { newCounts, record } from '../../core/histogram.js'
 import { countBetween, lateRatio, type PairCount } from './frame-pair.js'
 import { frames, percentileSeries, windowLoss } from './frames.js'
 import { medianRecoveryMs, rfc2544 } from './rfc2544.js'

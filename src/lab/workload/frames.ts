@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { histogramQuantile } from '../../stats/histogram.js'
+import { histogramQuantile } from '../../core/histogram.js'
 import type { Metrics } from '../record/metrics.js'
 import { DELAY_METRICS, lostIn, quantileWithLoss } from './delays.js'
 import { countBetween, FramePair, lateRatio, type PairCount } from './frame-pair.js'

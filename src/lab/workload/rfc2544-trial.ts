@@ -1,7 +1,7 @@
 /** Trials on a device under test: a rate or a burst for a while, and what became of its frames. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { histogramQuantile } from '../../core/histogram.js'
 import { hostNowUs } from '../../embedded/clock.js'
-import { histogramQuantile } from '../../stats/histogram.js'
 import { lostIn, quantileWithLoss } from './delays.js'
 import { countBetween, type FramePair, lateRatio, type PairCount } from './frame-pair.js'
 import type { BurstResult, BurstSearch, RateSearch, SearchResult, Trial } from './rfc2544-search.js'

@@ -4,7 +4,7 @@
  * that breaks the protocol is detached alone, with its reason kept.
  */
 
-import type { HoldLimits } from '../../aggregation/hold.js'
+import type { HoldLimits } from '../../aggregation/hold-limits.js'
 import {
   BROKEN_AVAIL_INDEX,
   BROKEN_HEAD,

@@ -1,7 +1,7 @@
 /**
  * A log-linear histogram of delays as a guest program keeps it: 64 equal buckets in every power of two, so that the
  * middle of a bucket is within 0.8 % of each value in it. It stands alone (guest programs import only each other)
- * and is finer than src/stats/histogram, whose shape the data plane fixes. Mean and maximum are exact.
+ * and is finer than src/core/histogram, whose shape the data plane fixes. Mean and maximum are exact.
  *
  *     value v in sixteenths of a microsecond      v < 64    bucket v
  *                                                 else      e = 31 - clz32(v), bucket = 64 (e - 5) + (v >> (e - 6)) - 64

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { seededRandom } from '../stats/random.js'
+import { mean, quantile } from '../stats/summary.js'
 import {
   BUCKETS,
   bucketMiddleUs,
@@ -13,8 +15,6 @@ import {
   since,
   total,
 } from './histogram.js'
-import { seededRandom } from './random.js'
-import { mean, quantile } from './summary.js'
 
 describe('histogram', () => {
   it('bucketOf follows the documented table when values sit on edges', () => {

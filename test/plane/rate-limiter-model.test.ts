@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { PEAK_DEPTH_BYTES, RateLimiter } from './token-bucket.js'
+import { PEAK_DEPTH_BYTES } from '../../src/port/rate-limits.js'
+import { RateLimiter } from '../model/rate-limiter.js'
 
 const frames = fc.array(
   fc.record({

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { RateLimits } from '../../src/aggregation/token-bucket.js'
 import { Globals } from '../../src/core/globals.js'
 import { DROP_RATE } from '../../src/core/layout.js'
 import type { EmbeddedGuest } from '../../src/embedded/guest.js'
 import type { Engine } from '../../src/engine/engine.js'
+import type { RateLimits } from '../../src/port/rate-limits.js'
 import { ipFrame } from '../support/ip-frames.js'
 import { attach, broadcast, cleanUp, dropped, newEngine } from '../support/switch.js'
 

@@ -1,4 +1,9 @@
+import { PEAK_DEPTH_BYTES, type RateLimits } from '../../src/port/rate-limits.js'
+
 /**
+ * The plane's rate limits in a few lines, to hold plane/bridge/policer.ts against: test/plane/policer.test.ts compares
+ * the two frame by frame, test/plane/rate-limiter-model.test.ts shows what the rule gives.
+ *
  * Rate limits in libvirt's units. A bucket fills at `rate` up to `depth`. A frame may go while every bucket of its
  * direction holds at least one unit, and then takes what it costs, into debt if need be; so between any two instants t
  * apart no more than rate x t + depth + one frame passes, and no less than rate x t while frames wait.
@@ -48,21 +53,6 @@ export class TokenBucket {
     this.#tokens = Math.min(depth, this.#tokens + Math.min(nowUs - this.#atUs, untilFullUs) * this.#rate)
     this.#atUs = nowUs
   }
-}
-
-/** Depth of a peak bucket: one super-frame, 65,535 bytes of IP with Ethernet and two VLAN headers. */
-export const PEAK_DEPTH_BYTES = 65_557
-
-/** Limits of one direction of a vif. Left out = not limited. */
-export interface RateLimits {
-  /** Average rate in KiB per second. */
-  readonly averageKiB?: number
-  /** Highest rate while a burst lasts, in KiB per second. */
-  readonly peakKiB?: number
-  /** Amount that may pass at peak rate, in KiB; one second of the average when left out, as in libvirt. */
-  readonly burstKiB?: number
-  /** Frames per second; a tenth of a second's worth may come at once. */
-  readonly framesPerSecond?: number
 }
 
 /** The buckets of one direction. A frame pays all of them. Source of the units: libvirt domain XML, bandwidth. */

@@ -1,3 +1,5 @@
+import { HISTOGRAM_BUCKETS, HISTOGRAM_SPLIT_BITS, HISTOGRAM_TICKS_PER_US } from './layout.js'
+
 /**
  * A log-linear histogram of times, over an array of counts that the caller owns (the data plane fills such arrays
  * in its own memory by the same rule).
@@ -6,7 +8,7 @@
  *
  *     v < 16    bucket = v                                     exact
  *     else      e = 31 - clz32(v)                              v lies in [2^e, 2^(e+1)), e >= 4
- *               bucket = ((e - 3) << 4) + (v >>> (e - 4)) - 16
+ *               bucket = 16 (e - 4) + (v >>> (e - 4))
  *
  *     bucket    0 .. 15     16 .. 31     32 .. 47          448 .. 463
  *     holds     0 .. 15     16 .. 31     32, 34 .. 62      2^31 .. 2^32 - 1
@@ -15,10 +17,12 @@
  * Every power of two has 16 equal buckets, so a bucket is never wider than 1/16 of its lower edge, and its middle
  * is within 3.2 % of every value in it. Larger times go to the last bucket.
  */
-export const BUCKETS = 464
+export const BUCKETS = HISTOGRAM_BUCKETS
 
 /** Parts of a microsecond in the integer value of a bucket rule. */
-export const TICKS_PER_US = 16
+export const TICKS_PER_US = HISTOGRAM_TICKS_PER_US
+
+const PARTS = 1 << HISTOGRAM_SPLIT_BITS
 
 const MAX_TICKS = 0xffffffff
 
@@ -32,15 +36,16 @@ export function newCounts(): Uint32Array {
 
 /** The bucket of a value in ticks (unsigned 32-bit integer, sixteenths of a microsecond). */
 export function bucketOf(ticks: number): number {
-  if (ticks < 16) return ticks
+  if (ticks < PARTS) return ticks
   const exponent = 31 - Math.clz32(ticks)
-  return ((exponent - 3) << 4) + (ticks >>> (exponent - 4)) - 16
+  const shift = exponent - HISTOGRAM_SPLIT_BITS
+  return shift * PARTS + (ticks >>> shift)
 }
 
 /** The smallest value of a bucket, in ticks; `bucketStart(BUCKETS)` is the end of the last one. */
 export function bucketStart(bucket: number): number {
-  if (bucket < 16) return bucket
-  return (16 + (bucket & 15)) * 2 ** ((bucket >>> 4) - 1)
+  if (bucket < PARTS) return bucket
+  return (PARTS + (bucket & (PARTS - 1))) * 2 ** ((bucket >>> HISTOGRAM_SPLIT_BITS) - 1)
 }
 
 /** The value that stands for a bucket, in microseconds: the middle of the integers in it. */
