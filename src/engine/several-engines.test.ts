@@ -33,7 +33,7 @@ const numbered = ({ mark }: Pair, number: number): Uint8Array =>
 /** Sends the frames of a round, and does not step. */
 function send(each: Pair, round: number): void {
   for (let at = 0; at < FRAMES; at++) each.a.driver.enqueue(numbered(each, round * FRAMES + at))
-  each.a.driver.flush(1)
+  each.a.driver.publish(1)
 }
 
 /** The frames of a round have come, byte by byte and in order, and nothing else. */

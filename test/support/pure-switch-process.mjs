@@ -215,7 +215,7 @@ function carry(bursts, everyUs, costUs) {
   for (let burst = 0; burst < bursts; burst++) {
     const endUs = nowUs + everyUs
     for (let at = 0; at < BURST; at++, sent++) sender.enqueue(datagram(2, 1, sent, 60 + (sent % 900)))
-    sender.flush(1)
+    sender.publish(1)
     sender.reapTx()
     receiver.send(datagram(1, 2, burst, 60))
     receiver.reapTx()
