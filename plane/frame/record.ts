@@ -13,7 +13,7 @@
 //
 // These are structs over fixed memory (@unmanaged: no header, no allocation), so a field costs one load from a constant
 // address. Nobody outside the plane reads them. One frame is at hand at a time, and none between two calls.
-import { FLOW_AT, FRAME_AT, OUT_AT } from '../layout'
+import { FLOW_AT, FLOW_BYTES, FRAME_AT, FRAME_BYTES, OUT_AT, OUT_BYTES } from '../layout'
 
 /** The frame as it came in. */
 @unmanaged
@@ -96,3 +96,8 @@ export class Flow {
 export const frame = changetype<Frame>(FRAME_AT)
 export const out = changetype<Out>(OUT_AT)
 export const flow = changetype<Flow>(FLOW_AT)
+
+// Told at build time when a record outgrows its place in layout/globals.ts.
+if (offsetof<Frame>() > <usize>FRAME_BYTES) ERROR('Frame is larger than FRAME_BYTES')
+if (offsetof<Out>() > <usize>OUT_BYTES) ERROR('Out is larger than OUT_BYTES')
+if (offsetof<Flow>() > <usize>FLOW_BYTES) ERROR('Flow is larger than FLOW_BYTES')

@@ -78,7 +78,8 @@ export function setSegment(segment: usize, at: usize, bytes: u32): void {
 
 /** Where the first n bytes of a list lie in one piece, or 0. */
 export function startOf(segments: usize, n: u32): usize {
-  return load<u32>(segments, LENGTH) >= n ? load<u32>(segments) : 0
+  if (load<u32>(segments, LENGTH) < n) return 0
+  return load<u32>(segments)
 }
 
 /** Segments of a list that hold its first n bytes. */

@@ -85,9 +85,12 @@ export const MERGE_HEAD_AT = 0x20900 // 256 bytes
 /** Three cursors in lists of segments (plane/frame/segments.ts). */
 export const CURSORS_AT = 0x21000 // 64 bytes
 /** The frame at hand (plane/frame/record.ts): as it came, as one receiver gets it, what merging sees in it. */
-export const FRAME_AT = 0x21040 // 128 bytes
-export const OUT_AT = 0x210c0 // 64 bytes
-export const FLOW_AT = 0x21100 // 64 bytes
+export const FRAME_AT = 0x21040 // FRAME_BYTES x bytes
+export const FRAME_BYTES = 128
+export const OUT_AT = 0x210c0 // OUT_BYTES x bytes
+export const OUT_BYTES = 64
+export const FLOW_AT = 0x21100 // FLOW_BYTES x bytes
+export const FLOW_BYTES = 64
 /** The DHCP message being read. */
 export const DHCP_AT = 0x2a000 // 4096 bytes
 /** Where host ports put a frame (virtio-net header first) for ingest(). */
