@@ -13,6 +13,7 @@ import {
   R_TAIL,
   R_USED,
   RECORD_ARRIVAL,
+  RECORD_BYTES,
   RECORD_FRAME,
   RECORD_FRAME_BYTES,
 } from './layout'
@@ -37,13 +38,13 @@ export function ringReserve(ring: usize, frameBytes: u32): usize {
     const room = size - tail
     if (need > room) {
       if (need > head) return 0
-      if (room > 0) store<u32>(base + tail, 0)
+      if (room > 0) store<u32>(base + tail, 0, RECORD_BYTES)
       used += room
       tail = 0
     }
   } else if (need > head - tail) return 0
   const record = base + tail
-  store<u32>(record, need)
+  store<u32>(record, need, RECORD_BYTES)
   store<u32>(record, frameBytes, RECORD_FRAME_BYTES)
   store<f64>(record, load<f64>(GLOBALS_AT, G_NOW_US), RECORD_ARRIVAL)
   tail += need
@@ -58,11 +59,11 @@ export function ringGrow(ring: usize, record: usize, more: u32): boolean {
   const size = load<u32>(ring, R_BYTES)
   const at = <u32>(record - load<u32>(ring, R_BASE))
   const frameBytes = load<u32>(record, RECORD_FRAME_BYTES) + more
-  const old = load<u32>(record)
+  const old = load<u32>(record, RECORD_BYTES)
   const head = load<u32>(ring, R_HEAD)
   const need = recordBytes(frameBytes)
   if (need > (head > at ? head : size) - at) return false
-  store<u32>(record, need)
+  store<u32>(record, need, RECORD_BYTES)
   store<u32>(record, frameBytes, RECORD_FRAME_BYTES)
   const tail = at + need
   store<u32>(ring, tail === size ? 0 : tail, R_TAIL)
@@ -75,7 +76,7 @@ export function ringFirst(ring: usize): usize {
   if (load<u32>(ring, R_COUNT) === 0) return 0
   const base: usize = load<u32>(ring, R_BASE)
   const head = load<u32>(ring, R_HEAD)
-  if (load<u32>(base + head) !== 0) return base + head
+  if (load<u32>(base + head, RECORD_BYTES) !== 0) return base + head
   store<u32>(ring, load<u32>(ring, R_USED) - (load<u32>(ring, R_BYTES) - head), R_USED)
   store<u32>(ring, 0, R_HEAD)
   return base
@@ -84,7 +85,7 @@ export function ringFirst(ring: usize): usize {
 /** Drops the oldest record, which ringFirst() returned. */
 export function ringPop(ring: usize): void {
   const head = load<u32>(ring, R_HEAD)
-  const bytes = load<u32>(<usize>load<u32>(ring, R_BASE) + head)
+  const bytes = load<u32>(<usize>load<u32>(ring, R_BASE) + head, RECORD_BYTES)
   const next = head + bytes
   store<u32>(ring, next === load<u32>(ring, R_BYTES) ? 0 : next, R_HEAD)
   store<u32>(ring, load<u32>(ring, R_USED) - bytes, R_USED)
@@ -96,6 +97,6 @@ export function ringPop(ring: usize): void {
 /** The record after one, which is not the newest. */
 export function ringNext(ring: usize, record: usize): usize {
   const base: usize = load<u32>(ring, R_BASE)
-  const after = record + load<u32>(record)
-  return after === base + load<u32>(ring, R_BYTES) || load<u32>(after) === 0 ? base : after
+  const after = record + load<u32>(record, RECORD_BYTES)
+  return after === base + load<u32>(ring, R_BYTES) || load<u32>(after, RECORD_BYTES) === 0 ? base : after
 }

@@ -72,7 +72,7 @@ export function watchesUrgency(port: usize): boolean {
   return load<u32>(port, P_URGENT_PUBLISH) !== 0 && load<f64>(port, P_HOLD_US) > 0
 }
 
-/** Frames that the open batch of a vring may still take before it must be published. */
+/** Frames that the open batch of a vring may still take before it must end. */
 export function batchRoom(v: usize): u32 {
   const port: usize = load<u32>(v, V_PORT)
   const limit = load<u32>(port, P_MAX_BATCH_FRAMES)
@@ -88,7 +88,7 @@ function limitReached(port: usize, frames: u32, bytes: u32): u32 {
 }
 
 /**
- * Counts frames that were just written into a receive ring, and publishes at once when a limit is reached.
+ * Counts frames that were just written into a receive ring; the batch ends when a limit is reached.
  * @param urgent whether one of them must not wait
  */
 export function note(v: usize, frames: u32, bytes: u32, urgent: boolean): void {
@@ -111,7 +111,7 @@ export function note(v: usize, frames: u32, bytes: u32, urgent: boolean): void {
   else markDirty(v)
 }
 
-/** Why the open batch must be published now that its burst is over, or REASON_HOLD. */
+/** Why the open batch must end now that its burst is over, or REASON_HOLD. */
 function mustPublish(v: usize, port: usize, at: f64): u32 {
   const hold = load<f64>(port, P_HOLD_US)
   if (!(hold > 0)) return REASON_NO_HOLD
@@ -164,7 +164,7 @@ function endBatch(v: usize, reason: u32): void {
   collect(v)
 }
 
-/** The receiver has no buffer for another frame: publish the batch; if nothing is held, call its guest again if need be. */
+/** The receiver has no buffer for another frame: the batch ends; if nothing is held, its guest is called again if need be. */
 export function endFull(v: usize): void {
   if (load<u32>(v, V_HELD_FRAMES) > 0) endBatch(v, REASON_FULL)
   else renotify(v)

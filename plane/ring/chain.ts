@@ -36,7 +36,7 @@ const MAX_EMPTY: u32 = 16
 /** Most descriptors of a chain that are found unmapped in one walk: the rest is found when these are mapped. */
 const MAX_MISSED: u32 = 64
 
-export const BAD_CHAIN: i32 = -4
+const BAD_CHAIN: i32 = -4
 
 /** Which buffers a chain may hold. A control chain has readable buffers, then writable ones. */
 export const READABLE: u32 = 0
