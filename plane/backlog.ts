@@ -109,7 +109,7 @@ function moveBacklog(v: usize, port: usize, pairs: u32): void {
     const pair = load<u32>(record, RECORD_HASH) % pairs
     const bytes = load<u32>(record, RECORD_FRAME_BYTES)
     const other: usize = load<u32>(vringAt(port, pair * 2), V_BACKLOG)
-    const copied = other === 0 ? 0 : ringReserve(other, bytes)
+    const copied = other === 0 ? <usize>0 : ringReserve(other, bytes)
     if (copied === 0) drop(port, DROP_RING_FULL)
     else memory.copy(copied + RECORD_ARRIVAL, record + RECORD_ARRIVAL, RECORD_FRAME - RECORD_ARRIVAL + bytes)
     ringPop(ring)

@@ -1,6 +1,17 @@
 // The control queue: the plane takes its chains, the engine interprets the commands (src/port/virtio/control-queue.ts).
 import { drop } from './counters'
-import { BROKEN_AVAIL_INDEX, BROKEN_HEAD, CONTROL_VRING, DROP_BAD_CHAIN, V_SIZE } from './layout'
+import {
+  BROKEN_AVAIL_INDEX,
+  BROKEN_HEAD,
+  CONTROL_MALFORMED,
+  CONTROL_NONE,
+  CONTROL_READABLE_SHIFT,
+  CONTROL_VRING,
+  CONTROL_WAITS,
+  DROP_BAD_CHAIN,
+  MAX_CONTROL_SEGMENTS,
+  V_SIZE,
+} from './layout'
 import { portAt, vringAt } from './port'
 import { breakPort } from './ring/broken'
 import { CONTROL, chainReadable, isBad, walk } from './ring/chain'
@@ -18,31 +29,31 @@ function giveBack(port: usize, v: usize, head: u32, bytes: u32): void {
 
 /**
  * Takes the next control chain; its segments lie at SEGS_AT.
- * Returns 0 when there is none, else its head + 1 in the low 16 bits, readable segments in bits 16 to 23 and
- * all segments above; -1 when it must wait for guest memory; -2 when a malformed one was dropped.
+ * @returns CONTROL_NONE, CONTROL_WAITS, CONTROL_MALFORMED, or the chain's head and readable segments (layout/vring.ts)
  */
 export function takeControl(index: u32): i32 {
   const port = portAt(index)
   const v = vringAt(port, CONTROL_VRING)
   const available = waiting(v)
-  if (available === 0) return 0
+  if (available === 0) return CONTROL_NONE
   if (available < 0) {
     breakPort(v, BROKEN_AVAIL_INDEX)
-    return 0
+    return CONTROL_NONE
   }
   const head = headAt(v, 0)
   if (head >= load<u32>(v, V_SIZE)) {
     breakPort(v, BROKEN_HEAD)
-    return 0
+    return CONTROL_NONE
   }
   const found = walk(v, head, CONTROL, 0, 0xffffffff)
-  if (found === MISS) return -1
-  if (isBad(found) || found > 127 || chainReadable() === 0 || chainReadable() === found) {
+  if (found === MISS) return CONTROL_WAITS
+  const readable = chainReadable()
+  if (isBad(found) || found > MAX_CONTROL_SEGMENTS || readable === 0 || readable === found) {
     drop(port, DROP_BAD_CHAIN)
     giveBack(port, v, head, 0)
-    return -2
+    return CONTROL_MALFORMED
   }
-  return <i32>(head + 1) | (chainReadable() << 16) | (found << 24)
+  return <i32>(head + 1) | (readable << CONTROL_READABLE_SHIFT)
 }
 
 /** Completes the control chain that takeControl() returned. */

@@ -57,3 +57,14 @@ export const BROKEN_NONE = 0
 export const BROKEN_HEAD = 1
 export const BROKEN_AVAIL_INDEX = 2
 export const BROKEN_RX_CHAIN = 3
+
+/**
+ * What takeControl() answers: that no command waits, that one waits for guest memory to be mapped, that a malformed one
+ * was dropped; otherwise the head of its chain plus 1, and above CONTROL_READABLE_SHIFT how many segments are readable.
+ */
+export const CONTROL_NONE = 0
+export const CONTROL_WAITS = -1
+export const CONTROL_MALFORMED = -2
+export const CONTROL_HEAD_MASK = 0xffff
+export const CONTROL_READABLE_SHIFT = 16
+export const MAX_CONTROL_SEGMENTS = 127

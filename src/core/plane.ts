@@ -28,7 +28,7 @@ export interface Plane {
   renotifyPort(port: number): void
   disarmPort(port: number): void
   countKick(port: number): void
-  /** The next control chain, as plane/plane.ts packs it; 0: none, -1: not mapped yet, -2: a malformed one was dropped. */
+  /** The next control chain, packed, or CONTROL_NONE, CONTROL_WAITS, CONTROL_MALFORMED (layout). */
   takeControl(port: number): number
   completeControl(port: number, head: number, bytes: number): void
   armControl(port: number): number

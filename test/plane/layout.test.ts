@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import * as layout from '../../src/core/layout.js'
 
 const FOLDER = new URL('../../plane/layout/', import.meta.url)
-const FIELD = /^export const (\w+) = (\w+)(?: \/\/ (?:(\w+) x )?(\w+)(?: (bytes))?)?$/gm
+const FIELD = /^export const (\w+) = (-?\w+)(?: \/\/ (?:(\w+) x )?(\w+)(?: (bytes))?)?$/gm
 const TYPES: Readonly<Record<string, number>> = { u16: 2, u32: 4, i32: 4, u64: 8, i64: 8, f64: 8, bytes: 1 }
 const MEMORY_BYTES = layout.HEAP_AT
 

@@ -35,7 +35,9 @@ function received(guest: EmbeddedGuest): number {
 /** Guests a, b and c on ports 0, 1 and 2, whose batches toward b and c end after some frames. */
 function site(maxFrames: number, ringSize = 256) {
   const engine = newEngine()
-  const guests = ['a', 'b', 'c'].map((name) => attach(engine, name, { ringSize, txSlotBytes: 256, bufferBytes: 512 }))
+  const guests = ['a', 'b', 'c'].map((name) =>
+    attach(engine, name, { ringSize, txSlotBytes: 256, bufferBytes: 512 }),
+  )
   for (const [index, guest] of guests.entries()) guest.driver.send(broadcast(index + 1))
   engine.step()
   for (const guest of guests) received(guest)

@@ -4,7 +4,14 @@
  * not negotiated is answered with VIRTIO_NET_ERR. Source: virtio 1.3, 5.1.6.5.
  */
 import { Globals } from '../../core/globals.js'
-import { SEGS_AT } from '../../core/layout.js'
+import {
+  CONTROL_HEAD_MASK,
+  CONTROL_MALFORMED,
+  CONTROL_NONE,
+  CONTROL_READABLE_SHIFT,
+  CONTROL_WAITS,
+  SEGS_AT,
+} from '../../core/layout.js'
 import type { PortRow } from '../../core/port-row.js'
 import {
   VIRTIO_NET_CTRL,
@@ -20,9 +27,6 @@ import type { PortHost } from '../port.js'
 import { MAC_BYTES, ReceiveFilter } from './receive-filter.js'
 
 const MAX_COMMAND_BYTES = 8192
-/** Answers of the plane's takeControl(): guest memory must be mapped first; a malformed chain was dropped. */
-const WAITS = -1
-const MALFORMED = -2
 
 /** What a command may change beyond the receive filter. */
 export interface ControlActions {
@@ -56,11 +60,11 @@ export class VifControl {
   /** Answers one command. Returns whether more may wait, or one that needs guest memory to be mapped first. */
   serve(): 'none' | 'more' | 'later' {
     const taken = this.#host.plane.takeControl(this.#row.index)
-    if (taken === 0) return this.#host.plane.armControl(this.#row.index) !== 0 ? 'more' : 'none'
-    if (taken === WAITS) return 'later'
-    if (taken === MALFORMED) return 'more'
-    const head = (taken & 0xffff) - 1
-    const readable = (taken >>> 16) & 0xff
+    if (taken === CONTROL_NONE) return this.#host.plane.armControl(this.#row.index) !== 0 ? 'more' : 'none'
+    if (taken === CONTROL_WAITS) return 'later'
+    if (taken === CONTROL_MALFORMED) return 'more'
+    const head = (taken & CONTROL_HEAD_MASK) - 1
+    const readable = taken >>> CONTROL_READABLE_SHIFT
     const command = this.#gather(readable)
     const ok = command !== undefined && this.#execute(command)
     const [ack] = this.#segment(readable)
