@@ -3,7 +3,8 @@
 // Most frames are alike: one descriptor, no offload, addresses that were seen a moment ago, a receive buffer that holds
 // them. For those the bridge's decision is kept in a cache (fast-cache.ts), and the whole crossing happens in one loop
 // with the state of both rings in locals: loads and stores of the rows, and calls, would cost more than all the rest.
-// Hence one long function.
+// Longer than 260 lines because that loop is one function.
+//
 // The first frame that is not plain ends the burst here and takes the slow path (poll.ts), which also fills the cache.
 // Every check of the slow path is made here too, or its outcome is part of the cached decision:
 //

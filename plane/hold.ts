@@ -7,7 +7,7 @@
 //   later turns      serveHeld(): batches still open       -> deadline, gap; tells when the next is due
 //
 // A batch that ends is collected, and published with everything else at the end of the burst or turn (ring/publish.ts).
-// Until it ends segments of a flow join in place (merge.ts); the limits count them as they arrived.
+// Until it ends segments of a flow join in place (merge/); the limits count them as they arrived.
 import { count } from './counters'
 import { noteArrival, recordDelays } from './delay'
 import {

@@ -1,5 +1,5 @@
-// The merge table of a receive ring (merge.ts): open aggregates, and the chains of the open batch in the order in
-// which its used entries will be written.
+// The merge table of a receive ring (merge/aggregate.ts): open aggregates, and the chains of the open batch in the
+// order in which its used entries will be written.
 
 /** Chains that the list may hold; first and last chain of the list (number from 1, 0: empty). */
 export const M_CHAINS = 0 // u32

@@ -1,4 +1,4 @@
-/** Which source addresses a port may use, as the plane compares them (plane/guard.ts), and how they reach its row. */
+/** Which source addresses a port may use, as the plane compares them (plane/bridge/guard/guard.ts), and how they reach its row. */
 import { Globals } from './globals.js'
 import {
   G_LEARNS,
