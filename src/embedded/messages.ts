@@ -76,7 +76,9 @@ export interface EmbeddedThreadData {
   readonly options: EmbeddedWorkerOptions
 }
 
-export type FromEmbedded = { readonly type: 'ready' } | { readonly type: 'died'; readonly message: string }
+export type FromEmbedded =
+  /** `thread`: the kernel's number of the guest's thread. */
+  { readonly type: 'ready'; readonly thread: number } | { readonly type: 'died'; readonly message: string }
 
 // The shared memory: i32 "stop", then the f64 that the owner sets, the f64 counters, then the histogram of round
 // trip times or delays.

@@ -7,6 +7,7 @@ import { bindToCpu } from '../sys/affinity.js'
 import { nowUs, sharpenTimers } from '../sys/clock.js'
 import { EPOLLIN, Epoll } from '../sys/epoll.js'
 import { drainEventfd } from '../sys/eventfd.js'
+import { threadId } from '../sys/signal-handler.js'
 import { closeFd } from '../sys/unix-socket.js'
 import { parseMac } from './frames.js'
 import { EmbeddedGuest } from './guest.js'
@@ -32,7 +33,7 @@ function run(guest: EmbeddedGuest, epoll: Epoll): void {
   rx.disarmCalls()
   tx.disarmCalls()
   let idleSince = nowUs()
-  post({ type: 'ready' })
+  post({ type: 'ready', thread: threadId() })
   while (Atomics.load(stop, 0) === 0) {
     const now = nowUs()
     const moved = work.turn(now)

@@ -23,11 +23,16 @@ describe('EmbeddedWorker', () => {
 
   const turnUntil = (done: () => boolean): Promise<void> => untilTurned(engine, done)
 
-  async function start(name: string, mac: string, role: EmbeddedRole): Promise<EmbeddedWorker> {
+  async function start(
+    name: string,
+    mac: string,
+    role: EmbeddedRole,
+    onStopped?: () => Promise<void>,
+  ): Promise<EmbeddedWorker> {
     const [ours, theirs] = socketPair()
     engine.addPort({ kind: 'embedded', name, fd: ours })
     let started: EmbeddedWorker | undefined
-    const starting = EmbeddedWorker.start(theirs, { mac, role, spinUs: 0 }).then((worker) => {
+    const starting = EmbeddedWorker.start(theirs, { mac, role, spinUs: 0 }, onStopped).then((worker) => {
       started = worker
       workers.push(worker)
     })
@@ -67,6 +72,18 @@ describe('EmbeddedWorker', () => {
     expect(echo.counters().rxFrames).toBeGreaterThanOrEqual(count)
     expect(p50Us).toBeGreaterThan(0)
     expect(p99Us).toBeGreaterThanOrEqual(p50Us)
+  })
+
+  it('EmbeddedWorker.stop ends once, keeps what its thread used, and waits for what its owner does', async () => {
+    let ends = 0
+    const source = await start('b', B, { kind: 'source', to: A, frameBytes: 500 }, async () => {
+      await new Promise((resolve) => setImmediate(resolve))
+      ends++
+    })
+    await turnUntil(() => source.cpuSeconds() > 0.02)
+    await Promise.all([source.stop(), source.stop()])
+    expect(ends).toBe(1)
+    expect(source.cpuSeconds()).toBeGreaterThan(0.02)
   })
 
   it('EmbeddedWorker.start rejects in one line when the other end hangs up', async () => {

@@ -15,6 +15,7 @@ import {
 } from '../core/histogram.js'
 import { RingferryError } from '../errors/errors.js'
 import { builtFile } from '../sys/built-file.js'
+import { ThreadTime } from '../sys/thread-time.js'
 import {
   type EmbeddedThreadData,
   type EmbeddedWorkerOptions,
@@ -94,10 +95,14 @@ export class EmbeddedWorker {
   readonly #worker: Worker
   readonly #results: SharedResults
   readonly #exited: Promise<void>
+  readonly #onStopped: () => Promise<void>
   #failure: Error | undefined
+  #time: ThreadTime | undefined
+  #stopping: Promise<void> | undefined
   #baseline = newCounts()
 
-  private constructor(fd: number, options: EmbeddedWorkerOptions) {
+  private constructor(fd: number, options: EmbeddedWorkerOptions, onStopped: () => Promise<void>) {
+    this.#onStopped = onStopped
     const shared = new SharedArrayBuffer(SHARED_BYTES)
     this.#results = new SharedResults(shared)
     this.#results.orders[ORDER.limitFrames] = Number.POSITIVE_INFINITY
@@ -114,14 +119,21 @@ export class EmbeddedWorker {
   /**
    * Starts a guest and waits until it is attached and works.
    * @param fd its end of a vhost-user socket, owned by the guest from here on
+   * @param onStopped what is to be done after its thread has ended and before stop() resolves
    * Throws UNSUPPORTED when the other end does not answer.
    */
-  static async start(fd: number, options: EmbeddedWorkerOptions): Promise<EmbeddedWorker> {
-    const made = new EmbeddedWorker(fd, options)
+  static async start(
+    fd: number,
+    options: EmbeddedWorkerOptions,
+    onStopped: () => Promise<void> = async () => {},
+  ): Promise<EmbeddedWorker> {
+    const made = new EmbeddedWorker(fd, options, onStopped)
     const ready = new Promise<void>((resolve) => {
       made.#worker.on('message', (message: FromEmbedded) => {
-        if (message.type === 'ready') resolve()
-        else made.#failure ??= new RingferryError('UNSUPPORTED', `embedded guest: ${message.message}`)
+        if (message.type === 'ready') {
+          made.#time = new ThreadTime(message.thread)
+          resolve()
+        } else made.#failure ??= new RingferryError('UNSUPPORTED', `embedded guest: ${message.message}`)
       })
     })
     await Promise.race([ready, made.#exited])
@@ -194,9 +206,21 @@ export class EmbeddedWorker {
     return { rateFps: live[LIVE.rateFps] as number, sinceUs: live[LIVE.rateSinceUs] as number }
   }
 
+  /** Processor seconds that its thread has used; after stop() what it had used by then. */
+  cpuSeconds(): number {
+    return this.#time?.seconds() ?? 0
+  }
+
   /** Ends the guest, which hangs up, and waits for its thread. May be called again. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    this.cpuSeconds()
     Atomics.store(this.#results.stop, 0, 1)
     await this.#exited
+    await this.#onStopped()
   }
 }

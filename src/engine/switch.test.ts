@@ -153,6 +153,8 @@ describe('Switch', () => {
     await made.stop()
     expect(readdirSync(folder)).toEqual([])
     expect(readdirSync('/proc/self/fd').length).toBeLessThan(descriptors)
+    // To start took some; what the thread had used is not forgotten with it.
+    expect(made.cpuSeconds()).toBeGreaterThan(0)
     await expect(made.refresh()).rejects.toMatchObject({ message: 'the switch was stopped' })
   })
 

@@ -18,6 +18,7 @@ import type { PortConfig } from '../port/config.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
 import { builtFile } from '../sys/built-file.js'
 import { createEventfd, signalEventfd } from '../sys/eventfd.js'
+import { ThreadTime } from '../sys/thread-time.js'
 import { closeFd } from '../sys/unix-socket.js'
 import type { EngineOptions } from './engine-options.js'
 import {
@@ -64,6 +65,7 @@ export class Switch {
   #memory: BigUint64Array = new BigUint64Array(0)
   #tuning: TuningReader | undefined
   #watchdog: Watchdog | undefined
+  #time: ThreadTime | undefined
   /** Sockets that the ports listen on, by port. */
   readonly #sockets = new Map<string, string>()
   #ports: readonly PlacedPort[] = []
@@ -138,6 +140,7 @@ export class Switch {
         this.#memory = new BigUint64Array(message.memory)
         this.#tuning = new TuningReader(message.tuning)
         this.#watchdog = new Watchdog(message.memory, message.thread)
+        this.#time = new ThreadTime(message.thread)
         this.#onReady()
         return
       case 'done':
@@ -256,6 +259,11 @@ export class Switch {
     return this.tuning()
   }
 
+  /** Processor seconds that the engine's thread has used; after stop() what it had used by then. */
+  cpuSeconds(): number {
+    return this.#time?.seconds() ?? 0
+  }
+
   /** Rejects when the engine ends by an error; never settles otherwise. */
   get failed(): Promise<never> {
     return this.#failed
@@ -269,6 +277,7 @@ export class Switch {
   async stop(limitMs = STOP_LIMIT_MS): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true
+      this.cpuSeconds()
       this.#ask({ method: 'stop' }).catch(() => {})
     }
     let isHeld = true

@@ -1,70 +1,8 @@
-/** Who used how much of the processors: threads of this process, VMs, the whole machine. */
-import { readdirSync, readFileSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { allProcesses, networkNamespace, type ProcessStat, parseStat } from '../guest/processes.js'
+/** Who used how much of the processors: VMs, the whole machine. */
+import { readFileSync } from 'node:fs'
+import { allProcesses, networkNamespace, type ProcessStat } from '../guest/processes.js'
 
 const TICKS_PER_SECOND = 100
-const NS_PER_S = 1e9
-const TASKS = '/proc/self/task'
-
-/** Processor seconds of a thread of this process so far; undefined when it has ended. */
-export function threadSeconds(tid: string): number | undefined {
-  try {
-    // In nanoseconds; stat counts in hundredths of a second.
-    const [runNs] = readFileSync(`${TASKS}/${tid}/schedstat`, 'utf8').split(' ')
-    if (Number(runNs) > 0) return Number(runNs) / NS_PER_S
-  } catch {
-    // A kernel without scheduler statistics, or no such thread: stat tells which.
-  }
-  try {
-    const stat = parseStat(readFileSync(`${TASKS}/${tid}/stat`, 'utf8'))
-    return stat?.cpuSeconds
-  } catch {
-    return undefined
-  }
-}
-
-/** The processor time of some threads, also after they have ended. */
-export class ThreadMeter {
-  readonly #last = new Map<string, number>()
-
-  constructor(tids: readonly string[]) {
-    for (const tid of tids) this.#last.set(tid, 0)
-  }
-
-  /** Seconds so far. A thread that has ended counts as when it was last read. */
-  seconds(): number {
-    let sum = 0
-    for (const [tid, last] of this.#last) {
-      // An id may be given out again to a thread that has used less.
-      const now = Math.max(last, threadSeconds(tid) ?? last)
-      this.#last.set(tid, now)
-      sum += now
-    }
-    return sum
-  }
-}
-
-let turn: Promise<unknown> = Promise.resolve()
-
-/**
- * Does something that starts a thread, and meters the threads that appeared meanwhile. Starts are done one
- * after the other in this process; Node's pool of helpers is filled before, so that only the new worker appears.
- */
-export async function meterThreads<T>(
-  start: () => Promise<T>,
-): Promise<{ readonly value: T; readonly meter: ThreadMeter }> {
-  const mine = turn.then(async () => {
-    await stat('/')
-    const before = new Set(readdirSync(TASKS))
-    const value = await start()
-    const fresh = readdirSync(TASKS).filter((tid) => !before.has(tid))
-    return { value, meter: new ThreadMeter(fresh) }
-  })
-  turn = mine.catch(() => {})
-  return mine
-}
-
 /** All processes at one time, for many VMs at once: /proc is read once. */
 export class ProcessTable {
   readonly #stats: readonly ProcessStat[]

@@ -10,7 +10,6 @@ import type { BedSpec, PortCount, SwitchSpec, VmSpec } from './bed.js'
 import type { Fabric, FabricContext, NicLink } from './fabric.js'
 import type { NicPlan, VmPlan } from './plan.js'
 import { addCounts, portCountOf } from './port-count.js'
-import { meterThreads, type ThreadMeter } from './processor-times.js'
 
 /** Receivers of a study may be silent for longer than an address lives. */
 const AGEING_S = 86_400
@@ -87,7 +86,6 @@ export function portOf(
 
 class RingferryFabric implements Fabric {
   readonly #switch: Switch
-  readonly #meter: ThreadMeter
   readonly #context: FabricContext
   #spec: BedSpec
   /** Ports that are open now; embedded ones come and go. */
@@ -95,9 +93,8 @@ class RingferryFabric implements Fabric {
   /** What ports counted that are closed again. */
   readonly #closed = new Map<string, PortCount>()
 
-  constructor(running: Switch, meter: ThreadMeter, spec: BedSpec, context: FabricContext) {
+  constructor(running: Switch, spec: BedSpec, context: FabricContext) {
     this.#switch = running
-    this.#meter = meter
     this.#spec = spec
     this.#context = context
   }
@@ -153,7 +150,7 @@ class RingferryFabric implements Fabric {
   }
 
   cpuSeconds(): number {
-    return this.#meter.seconds()
+    return this.#switch.cpuSeconds()
   }
 
   async reshape(spec: BedSpec): Promise<boolean> {
@@ -192,10 +189,10 @@ class RingferryFabric implements Fabric {
 
 /** Starts Ringferry for a bed. */
 export async function startRingferry(spec: BedSpec, context: FabricContext): Promise<Fabric> {
-  const { value: running, meter } = await meterThreads(() => Switch.start(switchOptions(spec.switch)))
+  const running = await Switch.start(switchOptions(spec.switch))
   context.undo.add(() => running.stop())
   running.failed.catch((error) =>
     context.fail(new RingferryError('GUEST', `the switch ended by itself: ${(error as Error).message}`)),
   )
-  return new RingferryFabric(running, meter, spec, context)
+  return new RingferryFabric(running, spec, context)
 }

@@ -4,7 +4,7 @@ import { BUCKETS } from '../../core/histogram.js'
 import { networkNamespace } from '../guest/processes.js'
 import { parseOffloads } from './description.js'
 import { addCounts, deviceCount, parseDeviceCount, portCountOf } from './port-count.js'
-import { machineSeconds, meterThreads, ProcessTable, parseMachineSeconds } from './processor-times.js'
+import { machineSeconds, ProcessTable, parseMachineSeconds } from './processor-times.js'
 
 const stat = (pid: number, session: number, cpuSeconds: number) => ({
   ...{ pid, session, cpuSeconds, state: 'S', parent: 1 },
@@ -83,14 +83,6 @@ describe('processor times', () => {
     const text = 'cpu  100 20 30 4000 500 6 7 80 9000 10\ncpu0 1 1 1 1 1 1 1 1 1 1\n'
     expect(parseMachineSeconds(text)).toEqual({ busyS: 1.63, stealS: 0.8 })
     expect(machineSeconds().busyS).toBeGreaterThan(0)
-  })
-
-  it('meterThreads meters no thread when none was started, and hands on a failure', async () => {
-    const { value, meter } = await meterThreads(async () => 5)
-    expect([value, meter.seconds()]).toEqual([5, 0])
-    const failing = meterThreads(async () => Promise.reject(new Error('no thread')))
-    await expect(failing).rejects.toThrow('no thread')
-    await expect(meterThreads(async () => 6)).resolves.toMatchObject({ value: 6 })
   })
 })
 

@@ -8,7 +8,7 @@ import type { Guest } from '../guest/spec.js'
 import type { BedVm, VmKind, VmSpec } from './bed.js'
 import type { Fabric } from './fabric.js'
 import type { VmPlan } from './plan.js'
-import { meterThreads, type ProcessTable, type ThreadMeter } from './processor-times.js'
+import type { ProcessTable } from './processor-times.js'
 
 interface EmbedOptions {
   readonly nic?: number
@@ -79,7 +79,8 @@ export class BootedVm extends PlannedVm implements BedVm {
 /** A VM whose NICs are taken by threads of this process, each with a role, as long as the role lasts. */
 export class EmbeddedVm extends PlannedVm implements BedVm {
   readonly #fabric: Fabric
-  readonly #meters: ThreadMeter[] = []
+  /** Workers that have a role or had one. */
+  readonly #all: EmbeddedWorker[] = []
   readonly #busy = new Set<number>()
   readonly #workers = new Set<EmbeddedWorker>()
   #stopped = false
@@ -102,7 +103,7 @@ export class EmbeddedVm extends PlannedVm implements BedVm {
   }
 
   cpuSeconds(): number {
-    return this.#meters.reduce((sum, meter) => sum + meter.seconds(), 0)
+    return this.#all.reduce((sum, worker) => sum + worker.cpuSeconds(), 0)
   }
 
   async embed(role: EmbeddedRole, { nic = 0, spinUs }: EmbedOptions = {}): Promise<EmbeddedWorker> {
@@ -126,30 +127,17 @@ export class EmbeddedVm extends PlannedVm implements BedVm {
         throw error
       }
       const options = { mac: place.mac, role, ...(spinUs === undefined ? {} : { spinUs }) }
-      const { value: worker, meter } = await meterThreads(() => EmbeddedWorker.start(theirs, options))
-      this.#meters.push(meter)
+      const worker = await EmbeddedWorker.start(theirs, options, async () => {
+        this.#workers.delete(worker)
+        await leave()
+      })
+      this.#all.push(worker)
       this.#workers.add(worker)
-      this.#endWith(worker, meter, leave)
       if (this.#stopped) await worker.stop()
       return worker
     } catch (error) {
       await leave()
       throw error
-    }
-  }
-
-  /** Whoever stops the worker frees the NIC. What its thread has used is read before it is gone. */
-  #endWith(worker: EmbeddedWorker, meter: ThreadMeter, leave: () => Promise<void>): void {
-    const end = worker.stop.bind(worker)
-    let ended: Promise<void> | undefined
-    worker.stop = () => {
-      ended ??= (async () => {
-        meter.seconds()
-        this.#workers.delete(worker)
-        await end()
-        await leave()
-      })()
-      return ended
     }
   }
 
