@@ -1,8 +1,6 @@
 // The control queue: the plane takes its chains, the engine interprets the commands (src/port/virtio/control-queue.ts).
 import { drop } from './counters'
 import {
-  BROKEN_AVAIL_INDEX,
-  BROKEN_HEAD,
   CONTROL_MALFORMED,
   CONTROL_NONE,
   CONTROL_READABLE_SHIFT,
@@ -10,12 +8,11 @@ import {
   CONTROL_WAITS,
   DROP_BAD_CHAIN,
   MAX_CONTROL_SEGMENTS,
-  V_SIZE,
 } from './layout'
 import { portAt, vringAt } from './port'
-import { breakPort } from './ring/broken'
+import { checkedHead, checkedWaiting } from './ring/broken'
 import { CONTROL, chainReadable, isBad, walk } from './ring/chain'
-import { arm, complete, headAt, take, waiting } from './ring/door'
+import { arm, complete, take } from './ring/door'
 import { MISS } from './ring/granules'
 import { collect, publishCollected } from './ring/publish'
 
@@ -34,17 +31,9 @@ function giveBack(port: usize, v: usize, head: u32, bytes: u32): void {
 export function takeControl(index: u32): i32 {
   const port = portAt(index)
   const v = vringAt(port, CONTROL_VRING)
-  const available = waiting(v)
-  if (available === 0) return CONTROL_NONE
-  if (available < 0) {
-    breakPort(v, BROKEN_AVAIL_INDEX)
-    return CONTROL_NONE
-  }
-  const head = headAt(v, 0)
-  if (head >= load<u32>(v, V_SIZE)) {
-    breakPort(v, BROKEN_HEAD)
-    return CONTROL_NONE
-  }
+  if (checkedWaiting(v) <= 0) return CONTROL_NONE
+  const head = checkedHead(v, 0)
+  if (head < 0) return CONTROL_NONE
   const found = walk(v, head, CONTROL, 0, 0xffffffff)
   if (found === MISS) return CONTROL_WAITS
   const readable = chainReadable()

@@ -15,8 +15,6 @@ import { fastBurst } from './fast'
 import { openFrame } from './frame/open'
 import { endBurst } from './hold'
 import {
-  BROKEN_AVAIL_INDEX,
-  BROKEN_HEAD,
   BUCKET_FROM,
   BUCKET_TO,
   C_CROWDED,
@@ -40,9 +38,9 @@ import {
   V_SIZE,
 } from './layout'
 import { portAt, servesVrings, vringAt } from './port'
-import { breakPort } from './ring/broken'
+import { checkedHead, checkedWaiting } from './ring/broken'
 import { chainBytes, isBad, READABLE, walk } from './ring/chain'
-import { complete, headAt, isLive, isReady, take, waiting } from './ring/door'
+import { complete, isLive, isReady, take } from './ring/door'
 import { BAD_ADDRESS, MISS } from './ring/granules'
 import { prefetch } from './ring/prefetch'
 import { markDirty } from './ring/publish'
@@ -83,12 +81,8 @@ function isLimited(port: usize): boolean {
 
 /** Takes a burst from one transmit ring. Returns the chains taken. */
 function pollRing(v: usize, index: u32, port: usize, limit: u32): u32 {
-  const available = waiting(v)
-  if (available < 0) {
-    breakPort(v, BROKEN_AVAIL_INDEX)
-    return 0
-  }
-  if (available === 0) return 0
+  const available = checkedWaiting(v)
+  if (available <= 0) return 0
   anyWaits = true
   // What a guest sends beyond its limit waits in its own ring.
   const limited = isLimited(port)
@@ -109,11 +103,8 @@ function pollRing(v: usize, index: u32, port: usize, limit: u32): u32 {
       done += fast
       if (left === 0) break
     }
-    const head = headAt(v, 0)
-    if (head >= size) {
-      breakPort(v, BROKEN_HEAD)
-      break
-    }
+    const head = checkedHead(v, 0)
+    if (head < 0) break
     if (!takeChain(v, index, port, head, live)) break
     take(v, 1)
     complete(v, head, 0)

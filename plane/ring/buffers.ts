@@ -2,8 +2,6 @@
 
 import { SEGMENT_BYTES, seek, setSegment, target } from '../frame/segments'
 import {
-  BROKEN_AVAIL_INDEX,
-  BROKEN_HEAD,
   BROKEN_RX_CHAIN,
   CHAINS_AT,
   MAX_CHAINS,
@@ -12,9 +10,9 @@ import {
   V_SIZE,
   VRING_MERGEABLE,
 } from '../layout'
-import { breakPort } from './broken'
+import { breakPort, checkedHead, checkedWaiting } from './broken'
 import { chainBytes, isBad, WRITABLE, walk } from './chain'
-import { headAt, seen, waiting } from './door'
+import { seen } from './door'
 import { MISS } from './granules'
 
 export const NO_BUFFERS: i32 = 0
@@ -85,18 +83,12 @@ export function reserve(v: usize, need: u32, segments: i32, open: bool): i32 {
   const ahead: u32 = open ? WALK_AHEAD : 0
   while (true) {
     if (taken >= available) {
-      available = waiting(v)
-      if (available < 0) {
-        breakPort(v, BROKEN_AVAIL_INDEX)
-        return BROKEN
-      }
+      available = checkedWaiting(v)
+      if (available < 0) return BROKEN
       if (taken >= available) return NO_BUFFERS
     }
-    const head = headAt(v, taken)
-    if (head >= size) {
-      breakPort(v, BROKEN_HEAD)
-      return BROKEN
-    }
+    const head = checkedHead(v, taken)
+    if (head < 0) return BROKEN
     const left = need - got
     const found = walk(v, head, WRITABLE, segments, left + ahead)
     if (found === MISS) return MISS

@@ -41,7 +41,7 @@ const MEMORY_BYTES = 3 * MB
 const BUFFERS_AT = MB
 const HEADER_BYTES = 12
 /** A receiver that breaks the protocol stays broken for the rest of a game. */
-const GAMES = 20
+const GAMES = 8
 const ROUNDS = 50
 /** So often the memory of all guests is compared whole: what differs once does so for good. */
 const COMPARE_EVERY = 10
@@ -281,6 +281,6 @@ describe('fastBurst', () => {
       'published',
     ])
       expect(happened.get(name), name).toBeGreaterThan(0)
-    expect(happened.get('spared'), 'work that only the slow path counts').toBeGreaterThan(500)
+    expect(happened.get('spared'), 'work that only the slow path counts').toBeGreaterThan(200)
   })
 })
