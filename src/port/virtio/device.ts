@@ -16,9 +16,8 @@ import type { Grants } from '../../grants/grants.js'
 import type { DetachCause, GuestRegion, VhostUserDevice, VringAddresses } from '../../vhost-user/device.js'
 import { featureNames, NET_CONFIG, VIRTIO_F, VIRTIO_NET_F } from '../../virtio/virtio.js'
 import type { EmbeddedConfig, VifConfig } from '../config.js'
-import { parseStationMac } from '../guard-address.js'
 import type { PortHost } from '../port.js'
-import { readNetConfig } from './config-space.js'
+import { ConfigSpace, macOf } from './config-space.js'
 import { VifControl } from './control-queue.js'
 import { GUEST_OFFLOADS, offeredFeatures, sentOffloads, takenOffloads } from './features.js'
 import { QueuePairs } from './queue-pairs.js'
@@ -39,14 +38,6 @@ export interface DeviceOwner {
   onDetach(reason: string, cause: DetachCause): void
 }
 
-const NO_MAC = new Uint8Array(6)
-
-/** The address that the device has at first. Throws a SettingError when it is none. */
-function macOf(config: VifConfig | EmbeddedConfig): Uint8Array {
-  if (config.kind !== 'vif' || config.mac === undefined) return NO_MAC
-  return parseStationMac(config.mac, { owner: `port ${config.name}`, path: ['mac'] })
-}
-
 export class VifDevice implements VhostUserDevice {
   readonly maxQueuePairs: number
   readonly maxMemorySlots = MAX_MEMORY_SLOTS
@@ -57,13 +48,8 @@ export class VifDevice implements VhostUserDevice {
   readonly #rings: VifRings
   readonly #pairs: QueuePairs
   readonly #control: VifControl
-  /** The device's address: as configured until a driver sets its own. */
-  readonly #mac: Uint8Array
+  readonly #space: ConfigSpace
   #config: VifConfig | EmbeddedConfig
-  /** The address that a guest finds. */
-  #firstMac: Uint8Array
-  /** What the frontend says that its guest takes at most, in bytes of IP packet; undefined: nothing. */
-  #frontendMtu: number | undefined
   #regions: GuestRegion[] = []
   #features = 0n
   #deviceStatus = 0
@@ -83,14 +69,13 @@ export class VifDevice implements VhostUserDevice {
     this.#owner = owner
     this.maxQueuePairs = Math.min(config.queues ?? 1, MAX_QUEUE_PAIRS)
     this.#rings = new VifRings(host, row, grants, () => owner.onUnshared())
-    this.#firstMac = macOf(config)
-    this.#mac = this.#firstMac.slice()
+    this.#space = new ConfigSpace(row, config, this.maxQueuePairs)
     this.#pairs = new QueuePairs(host.plane, row, this.#rings, this.maxQueuePairs)
     this.#control = new VifControl(host, row, {
       features: () => this.#features,
       setQueuePairs: (pairs) => this.#pairs.ask(pairs),
       setGuestOffloads: (features) => this.#setGuestOffloads(features),
-      setMac: (mac) => this.#mac.set(mac),
+      setMac: (mac) => this.#space.setMac(mac),
     })
   }
 
@@ -114,11 +99,8 @@ export class VifDevice implements VhostUserDevice {
 
   /** Gets other settings. What a guest was told has not changed while one is attached. */
   configure(config: VifConfig | EmbeddedConfig): void {
-    const mac = macOf(config)
-    if (mac.some((byte, at) => byte !== this.#firstMac[at])) this.#mac.set(mac)
-    this.#firstMac = mac
+    this.#space.configure(config)
     this.#config = config
-    this.#limitFrames()
   }
 
   /** Whether the guest can take frames. */
@@ -162,7 +144,7 @@ export class VifDevice implements VhostUserDevice {
     if (unknown !== 0n) return `features that were not offered: ${featureNames(unknown).join(', ')}`
     this.#features = features
     this.#row.setOffloads(takenOffloads(features), sentOffloads(features))
-    this.#control.filter.reset(this.#mac)
+    this.#control.filter.reset(this.#space.mac)
     this.#pairs.newDriver()
     const reason = this.#rings.setFeatures(features)
     this.#updateLink()
@@ -263,27 +245,24 @@ export class VifDevice implements VhostUserDevice {
   // ---- configuration and messages ----
 
   readConfig(offset: number, sizeBytes: number): Uint8Array {
-    const config = { mac: this.#mac, queuePairs: this.maxQueuePairs, mtu: this.#config.mtu ?? 0 }
-    return readNetConfig(config, offset, sizeBytes)
+    return this.#space.read(offset, sizeBytes)
   }
 
   /** Only a legacy driver may write, and only the address. */
   writeConfig(offset: number, bytes: Uint8Array): boolean {
     if ((this.#features & VIRTIO_F.VERSION_1) !== 0n || offset + bytes.length > NET_CONFIG.STATUS)
       return false
-    this.#mac.set(bytes, offset)
-    this.#control.filter.setOwn(this.#mac)
+    this.#space.setMac(bytes, offset)
+    this.#control.filter.setOwn(this.#space.mac)
     return true
   }
 
   resetDevice(): undefined {
     this.#rings.reset()
-    this.#mac.set(this.#firstMac)
+    this.#space.reset()
     this.#features = 0n
     this.#pairs.reset()
     this.#row.setOffloads(0, 0)
-    this.#frontendMtu = undefined
-    this.#row.setMtu(this.#config.mtu)
     this.#updateLink()
   }
 
@@ -307,16 +286,9 @@ export class VifDevice implements VhostUserDevice {
     return true
   }
 
-  /** What the frontend tells its guest binds the port, too, if it is less than the configuration allows. */
   setMtu(mtu: number): boolean {
-    this.#frontendMtu = mtu
-    this.#limitFrames()
+    this.#space.setFrontendMtu(mtu)
     return true
-  }
-
-  #limitFrames(): void {
-    const mtus = [this.#config.mtu, this.#frontendMtu].filter((mtu) => mtu !== undefined)
-    this.#row.setMtu(mtus.length > 0 ? Math.min(...mtus) : undefined)
   }
 
   onDetach(reason: string, cause: DetachCause): void {
