@@ -1,6 +1,6 @@
 /**
  * The controller: every few milliseconds it reads what the plane counted for each vif, lets the policy decide,
- * and writes the limits back. It runs in the engine's thread between two turns.
+ * and writes the hold limits back. It runs in the engine's thread between two turns.
  *
  *   plane counters, histograms --> sample --> policy.decide --> limits in the port rows (unless dry run)
  *                                                |
@@ -42,7 +42,7 @@ export interface ControllerOptions {
   readonly budget?: number
 }
 
-/** A vif under control: its row, and where the limits go. */
+/** A vif under control: its row, and where its hold limits go. */
 export interface ControlledVif {
   readonly index: number
   readonly name: string
@@ -119,7 +119,7 @@ export class Controller {
     this.#logSettings()
   }
 
-  /** Whether limits depend on what is measured, so that the controller must run. */
+  /** Whether hold limits depend on what is measured, so that the controller must run. */
   get active(): boolean {
     return this.#config.name === 'adaptive' || this.#config.name === 'dim'
   }

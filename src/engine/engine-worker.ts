@@ -39,7 +39,7 @@ function serve(engine: Engine): void {
     try {
       carryOut(engine, request)
       const ports = engine.ports.map((each) => ({ row: each.index, status: engine.statusOf(each) }))
-      post({ type: 'done', id: request.id, ports })
+      post({ type: 'done', id: request.id, ports, freeBytes: engine.memory.freeBytes })
     } catch (error) {
       post({ type: 'refused', id: request.id, error: packError(error) })
     }

@@ -22,8 +22,14 @@ export type FromEngine =
       /** The kernel's number of the engine's thread. */
       readonly thread: number
     }
-  /** `ports`: all of them, after the request was carried out. */
-  | { readonly type: 'done'; readonly id: number; readonly ports: readonly PlacedPort[] }
+  | {
+      readonly type: 'done'
+      readonly id: number
+      /** All of them, after the request was carried out. */
+      readonly ports: readonly PlacedPort[]
+      /** Bytes of the linear memory that are free then. */
+      readonly freeBytes: number
+    }
   | { readonly type: 'refused'; readonly id: number; readonly error: CarriedError }
   | { readonly type: 'event'; readonly port: PortStatus; readonly event: PortEvent; readonly detail: string }
   /** The engine has ended by an error. */

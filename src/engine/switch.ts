@@ -69,6 +69,7 @@ export class Switch {
   /** Sockets that the ports listen on, by port. */
   readonly #sockets = new Map<string, string>()
   #ports: readonly PlacedPort[] = []
+  #freeBytes = 0
   #nextId = 1
   #failure: Error | undefined
   #stopping = false
@@ -145,6 +146,7 @@ export class Switch {
         return
       case 'done':
         this.#ports = message.ports
+        this.#freeBytes = message.freeBytes
         this.#waiting.get(message.id)?.resolve()
         this.#waiting.delete(message.id)
         return
@@ -213,6 +215,14 @@ export class Switch {
   /** All ports, as of the last answer or event. */
   status(): readonly PortStatus[] {
     return this.#ports.map(({ status }) => status)
+  }
+
+  /**
+   * Bytes of the linear memory that are free for ports and guests, as of the last answer. Guests that do not fit are
+   * mapped granule by granule.
+   */
+  get freeBytes(): number {
+    return this.#freeBytes
   }
 
   /** All ports, as the engine sees them now. */

@@ -10,8 +10,9 @@
  * its own for each part of each ring.
  */
 
-import { C_MISSES, GRANULE_BYTES, P_COUNTERS } from '../core/layout.js'
+import { C_MISSES, GRANULE_BYTES } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
+import type { PortRow } from '../core/port-row.js'
 import { fileSize, mapShared, mapZero } from '../sys/memory-map.js'
 import { closeFd } from '../sys/unix-socket.js'
 import { type GrantedRegion, regionsProblem } from './granted-region.js'
@@ -29,8 +30,8 @@ export class Grants implements GranuleOwner {
   readonly #memory: LinearMemory
   readonly #address: number
   readonly #pool: GranulePool
-  /** Linear offset of the guest's row in the port table. */
-  readonly #port: number
+  /** The guest's row in the port table. */
+  readonly #port: PortRow
   readonly #table: GranuleTable
   readonly #windows: RingWindows
   readonly #leftovers: Leftovers
@@ -40,13 +41,14 @@ export class Grants implements GranuleOwner {
   /** Whether granules are mapped as they are needed. */
   #onDemand = false
 
-  /** @param port linear offset of the guest's row in the port table */
-  constructor(memory: LinearMemory, pool: GranulePool, port: number) {
+  /** @param port the guest's row in the port table */
+  constructor(pool: GranulePool, port: PortRow) {
+    const { memory } = port
     this.#memory = memory
     this.#address = memoryAddress(memory)
     this.#pool = pool
     this.#port = port
-    this.#table = new GranuleTable(memory, port)
+    this.#table = new GranuleTable(port)
     this.#windows = new RingWindows(memory)
     this.#leftovers = new Leftovers(memory)
   }
@@ -130,8 +132,7 @@ export class Grants implements GranuleOwner {
     this.#mapRange(granule * GRANULE_BYTES, GRANULE_BYTES, at)
     this.#table.setOffset(granule, at)
     this.#table.mark(granule, true)
-    const counter = (this.#port + P_COUNTERS + C_MISSES * 8) >>> 3
-    this.#memory.u64[counter] = (this.#memory.u64[counter] as bigint) + 1n
+    this.#port.count(C_MISSES)
     return true
   }
 

@@ -11,6 +11,8 @@ import {
   SPAN_TOUCHED,
 } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
+import type { PortRow } from '../core/port-row.js'
+import { Row } from '../core/row.js'
 import { PAGE_BYTES } from '../sys/native-buffer.js'
 import type { GrantedRegion } from './granted-region.js'
 import { type GranuleGroup, groupGranules } from './granule-group.js'
@@ -30,8 +32,8 @@ const NO_ROOM = 'the linear memory has no room for the granule table'
  */
 export class GranuleTable {
   readonly #memory: LinearMemory
-  /** Linear offset of the guest's row in the port table. */
-  readonly #port: number
+  /** The guest's row in the port table. */
+  readonly #port: PortRow
   /** Groups of granules that share a part of the table; regions that lie close to each other share one. */
   #spans: GranuleGroup[] = []
   /** Linear offset of the list of spans, which their entries follow. */
@@ -39,9 +41,9 @@ export class GranuleTable {
   /** Linear offset of the marks of use; 0: granules stay mapped and none is kept. */
   #touched = 0
 
-  /** @param port linear offset of the guest's row in the port table */
-  constructor(memory: LinearMemory, port: number) {
-    this.#memory = memory
+  /** @param port the guest's row in the port table */
+  constructor(port: PortRow) {
+    this.#memory = port.memory
     this.#port = port
   }
 
@@ -72,24 +74,22 @@ export class GranuleTable {
 
   /** Shows the table to the plane. */
   show(): void {
-    const { u32 } = this.#memory
     let touched = this.#touched
     for (const [index, span] of this.#spans.entries()) {
-      const at = this.#table + index * SPAN_BYTES
-      u32[(at + SPAN_FIRST) >>> 2] = span.first
-      u32[(at + SPAN_COUNT) >>> 2] = span.count
-      u32[(at + SPAN_ENTRIES) >>> 2] = span.at
-      u32[(at + SPAN_TOUCHED) >>> 2] = touched
+      const row = new Row(this.#memory, this.#table + index * SPAN_BYTES)
+      row.set(SPAN_FIRST, span.first)
+      row.set(SPAN_COUNT, span.count)
+      row.set(SPAN_ENTRIES, span.at)
+      row.set(SPAN_TOUCHED, touched)
       if (touched !== 0) touched += span.count
     }
     this.#tell(this.#table, this.#touched)
   }
 
   #tell(table: number, touched: number): void {
-    const { u32 } = this.#memory
-    u32[(this.#port + P_SPAN) >>> 2] = table
-    u32[(this.#port + P_SPANS) >>> 2] = table
-    u32[(this.#port + P_TOUCHED) >>> 2] = touched
+    this.#port.set(P_SPAN, table)
+    this.#port.set(P_SPANS, table)
+    this.#port.set(P_TOUCHED, touched)
   }
 
   /** Takes the table out of the plane's reach. */

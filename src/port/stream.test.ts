@@ -67,11 +67,11 @@ describe('StreamPort', () => {
       Array.from({ length: 240 }, (_, n) => 60 + (n % 7)),
     )
     const far = streamSide(fd, () => engine.step())
-    far.send(broadcast(1, 65_550))
+    far.send(broadcast(1, MAX_FRAME_BYTES))
     expect(
       Buffer.compare(
         collect(engine, () => guest.driver.receive(), 1)[0]?.frame ?? Buffer.alloc(0),
-        broadcast(1, 65_550),
+        broadcast(1, MAX_FRAME_BYTES),
       ),
     ).toBe(0)
     far.close()

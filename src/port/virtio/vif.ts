@@ -67,7 +67,7 @@ export class Vif implements RingPort {
     this.kind = config.kind
     this.index = index
     this.#row = new PortRow(host.memory, index)
-    this.#grants = new Grants(host.memory, host.pool, this.#row.at)
+    this.#grants = new Grants(host.pool, this.#row)
     this.#device = new VifDevice(host, this.#row, this.#grants, config, {
       onLink: (up) => this.#onLink(up),
       onUnshared: () => this.#onUnshared(),

@@ -1,0 +1,133 @@
+/** A running switch is changed a thousand times while two guests beside exchange numbered datagrams. */
+import { readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bootGuest, type Guest } from '../../src/lab/guest/guest.js'
+import type { PortChange } from '../../src/port/change.js'
+import type { VifConfig } from '../../src/port/config.js'
+import { able, Network, until } from './support/network.js'
+import { allowBuffers, IPERF_PORT, listening, must, pingLoss } from './support/traffic.js'
+
+const CHANGES = 1000
+const PORTS = 200
+/** Ports added, and removed, at once. */
+const BATCH = 10
+/** A guest that its host lets wait for half a second has room for what comes meanwhile. */
+const RATE_FPS = 400
+const PAYLOAD_BYTES = 200
+const STREAM_S = 25
+/** Some frames cross between two changes. */
+const BETWEEN_MS = 5
+const NAMES = ['a', 'b', 'c', 'd'] as const
+
+/** Settings that the changed port gets in turn; what is left out has its default. */
+const SETTINGS: readonly Partial<VifConfig>[] = [
+  { vlan: 10 },
+  { macs: ['02:00:00:00:00:77'] },
+  { fromVm: { averageKiB: 100, framesPerSecond: 50 }, toVm: { averageKiB: 100 } },
+  { isolated: true, publish: 'per-packet' },
+  { trunk: [10, 20], nativeVlan: 30, sticky: true },
+  { addresses: ['10.91.0.3', 'link-local'], learn: { dhcp: true } },
+  { weight: 3, targetUs: 100, merge: false, thinAcks: true },
+  {},
+]
+
+interface Stream {
+  readonly packets: number
+  readonly lost_packets: number
+  readonly out_of_order: number
+}
+
+const descriptors = (): number => readdirSync('/proc/self/fd').length
+
+describe.runIf(able('uml', 'iperf3'))('a switch that is changed under load', () => {
+  let network: Network
+  const guests: Guest[] = []
+
+  beforeAll(async () => {
+    network = await Network.start()
+    const boot = async (name: string, host: number): Promise<Guest> => {
+      const transport = { type: 'vhost-user', path: await network.vif(name) } as const
+      const nic = { transport, address: `10.91.0.${host}/24` }
+      return bootGuest({ name: `uml-${name}`, kind: 'uml', nics: [nic] })
+    }
+    guests.push(...(await Promise.all(NAMES.map((name, at) => boot(name, at + 1)))))
+    await allowBuffers(...guests)
+  })
+  afterAll(() => network?.stop())
+
+  const config = (name: string, more: Partial<VifConfig> = {}): VifConfig => ({
+    ...more,
+    kind: 'vif',
+    name,
+    socket: network.socket(name),
+  })
+
+  /** The changes in batches: of one port's settings, and of ports that come and go between them. */
+  async function changeAll(): Promise<void> {
+    const spare = Array.from({ length: BATCH }, (_, at) => `x${at}`)
+    const comeAndGo = PORTS / BATCH
+    for (let change = 0; change < CHANGES; change++) {
+      const list: PortChange[] = [{ change: 'set', config: config('c', SETTINGS[change % SETTINGS.length]) }]
+      const phase = change % (CHANGES / comeAndGo)
+      if (phase === 0) list.push(...spare.map((name) => ({ change: 'add', config: config(name) }) as const))
+      if (phase === BATCH) list.push(...spare.map((name) => ({ change: 'remove', name }) as const))
+      await network.switch.apply(list)
+      await sleep(BETWEEN_MS)
+    }
+    await network.switch.apply([{ change: 'set', config: config('c') }])
+  }
+
+  it('loses and reorders no frame of another pair in 1,000 changes of a port and 200 ports that come and go', async () => {
+    const [a, b, c] = guests as [Guest, Guest, Guest]
+    // Everybody knows everybody, and each has asked for what it will have.
+    expect(await pingLoss(a, '10.91.0.2')).toBe(0)
+    expect(await pingLoss(c, '10.91.0.4')).toBe(0)
+    await network.switch.refresh()
+    const drops = () => ['a', 'b'].map((name) => network.counters(name).drops)
+    const before = {
+      free: network.switch.freeBytes,
+      drops: drops(),
+      descriptors: descriptors(),
+      status: network.switch.status(),
+      sockets: readdirSync(network.folder),
+    }
+    const events = network.events.length
+    const server = b.start(`iperf3 -s -1 -p ${IPERF_PORT}`)
+    await must(b, listening(IPERF_PORT))
+    const busy = c.start('busybox ping -i 0.05 10.91.0.4')
+    const bps = RATE_FPS * PAYLOAD_BYTES * 8
+    const client = a.run(
+      `iperf3 -J -u -c 10.91.0.2 -p ${IPERF_PORT} -t ${STREAM_S} -b ${bps} -l ${PAYLOAD_BYTES} -w 4M --bidir`,
+      { timeoutMs: 60_000 },
+    )
+    const frames = (): number => network.counters('b').counts.to_vm_frames
+    const began = frames()
+    await until('the stream runs', () => frames() > began + RATE_FPS)
+    await changeAll()
+    const changed = frames()
+    expect(changed - began).toBeGreaterThan(CHANGES)
+    await until('the stream goes on after the changes', () => frames() > changed + RATE_FPS)
+    const { stdout } = await client
+    await busy.stop()
+    await server.stop().catch(() => {})
+    const report = JSON.parse(stdout) as { end: { streams: { udp: Stream }[] } }
+    const streams = report.end.streams.map(({ udp }) => udp)
+    expect(streams.length).toBeGreaterThan(0)
+    for (const { packets, lost_packets: lost, out_of_order: disorder } of streams) {
+      expect(packets).toBeGreaterThan((RATE_FPS * STREAM_S) / 2)
+      expect({ lost, disorder }).toEqual({ lost: 0, disorder: 0 })
+    }
+    expect(drops()).toEqual(before.drops)
+    expect(network.events.slice(events)).toEqual([])
+    await network.switch.refresh()
+    expect({
+      free: network.switch.freeBytes,
+      drops: drops(),
+      descriptors: descriptors(),
+      status: network.switch.status(),
+      sockets: readdirSync(network.folder),
+    }).toEqual(before)
+    expect(await pingLoss(c, '10.91.0.4')).toBe(0)
+  })
+})
