@@ -14,8 +14,7 @@ function answer(engine, request) {
   const index = (name) => engine.ports.find((each) => each.name === name).index
   switch (request.method) {
     case 'configure':
-      controller.configure(request.change)
-      engine.applyPolicy()
+      engine.tune(request.change)
       return null
     case 'target':
       controller.setTarget(index(request.name), request.target)

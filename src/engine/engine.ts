@@ -90,11 +90,6 @@ export class Engine implements PortHost {
     return { ...port.status(), ...(heldDown === undefined ? {} : { heldDown }) }
   }
 
-  /** Writes the limits of a policy that measures nothing; the others set theirs period by period. */
-  applyPolicy(): void {
-    this.#parts.decisions.apply()
-  }
-
   /** Changes the tuning; readTuning tells what it is. Throws RingferryErrors of changeTuning. */
   tune(change: TuneChange): void {
     this.#parts.decisions.tune(change)
