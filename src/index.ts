@@ -6,10 +6,16 @@ export { countersSince, totalDrops } from './core/counters.js'
 export type { FdbEntry } from './core/fdb.js'
 export { makeRecipe, type Recipe, type RecipeKind } from './daemon/recipes.js'
 export { startSwitch } from './daemon/start.js'
-export { GuestMemory } from './driver/guest-memory.js'
-export { NetDriver } from './driver/net-driver.js'
-export { SplitRing } from './driver/split-ring.js'
-export { VhostUserFrontend } from './driver/vhost-user-frontend.js'
+export { GuestMemory, type MemoryRegion, type RegionSpec } from './driver/guest-memory.js'
+export {
+  NetDriver,
+  type NetDriverOptions,
+  type NetHeader,
+  type ReceivedFrame,
+  type TxLayout,
+} from './driver/net-driver.js'
+export { type RingOptions, SplitRing } from './driver/split-ring.js'
+export { type FrontendOptions, type RingEvents, VhostUserFrontend } from './driver/vhost-user-frontend.js'
 export { EmbeddedGuest, type EmbeddedGuestOptions } from './embedded/guest.js'
 export {
   type EmbeddedCounters,
@@ -32,4 +38,4 @@ export {
 } from './lab/guest/guest.js'
 export type { PortChange } from './port/change.js'
 export type { PortConfig } from './port/config.js'
-export type { PortEvent, PortStatus } from './port/port.js'
+export type { HostPort, Port, PortEvent, PortStatus, RingPort } from './port/port.js'
