@@ -21,8 +21,18 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     projects: [
-      // Files share a process, so that modules are loaded and the plane is compiled once.
-      { extends: true, test: { name: 'unit', include: HERE, exclude: OWN_PROCESS, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: HERE,
+          exclude: OWN_PROCESS,
+          // Files share a process, so that modules are loaded and the plane is compiled once.
+          isolate: false,
+          // Each guest's mapping has V8 mark its heap: without threads of its own that costs a fifth less.
+          execArgv: ['--single-threaded-gc', '--min-semi-space-size=16'],
+        },
+      },
       { extends: true, test: { name: 'process', include: OWN_PROCESS, exclude: ['test/slow/**'] } },
       { extends: true, test: { name: 'slow', include: ['test/slow/**/*.test.ts'] } },
     ],

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Cli, cli } from '../../test/host/cli-process.js'
+import { Cli, cli } from '../host/cli-process.js'
 
 describe('ringferry up', () => {
   let folder: string

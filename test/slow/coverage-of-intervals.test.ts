@@ -1,9 +1,9 @@
 /** What the intervals and the test really reach, by simulation with fixed seeds against binomial bounds. */
 import { describe, expect, it } from 'vitest'
-import { type Interval, meanInterval, medianInterval } from './interval.js'
-import { permutationTest } from './permutation.js'
-import { type Random, seededRandom } from './random.js'
-import { pairedRatioInterval, ratioInterval } from './ratio.js'
+import { type Interval, meanInterval, medianInterval } from '../../src/stats/interval.js'
+import { permutationTest } from '../../src/stats/permutation.js'
+import { type Random, seededRandom } from '../../src/stats/random.js'
+import { pairedRatioInterval, ratioInterval } from '../../src/stats/ratio.js'
 
 const normal = (random: Random): number =>
   Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
