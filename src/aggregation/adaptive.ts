@@ -30,7 +30,7 @@ import { VifEstimate } from './vif-estimate.js'
  *     T_i = theta (D_i - S_i)        D target p99, S measured p99 of everything that nobody decided
  *
  * with the smallest theta that keeps all VMs within the budget, by the costs and rates as measured. The delay is spent
- * where it buys most: the thread rests for R = min T_i between two looks at the senders' rings, as long as these have room
+ * where it buys most: the thread rests for R = min T_i between two polls of the senders' rings, as long as these have room
  * (no wakes, no kicks), and what a VM may wait beyond that is the hold of its batch, H_i = T_i - R (no calls):
  *
  *     | rest R: frames gather in the senders' rings | hold H_i: in the receiver's, not yet published |
@@ -66,7 +66,7 @@ const MAX_FRAMES = 256
 const RECEIVE_SHARE = 0.5
 /** Rest of a paced thread, in microseconds: what comes meanwhile fills a ring at line rate, not more. */
 const PACE_REST_US = 50
-/** Part of the looks that must find rings full, and of the time that must be waited for the core. */
+/** Part of the polls that must find rings full, and of the time that must be waited for the core. */
 const PACE_CROWDED = 0.05
 const PACE_WAIT_SHARE = 0.05
 /** How long a reason must last, and how long pacing does without a look at what happens without it. */
@@ -181,17 +181,17 @@ class AdaptivePolicy implements Policy {
   #observe({ vifs, periodUs, busyUs, waitUs, wakes }: HostSample): VifEstimate[] {
     const present = new Set(vifs.map(({ vif }) => vif))
     for (const vif of this.#vifs.keys()) if (!present.has(vif)) this.#vifs.delete(vif)
-    const work = { wakes, flushes: 0, frames: 0, bytes: 0 }
+    const work = { wakes, publications: 0, frames: 0, bytes: 0 }
     const estimates = vifs.map((sample) => {
       const estimate = this.#vifs.get(sample.vif) ?? new VifEstimate()
       this.#vifs.set(sample.vif, estimate)
       estimate.observe(sample, periodUs, this.#restUs, this.#isPaced)
-      work.flushes += sample.flushes
-      work.frames += sample.flushedFrames
-      work.bytes += sample.flushedBytes
+      work.publications += sample.publications
+      work.frames += sample.publishedFrames
+      work.bytes += sample.publishedBytes
       return estimate
     })
-    if (work.flushes > 0) this.#costs.observe(work, busyUs)
+    if (work.publications > 0) this.#costs.observe(work, busyUs)
     const share = (before: number | undefined, us: number) =>
       fastUpSlowDown(before, us / periodUs, periodUs, TRIM_US, TRIM_US)
     this.#useShare = share(this.#useShare, busyUs)
@@ -211,7 +211,7 @@ class AdaptivePolicy implements Policy {
    * senders have room again, and every now and then to see whether the others still want the core.
    */
   #pace({ vifs, periodUs }: HostSample, isOver: boolean): void {
-    const isCrowded = vifs.some(({ looks, crowdedLooks }) => crowdedLooks > PACE_CROWDED * looks)
+    const isCrowded = vifs.some(({ polls, crowdedPolls }) => crowdedPolls > PACE_CROWDED * polls)
     const wanted = this.#isPaced ? isCrowded : isCrowded && isOver && this.#waitShare! > PACE_WAIT_SHARE
     this.#pacedUs += periodUs
     this.#otherwiseUs = wanted === this.#isPaced ? 0 : this.#otherwiseUs + periodUs
@@ -248,7 +248,7 @@ class AdaptivePolicy implements Policy {
     fairShare: number,
   ): VifDecision {
     const verdict = this.#verdict(sample, estimate, needShare, fairShare)
-    const flushes = flushRate(load, estimate.delayUs)
+    const publications = flushRate(load, estimate.delayUs)
     return {
       vif: sample.vif,
       limits: this.#limits(sample, estimate, load),
@@ -264,7 +264,7 @@ class AdaptivePolicy implements Policy {
         restUs: this.#restUs,
         rateFps: load.rate * 1e6,
         urgentShare: load.urgentShare,
-        predictedBatch: flushes > 0 ? load.rate / flushes : 1,
+        predictedBatch: publications > 0 ? load.rate / publications : 1,
         flushCostUs: flushUs,
         frameCostUs: frameUs,
         byteCostUs: byteUs,

@@ -47,12 +47,12 @@ class VmState {
   #limits: HoldLimits = NATURAL_LIMITS
   nextUs = 0
   pending: { arrivedUs: number; seenUs: number }[] = []
-  counts = { frames: 0, bursts: 0, flushes: 0, flushed: 0, drops: 0 }
+  counts = { frames: 0, bursts: 0, publications: 0, published: 0, drops: 0 }
   hold = newCounts()
   queue = newCounts()
   total = newCounts()
   all = newCounts()
-  sum = { frames: 0, flushes: 0, drops: 0 }
+  sum = { frames: 0, publications: 0, drops: 0 }
 
   constructor(vm: Vm, seed: number, rule: HoldRule) {
     this.vm = vm
@@ -114,18 +114,18 @@ class VmState {
       record(this.queue, totalUs - heldUs)
       record(this.total, totalUs)
     }
-    this.counts.flushes++
-    this.counts.flushed += count
+    this.counts.publications++
+    this.counts.published += count
     return usedUs
   }
 
   /** The counters of the period, which start again; kept for the result once the run is warm. */
   sample(vif: number, keep: boolean) {
-    const { frames, bursts, flushes, flushed, drops } = this.counts
+    const { frames, bursts, publications, published, drops } = this.counts
     if (keep) {
       merge(this.all, this.total)
-      this.sum.frames += flushed
-      this.sum.flushes += flushes
+      this.sum.frames += published
+      this.sum.publications += publications
       this.sum.drops += drops
     }
     const sample = {
@@ -136,19 +136,19 @@ class VmState {
       arrivedBytes: 64 * frames,
       arrivedBursts: bursts,
       urgentBursts: 0,
-      flushes,
-      flushedFrames: flushed,
-      flushedBytes: 64 * flushed,
+      publications,
+      publishedFrames: published,
+      publishedBytes: 64 * published,
       sentFrames: frames,
       sendRoom: RING,
-      looks: bursts,
-      crowdedLooks: 0,
+      polls: bursts,
+      crowdedPolls: 0,
       receiveRoom: RING,
       holdP99Us: histogramQuantile(this.hold, 0.99),
       queueP99Us: histogramQuantile(this.queue, 0.99),
       totalP99Us: histogramQuantile(this.total, 0.99),
     }
-    this.counts = { frames: 0, bursts: 0, flushes: 0, flushed: 0, drops: 0 }
+    this.counts = { frames: 0, bursts: 0, publications: 0, published: 0, drops: 0 }
     for (const counts of [this.hold, this.queue, this.total]) counts.fill(0)
     return sample
   }
@@ -218,7 +218,7 @@ function run(policy: Policy, vms: readonly Vm[], budget: number, ms: number, war
     frames,
     use: keptBusyUs / (nowUs - warmMs * 1000),
     cpuPerFrameUs: keptBusyUs / frames,
-    batch: frames / states.reduce((sum, { sum: { flushes } }) => sum + flushes, 0),
+    batch: frames / states.reduce((sum, { sum: { publications } }) => sum + publications, 0),
     drops: states.reduce((sum, { sum: { drops } }) => sum + drops, 0),
     p99Us: states.map(({ all }) => histogramQuantile(all, 0.99)),
     last: periods[periods.length - 1]!.decisions,

@@ -66,9 +66,9 @@ class Climber {
       return
     }
     const open = this.#open
-    open.bytes += sample.flushedBytes
-    open.frames += sample.flushedFrames
-    open.events += sample.flushes
+    open.bytes += sample.publishedBytes
+    open.frames += sample.publishedFrames
+    open.events += sample.publications
     open.us += periodUs
     if (open.events < EVENTS_PER_MEASUREMENT) return
     const perMs = (count: number) => Math.ceil((count * 1000) / open.us)

@@ -44,13 +44,13 @@ describe('estimators', () => {
     expect(peak.observe(1, 10)).toBe(1)
   })
 
-  it('CostEstimator tells wakes from flushes when their numbers move apart', () => {
+  it('CostEstimator tells wakes from publications when their numbers move apart', () => {
     const random = seededRandom(6)
     const estimator = new CostEstimator()
     for (let row = 0; row < 400; row++) {
-      const [wakes, flushes] = [10 + Math.floor(random() * 90), 10 + Math.floor(random() * 90)]
-      const used = (6 * wakes + 2 * flushes) * (0.95 + 0.1 * random())
-      estimator.observe({ wakes, flushes, frames: 0, bytes: 0 }, used)
+      const [wakes, publications] = [10 + Math.floor(random() * 90), 10 + Math.floor(random() * 90)]
+      const used = (6 * wakes + 2 * publications) * (0.95 + 0.1 * random())
+      estimator.observe({ wakes, publications, frames: 0, bytes: 0 }, used)
     }
     const { wakeUs, flushUs } = estimator.costs
     expect(Math.abs(wakeUs / 6 - 1)).toBeLessThan(0.1)
@@ -61,7 +61,7 @@ describe('estimators', () => {
     const estimator = new CostEstimator()
     for (let row = 0; row < 300; row++) {
       const frames = 10 + (row % 30)
-      estimator.observe({ wakes: 5 + (row % 7), flushes: 3 + (row % 5), frames, bytes: 0 }, frames)
+      estimator.observe({ wakes: 5 + (row % 7), publications: 3 + (row % 5), frames, bytes: 0 }, frames)
     }
     const { wakeUs, flushUs } = estimator.costs
     expect(wakeUs).toBeGreaterThanOrEqual(PRIOR_COSTS.wakeUs / 4)
@@ -72,11 +72,11 @@ describe('estimators', () => {
     const random = seededRandom(5)
     const estimator = new CostEstimator()
     for (let row = 0; row < 400; row++) {
-      const flushes = 1 + Math.floor(random() * 20)
-      const frames = flushes * (1 + Math.floor(random() * 30))
+      const publications = 1 + Math.floor(random() * 20)
+      const frames = publications * (1 + Math.floor(random() * 30))
       const bytes = frames * (64 + random() * 1400)
-      const used = (4 * flushes + 0.5 * frames + 0.0004 * bytes) * (0.9 + 0.2 * random())
-      estimator.observe({ wakes: 0, flushes, frames, bytes }, used)
+      const used = (4 * publications + 0.5 * frames + 0.0004 * bytes) * (0.9 + 0.2 * random())
+      estimator.observe({ wakes: 0, publications, frames, bytes }, used)
     }
     const { flushUs, frameUs, byteUs } = estimator.costs
     expect(Math.abs(flushUs / 4 - 1)).toBeLessThan(0.1)
@@ -86,7 +86,8 @@ describe('estimators', () => {
 
   it('CostEstimator predicts the total when rows are all the same', () => {
     const estimator = new CostEstimator()
-    for (let row = 0; row < 300; row++) estimator.observe({ wakes: 0, flushes: 1, frames: 1, bytes: 64 }, 6)
+    for (let row = 0; row < 300; row++)
+      estimator.observe({ wakes: 0, publications: 1, frames: 1, bytes: 64 }, 6)
     const { flushUs, frameUs, byteUs } = estimator.costs
     expect(flushUs + frameUs + 64 * byteUs).toBeCloseTo(6, 1)
     expect(flushUs).toBeGreaterThan(frameUs)
@@ -102,8 +103,8 @@ describe('estimators', () => {
     fc.assert(
       fc.property(fc.array(row, { maxLength: 60 }), (rows) => {
         const estimator = new CostEstimator()
-        for (const [flushes, frames, bytes, used] of rows)
-          estimator.observe({ wakes: 0, flushes, frames, bytes }, used)
+        for (const [publications, frames, bytes, used] of rows)
+          estimator.observe({ wakes: 0, publications, frames, bytes }, used)
         for (const cost of Object.values(estimator.costs)) {
           expect(Number.isFinite(cost)).toBe(true)
           expect(cost).toBeGreaterThanOrEqual(0)
@@ -116,10 +117,10 @@ describe('estimators', () => {
     const estimator = new CostEstimator()
     for (let row = 0; row < 200; row++)
       estimator.observe(
-        { wakes: 0, flushes: 1, frames: 1 + (row % 9), bytes: 600 },
+        { wakes: 0, publications: 1, frames: 1 + (row % 9), bytes: 600 },
         1.5 + 0.2 * (1 + (row % 9)) + 0.06,
       )
-    estimator.observe({ wakes: 0, flushes: 1, frames: 3, bytes: 600 }, 30_000)
+    estimator.observe({ wakes: 0, publications: 1, frames: 3, bytes: 600 }, 30_000)
     const { flushUs, frameUs } = estimator.costs
     expect(flushUs + 3 * frameUs).toBeLessThan(2.5)
     expect(PRIOR_COSTS.flushUs).toBe(1.5)
@@ -130,7 +131,7 @@ describe('estimators', () => {
     const feed = (flushUs: number) => {
       for (let row = 0; row < 300; row++) {
         const frames = 1 + (row % 20)
-        estimator.observe({ wakes: 0, flushes: 1, frames, bytes: 0 }, flushUs + 0.3 * frames)
+        estimator.observe({ wakes: 0, publications: 1, frames, bytes: 0 }, flushUs + 0.3 * frames)
       }
     }
     feed(2)

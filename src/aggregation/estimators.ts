@@ -62,7 +62,7 @@ export class RecentPeak {
 /** What a thread has done: sleeps that ended, publications, frames and bytes in them. */
 export interface Work {
   readonly wakes: number
-  readonly flushes: number
+  readonly publications: number
   readonly frames: number
   readonly bytes: number
 }
@@ -96,7 +96,7 @@ const FLOORS = [LEAST_EVENT_COST, LEAST_EVENT_COST, 0, 0] as const
 const SWEEPS = 8
 
 /**
- * Online least squares of CPU time on (wakes, flushes, frames, bytes) with forgetting. A row is one flush or the totals of
+ * Online least squares of CPU time on (wakes, publications, frames, bytes) with forgetting. A row is one publication or the totals of
  * a period. Costs are fitted as multiples z of the prior and rows are divided by the time the prior predicts, which makes
  * every feature a share in [0, 1]:
  *
@@ -123,10 +123,10 @@ export class CostEstimator {
   }
 
   /** Learn that `work` took `usedUs` microseconds of CPU time. */
-  observe({ wakes, flushes, frames, bytes }: Work, usedUs: number): void {
+  observe({ wakes, publications, frames, bytes }: Work, usedUs: number): void {
     const x = this.#row
     x[0] = wakes * this.#prior[0]!
-    x[1] = flushes * this.#prior[1]!
+    x[1] = publications * this.#prior[1]!
     x[2] = frames * this.#prior[2]!
     x[3] = bytes * this.#prior[3]!
     const predicted = x[0]! + x[1]! + x[2]! + x[3]!

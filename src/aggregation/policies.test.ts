@@ -18,7 +18,7 @@ const FRAME_US = 0.5
 /** Counters of a vif under a steady load at a hold, as the theory predicts them. */
 function steady(vif: number, rate: number, holdUs: number, change: Partial<VifSample> = {}): VifSample {
   const periodUs = 2000
-  const flushes = (rate * periodUs) / (1 + rate * holdUs)
+  const publications = (rate * periodUs) / (1 + rate * holdUs)
   return {
     vif,
     targetUs: 200,
@@ -27,14 +27,14 @@ function steady(vif: number, rate: number, holdUs: number, change: Partial<VifSa
     arrivedBytes: 64 * rate * periodUs,
     arrivedBursts: rate * periodUs,
     urgentBursts: 0,
-    flushes,
-    flushedFrames: rate * periodUs,
-    flushedBytes: 64 * rate * periodUs,
+    publications,
+    publishedFrames: rate * periodUs,
+    publishedBytes: 64 * rate * periodUs,
     // No room for a rest: all delay is hold.
     sentFrames: rate * periodUs,
     sendRoom: 0,
-    looks: 0,
-    crowdedLooks: 0,
+    polls: 0,
+    crowdedPolls: 0,
     receiveRoom: 256,
     holdP99Us: holdUs,
     queueP99Us: 10,
@@ -43,8 +43,8 @@ function steady(vif: number, rate: number, holdUs: number, change: Partial<VifSa
   }
 }
 
-const serviceUs = ({ flushes, flushedFrames }: VifSample) =>
-  Math.min(2000, flushes * FLUSH_US + flushedFrames * FRAME_US)
+const serviceUs = ({ publications, publishedFrames }: VifSample) =>
+  Math.min(2000, publications * FLUSH_US + publishedFrames * FRAME_US)
 
 function host(vifs: readonly VifSample[], budget: number, change: Partial<HostSample> = {}): HostSample {
   const busyUs = vifs.reduce((sum, vif) => sum + serviceUs(vif), 0)
@@ -116,21 +116,22 @@ describe('dim', () => {
       return decision.figures.profile
     }
     for (let period = 0; period < 400; period++) decide({})
-    for (let period = 0; period < 40; period++) expect(decide({ flushedBytes: 27_000 })).toBe(top)
-    const after = Array.from({ length: 10 }, () => decide({ flushedBytes: 30_000 }))
+    for (let period = 0; period < 40; period++) expect(decide({ publishedBytes: 27_000 })).toBe(top)
+    const after = Array.from({ length: 10 }, () => decide({ publishedBytes: 30_000 }))
     expect(after.some((profile) => profile !== top)).toBe(true)
   })
 
   it('decide waits for 64 events when traffic is thin', () => {
     const policy = dimPolicy()
-    const decide = () => policy.decide(host([steady(0, 0.2, 8, { flushes: 10 })], 1)).vifs[0]!.figures.profile
+    const decide = () =>
+      policy.decide(host([steady(0, 0.2, 8, { publications: 10 })], 1)).vifs[0]!.figures.profile
     expect(Array.from({ length: 6 }, decide)).toEqual(Array(6).fill(1))
     expect(decide()).toBe(0)
   })
 
   it('decide steps to and fro ten times and rests tired for ten measurements when no step changes anything', () => {
     const policy = dimPolicy()
-    const sample = steady(0, 0.2, 8, { flushes: 200 })
+    const sample = steady(0, 0.2, 8, { publications: 200 })
     const profiles = Array.from(
       { length: 60 },
       () => policy.decide(host([sample], 1)).vifs[0]!.figures.profile!,
@@ -248,7 +249,7 @@ describe('adaptive', () => {
   it('decide shortens the rest when senders find their rings full', () => {
     const rest = (change: Partial<VifSample>) => {
       const policy = adaptivePolicy()
-      const vif = (delayUs: number) => steady(0, 0.5, delayUs, { sendRoom: 200, looks: 100, ...change })
+      const vif = (delayUs: number) => steady(0, 0.5, delayUs, { sendRoom: 200, polls: 100, ...change })
       let delayUs = 0
       const rests: number[] = []
       for (let period = 0; period < 300; period++) {
@@ -260,7 +261,7 @@ describe('adaptive', () => {
     }
     // A quarter of 200 frames at 0.5 a microsecond.
     expect(rest({})).toBeCloseTo(100, 0)
-    expect(rest({ crowdedLooks: 30 })).toBeLessThan(30)
+    expect(rest({ crowdedPolls: 30 })).toBeLessThan(30)
   })
 
   it('decide holds when others keep the thread waiting for its core', () => {
@@ -274,7 +275,7 @@ describe('adaptive', () => {
 
   it('decide paces a thread that cannot keep its budget while others wait for its core and senders are crowded', () => {
     const policy = adaptivePolicy()
-    const crowded = { looks: 100, crowdedLooks: 50, sendRoom: 256 }
+    const crowded = { polls: 100, crowdedPolls: 50, sendRoom: 256 }
     const decide = (waitUs: number, change: Partial<VifSample> = crowded) =>
       policy.decide(host([steady(0, 3, 150, change)], 0.4, { waitUs, busyUs: 1400 }))
     for (let period = 0; period < 100; period++) expect(decide(0).workUs).toBe(Number.POSITIVE_INFINITY)
@@ -285,13 +286,13 @@ describe('adaptive', () => {
     expect(workUs / (workUs + restUs)).toBeCloseTo(0.4, 9)
     // It goes on while they are crowded, although the others do not wait any more, and ends with it.
     for (let period = 0; period < 50; period++) expect(decide(0).workUs).toBe(workUs)
-    for (let period = 0; period < 20; period++) decide(0, { looks: 100, sendRoom: 256 })
-    expect(decide(0, { looks: 100, sendRoom: 256 }).workUs).toBe(Number.POSITIVE_INFINITY)
+    for (let period = 0; period < 20; period++) decide(0, { polls: 100, sendRoom: 256 })
+    expect(decide(0, { polls: 100, sendRoom: 256 }).workUs).toBe(Number.POSITIVE_INFINITY)
   })
 
   it('decide looks every few seconds whether a paced thread still is in the way', () => {
     const policy = adaptivePolicy()
-    const change = { looks: 100, crowdedLooks: 50, sendRoom: 256 }
+    const change = { polls: 100, crowdedPolls: 50, sendRoom: 256 }
     const isPaced = () =>
       policy.decide(host([steady(0, 3, 150, change)], 0.4, { waitUs: 500, busyUs: 1400 })).workUs < 1000
     const states = Array.from({ length: 4000 }, isPaced)
@@ -307,11 +308,11 @@ describe('adaptive', () => {
       arrivedFrames: count,
       arrivedBursts: count,
       urgentBursts: count,
-      flushes: count,
-      flushedFrames: count,
+      publications: count,
+      publishedFrames: count,
       sentFrames: count,
-      looks: count,
-      crowdedLooks: count,
+      polls: count,
+      crowdedPolls: count,
       queueP99Us: time,
       totalP99Us: time,
       holdP99Us: time,

@@ -26,15 +26,15 @@ export interface VifSample {
   /** Bursts with an urgent frame. */
   readonly urgentBursts: number
   /** Publications, and the frames and bytes that they carried. */
-  readonly flushes: number
-  readonly flushedFrames: number
-  readonly flushedBytes: number
+  readonly publications: number
+  readonly publishedFrames: number
+  readonly publishedBytes: number
   /** Frames that the vif's guest sent, and how many its transmit rings have room for. */
   readonly sentFrames: number
   readonly sendRoom: number
   /** Looks that found frames in them, and those that found hardly any room left. */
-  readonly looks: number
-  readonly crowdedLooks: number
+  readonly polls: number
+  readonly crowdedPolls: number
   /** Frames that its receive rings have room for when they are empty. */
   readonly receiveRoom: number
   /** p99 over frames published lately, in microseconds; NaN when there were none. */
@@ -120,7 +120,7 @@ export interface VifDecision {
 /** All limits for the next period. */
 export interface Decision {
   readonly policy: string
-  /** How long the thread sleeps between looks at the senders' rings, told of nothing; 0: it is told of every frame. */
+  /** How long the thread sleeps between polls of the senders' rings, without asking for kicks; 0: it asks for one at every frame. */
   readonly restUs: number
   /** After so much work the thread rests although there is more to do; infinite: it works on. */
   readonly workUs: number

@@ -124,7 +124,7 @@ const TOLD: Look = { wakeUs: 0, longestRestUs: 0, leastBursts: 0 }
 const MIN_REST_US = 10
 
 /**
- * How long the thread may sleep between looks when VM i may be delayed by `delaysUs[i]`. A frame that comes just after a
+ * How long the thread may sleep between polls when VM i may be delayed by `delaysUs[i]`. A frame that comes just after a
  * look waits all of it before anybody knows whom it is for, so the shortest delay decides. Urgent frames cannot end a
  * rest as they end a hold: it shrinks with their share.
  */

@@ -7,7 +7,7 @@ const FILL_UP_US = 10_000
 const FILL_DOWN_US = 30_000
 /** Part of a transmit ring that a rest may fill by the mean rate: frames come in bursts. */
 const SEND_SHARE = 0.25
-/** So many crowded looks show that a rest is too long: shorten it, and come back within a third of a second. */
+/** So many crowded polls show that a rest is too long: shorten it, and come back within a third of a second. */
 const CROWDED = 0.05
 const CROWDED_STEP = 0.8
 const ROOM_BACK_US = 300_000
@@ -21,8 +21,8 @@ const FRAMES_FOR_P99 = 100
 
 /**
  * Part of the target that a delay may always use when CPU is scarce. Queueing in overload would otherwise leave no slack,
- * batches would shrink, flushes would cost more, and queueing would grow: the collapse that a rule "late, therefore hold
- * less" runs into. Above it lateness is queueing, which only fewer flushes or fewer frames cure.
+ * batches would shrink, publications would cost more, and queueing would grow: the collapse that a rule "late, therefore hold
+ * less" runs into. Above it lateness is queueing, which only fewer publications or fewer frames cure.
  */
 const LEAST_SLACK = 0.25
 
@@ -52,11 +52,11 @@ export class VifEstimate {
    */
   observe(sample: VifSample, periodUs: number, restUs: number, isPaced = false): void {
     this.#rate = followRate(this.#rate, sample.arrivedFrames, periodUs)
-    this.#carriedRate = followRate(this.#carriedRate, sample.flushedFrames, periodUs)
+    this.#carriedRate = followRate(this.#carriedRate, sample.publishedFrames, periodUs)
     const fillRate = sample.sentFrames / periodUs
     this.#fillRate = fastUpSlowDown(this.#fillRate, fillRate, periodUs, FILL_UP_US, FILL_DOWN_US)
     // Frames come in bursts, and a sender that finds its ring full sends less: the mean alone would let the rest grow.
-    const isCrowded = !isPaced && restUs > 0 && sample.crowdedLooks > CROWDED * sample.looks
+    const isCrowded = !isPaced && restUs > 0 && sample.crowdedPolls > CROWDED * sample.polls
     this.#room = isCrowded ? this.#room * CROWDED_STEP : Math.min(1, this.#room + periodUs / ROOM_BACK_US)
     const average = (before: number | undefined, now: number) =>
       fastUpSlowDown(before, now, periodUs, SHARE_US, SHARE_US)
@@ -77,7 +77,7 @@ export class VifEstimate {
     } else this.#urgentShare = average(this.#urgentShare, 0)
     const peakRestUs = this.#peakRest.observe(restUs, periodUs)
     const peakDelayUs = this.#peakDelay.observe(Math.max(restUs, this.delayUs), periodUs)
-    if (sample.flushes > 0) this.#observeQueue(sample, periodUs, peakRestUs, peakDelayUs)
+    if (sample.publications > 0) this.#observeQueue(sample, periodUs, peakRestUs, peakDelayUs)
   }
 
   #observeQueue(sample: VifSample, periodUs: number, restUs: number, delayUs: number): void {
@@ -85,7 +85,7 @@ export class VifEstimate {
     if (!(seen >= 0)) return
     // Twice the target is as bad as any more, and is forgotten sooner when overload ends.
     const bounded = Math.min(seen, 2 * sample.targetUs)
-    const trust = Math.min(1, sample.flushedFrames / FRAMES_FOR_P99)
+    const trust = Math.min(1, sample.publishedFrames / FRAMES_FOR_P99)
     const moved = fastUpSlowDown(this.queueP99Us, bounded, periodUs, QUEUE_UP_US, QUEUE_DOWN_US)
     this.queueP99Us += trust * (moved - this.queueP99Us)
   }

@@ -58,7 +58,7 @@ interface Known {
 export interface EngineUse {
   /** In which it has worked. */
   readonly workedUs: number
-  /** In which it has looked for work and found none, beside that. */
+  /** In which it has polled and found nothing, beside that. */
   readonly spunUs: number
   /** In which it was ready to run and others had its processor. */
   readonly waitedUs: number
@@ -177,7 +177,7 @@ export class Controller {
     return known
   }
 
-  /** How long the engine sleeps between two looks without asking for kicks, in microseconds; 0 while nothing is delayed. */
+  /** How long the engine sleeps between two polls without asking for kicks, in microseconds; 0 while nothing is delayed. */
   get restUs(): number {
     return this.#restUs
   }
@@ -188,7 +188,7 @@ export class Controller {
   }
 
   /**
-   * Whether an engine that has spun for `spunUs` microseconds since its start may look for work for a while before it sleeps:
+   * Whether an engine that has spun for `spunUs` microseconds since its start may poll for a while before it sleeps:
    * nothing is delayed, and its budget has not been used up by work and by spinning.
    */
   maySpin(spunUs: number): boolean {

@@ -27,10 +27,10 @@ import type { LinearMemory } from '../core/linear-memory.js'
 import { PortRow } from '../core/port-row.js'
 import { VringRow } from '../core/vring-row.js'
 
-/** Microseconds between two looks at the histograms: a p99 needs some hundred frames. */
-const LOOK_US = 50_000
-/** Vifs look at different times: all histograms at once would stop the engine for longer than one decision. */
-const LOOK_TURNS = 5
+/** Microseconds between two readings of the histograms: a p99 needs some hundred frames. */
+const HISTOGRAMS_US = 50_000
+/** Those of the vifs are read at different times: all at once would stop the engine for longer than one decision. */
+const HISTOGRAM_TURNS = 5
 /** Bytes of a descriptor's buffer: more of a frame needs more descriptors, unless they are indirect. */
 const BUFFER_BYTES = 4096
 /** Assumed of a guest whose rings are not there yet. */
@@ -62,7 +62,7 @@ export class VifMeter {
   readonly #histograms: readonly { readonly now: Uint32Array; readonly before: Uint32Array }[]
   /** p99 of hold, queue and total over about the last 50 ms, in microseconds; NaN without frames. */
   readonly p99: [number, number, number] = [Number.NaN, Number.NaN, Number.NaN]
-  #lookedUs = Number.NEGATIVE_INFINITY
+  #readUs = Number.NEGATIVE_INFINITY
 
   /** @param index the row in the port table */
   constructor(memory: LinearMemory, index: number) {
@@ -96,10 +96,12 @@ export class VifMeter {
     return this.#vrings[ring]?.get(V_SIZE) || DEFAULT_RING
   }
 
-  #look(nowUs: number): void {
-    if (nowUs - this.#lookedUs < LOOK_US) return
-    const isFirst = this.#lookedUs < 0
-    this.#lookedUs = isFirst ? nowUs - ((this.#row.index % LOOK_TURNS) * LOOK_US) / LOOK_TURNS : nowUs
+  #readHistograms(nowUs: number): void {
+    if (nowUs - this.#readUs < HISTOGRAMS_US) return
+    const isFirst = this.#readUs < 0
+    this.#readUs = isFirst
+      ? nowUs - ((this.#row.index % HISTOGRAM_TURNS) * HISTOGRAMS_US) / HISTOGRAM_TURNS
+      : nowUs
     for (let at = 0; at < HISTOGRAMS.length; at++) {
       const { now, before } = this.#histograms[at]!
       this.p99[at] = histogramQuantile(since(now, before), 0.99)
@@ -116,7 +118,7 @@ export class VifMeter {
       now[at] = count - before[at]!
       before[at] = count
     }
-    this.#look(nowUs)
+    this.#readHistograms(nowUs)
     const [sentFrames, sentBytes] = [now[6]!, now[7]!]
     const descriptors = sentFrames > 0 ? 1 + Math.floor(sentBytes / sentFrames / BUFFER_BYTES) : 1
     return {
@@ -127,14 +129,14 @@ export class VifMeter {
       arrivedBytes: now[1]!,
       arrivedBursts: now[2]!,
       urgentBursts: now[3]!,
-      flushes: now[4]!,
-      flushedFrames: now[0]!,
-      flushedBytes: now[1]!,
+      publications: now[4]!,
+      publishedFrames: now[0]!,
+      publishedBytes: now[1]!,
       sentFrames,
       sendRoom: this.#ringSize(1) / descriptors,
       receiveRoom: this.#ringSize(0),
-      looks: now[8]!,
-      crowdedLooks: now[9]!,
+      polls: now[8]!,
+      crowdedPolls: now[9]!,
       holdP99Us: this.p99[0],
       queueP99Us: this.p99[1],
       totalP99Us: this.p99[2],

@@ -16,7 +16,7 @@ function listen(real: BareSwitch): {
   return {
     at(us) {
       const told: string[] = []
-      events.look(us, ports, (port: Port, event: PortEvent, detail: string) =>
+      events.check(us, ports, (port: Port, event: PortEvent, detail: string) =>
         told.push(`${port.name}: ${event} (${detail})`),
       )
       return told
@@ -79,13 +79,13 @@ describe('BridgeEvents', () => {
     const ports = [{ index: 1, name: 'p1' } as Port]
     const report = (_: Port, event: PortEvent): unknown => told.push(event)
     for (const port of [0, 1]) say(port, 1)
-    events.look(0, ports, report)
+    events.check(0, ports, report)
     events.forget(1)
     real.rows[1]?.close()
     real.rows[1]?.open(readSettings({ name: 'p1' }), false)
-    events.look(1, ports, report)
+    events.check(1, ports, report)
     for (const port of [0, 1]) say(port, 1)
-    events.look(2, ports, report)
+    events.check(2, ports, report)
     expect(told).toEqual(['address-moved', 'address-moved'])
   })
 })

@@ -81,17 +81,17 @@ const KINDS: readonly Kind[] = [
 export class BridgeEvents {
   readonly #globals: Globals
   readonly #rows: readonly PortRow[]
-  /** By port and kind: what was told of, and when. */
-  readonly #told = new Uint32Array(MAX_PORTS * KINDS.length)
-  readonly #toldUs = new Float64Array(MAX_PORTS * KINDS.length).fill(Number.NEGATIVE_INFINITY)
+  /** By port and kind: what was reported, and when. */
+  readonly #reported = new Uint32Array(MAX_PORTS * KINDS.length)
+  readonly #reportedUs = new Float64Array(MAX_PORTS * KINDS.length).fill(Number.NEGATIVE_INFINITY)
 
   constructor(memory: LinearMemory) {
     this.#globals = new Globals(memory)
     this.#rows = Array.from({ length: MAX_PORTS }, (_, index) => new PortRow(memory, index))
   }
 
-  /** Tells what is new. @param nowUs microseconds on the engine's clock */
-  look(
+  /** Reports what is new. @param nowUs microseconds on the engine's clock */
+  check(
     nowUs: number,
     ports: readonly Port[],
     report: (port: Port, event: PortEvent, detail: string) => void,
@@ -101,18 +101,18 @@ export class BridgeEvents {
         const at = port.index * KINDS.length + number
         // The low half is enough: what counts is the difference.
         const count = (this.#rows[port.index] as PortRow).get(kind.counter)
-        const news = (count - (this.#told[at] as number)) >>> 0
-        if (news === 0 || nowUs - (this.#toldUs[at] as number) < REST_US) continue
-        this.#told[at] = count
-        this.#toldUs[at] = nowUs
+        const news = (count - (this.#reported[at] as number)) >>> 0
+        if (news === 0 || nowUs - (this.#reportedUs[at] as number) < REST_US) continue
+        this.#reported[at] = count
+        this.#reportedUs[at] = nowUs
         report(port, kind.event, kind.detail(this.#row(port.index, ports), news))
       }
   }
 
   /** Begins anew for a port that was removed: its successor counts from 0. */
   forget(index: number): void {
-    this.#told.fill(0, index * KINDS.length, (index + 1) * KINDS.length)
-    this.#toldUs.fill(Number.NEGATIVE_INFINITY, index * KINDS.length, (index + 1) * KINDS.length)
+    this.#reported.fill(0, index * KINDS.length, (index + 1) * KINDS.length)
+    this.#reportedUs.fill(Number.NEGATIVE_INFINITY, index * KINDS.length, (index + 1) * KINDS.length)
   }
 
   #row(index: number, ports: readonly Port[]): Row {

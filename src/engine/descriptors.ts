@@ -46,7 +46,7 @@ export class Descriptors {
     this.#epoll.remove(fd)
   }
 
-  /** Polls the descriptors, or waits for them, and calls the handlers. The watchdog is told of a wait. */
+  /** Polls the descriptors, or waits for them, and calls the handlers. A wait is announced to the watchdog. */
   poll(timeoutUs: number): void {
     this.#globals.set(G_ASLEEP, timeoutUs > 0 ? 1 : 0)
     const count = this.#epoll.wait(timeoutUs)

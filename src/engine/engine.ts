@@ -162,8 +162,8 @@ export class Engine implements PortHost {
     pace.ticked(now)
     for (const port of this.ports) containment.run(port, TICK, now)
     const report: PortHost['report'] = (port, event, detail) => this.report(port, event, detail)
-    bridgeEvents.look(now, this.ports, report)
-    loopGuard?.look(now, this.ports, report)
+    bridgeEvents.check(now, this.ports, report)
+    loopGuard?.check(now, this.ports, report)
     calls.send()
     reports.tick()
     if (now - this.#sweptUs < SWEEP_US) return

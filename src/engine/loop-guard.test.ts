@@ -36,7 +36,7 @@ class Outside {
     for (let n = 0; n < broadcasts; n++)
       this.real.send(0, Uint8Array.from([...ALL, ...macOf(1), ...tag, 8, 6]))
     for (let round = 0; round < ROUNDS; round++) this.#forward()
-    this.guard.look(this.nowUs, this.ports, (port: Port, event: PortEvent, detail: string) =>
+    this.guard.check(this.nowUs, this.ports, (port: Port, event: PortEvent, detail: string) =>
       this.told.push(`${port.name}: ${event} (${detail})`),
     )
   }
@@ -131,7 +131,7 @@ describe('LoopGuard', () => {
     for (let move = 0; move < 20; move++)
       outside.real.send(1 + (move & 1), Uint8Array.from([...ALL, ...macOf(1), 8, 6]))
     outside.real.take(1)
-    outside.guard.look(TICK_US, outside.ports, () => {})
+    outside.guard.check(TICK_US, outside.ports, () => {})
     const [probe] = outside.real.take(1)
     expect(probe?.length).toBe(60)
     outside.nowUs = FIRST_HOLD_US

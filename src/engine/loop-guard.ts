@@ -63,7 +63,7 @@ interface Watch {
   holdUs: number
   releasedUs: number
   isChecking: boolean
-  toldUs: number
+  reportedUs: number
   reason: string
 }
 
@@ -94,8 +94,8 @@ export class LoopGuard {
     this.#watches[index] = undefined
   }
 
-  /** Looks for loops, and at the ports that are held down. @param nowUs microseconds on the engine's clock */
-  look(nowUs: number, ports: readonly Port[], report: Report): void {
+  /** Finds loops, and probes the ports that are held down. @param nowUs microseconds on the engine's clock */
+  check(nowUs: number, ports: readonly Port[], report: Report): void {
     for (const port of ports) {
       const { row } = this.#watch(port, nowUs)
       const from = row.get(P_LOOPED)
@@ -121,7 +121,7 @@ export class LoopGuard {
       holdUs: 0,
       releasedUs: Number.NEGATIVE_INFINITY,
       isChecking: false,
-      toldUs: Number.NEGATIVE_INFINITY,
+      reportedUs: Number.NEGATIVE_INFINITY,
       reason: '',
     }
     this.#watches[port.index] = watch
@@ -173,8 +173,8 @@ export class LoopGuard {
     const held = [to, from].find((port) => this.#watch(port, nowUs).heldUntilUs > 0)
     if (!held && from === to && RANK[to.kind] >= LOWEST_UPLINK_RANK) {
       const watch = this.#watch(to, nowUs)
-      if (nowUs - watch.toldUs < FIRST_HOLD_US) return
-      watch.toldUs = nowUs
+      if (nowUs - watch.reportedUs < FIRST_HOLD_US) return
+      watch.reportedUs = nowUs
       report(to, 'loop', 'what is sent here comes back here: there is a loop beyond the port')
       return
     }

@@ -1,5 +1,5 @@
 /**
- * Looks from another thread whether the engine's thread is held in a system call. Nothing there may wait but its sleep;
+ * Finds from another thread whether the engine's thread is held in a system call. Nothing there may wait but its sleep;
  * a peer that owns one end of a descriptor can still arrange it. A signal then makes the call return EINTR, and the
  * engine finds by it whose descriptor it was.
  */
@@ -8,8 +8,8 @@ import { EngineSigns } from '../core/globals.js'
 import { returnCode } from '../sys/fault-handler-code.js'
 import { installHandler, SIGURG, signalThread } from '../sys/signal-handler.js'
 
-/** A thread that is held is found at the second look and freed before 100 ms have passed. */
-const LOOK_MS = 25
+/** A thread that is held is found at the second check and freed before 100 ms have passed. */
+const CHECK_MS = 25
 
 let isInstalled = false
 
@@ -34,7 +34,7 @@ export class Watchdog {
   readonly #signs: EngineSigns
   readonly #thread: number
   readonly #timer: NodeJS.Timeout
-  /** The engine's clock at the last look, when it was awake then. */
+  /** The engine's clock at the last check, when it was awake then. */
   #seen: bigint | undefined
 
   /** @param memory the engine's linear memory; @param thread the kernel's number of its thread */
@@ -42,11 +42,11 @@ export class Watchdog {
     installOnce()
     this.#signs = new EngineSigns(memory)
     this.#thread = thread
-    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+    this.#timer = setInterval(() => this.#check(), CHECK_MS)
     this.#timer.unref()
   }
 
-  #look(): void {
+  #check(): void {
     const clock = this.#signs.isAsleep ? undefined : this.#signs.clock
     if (clock !== undefined && clock === this.#seen && waits(this.#thread)) signalThread(this.#thread, SIGURG)
     this.#seen = clock
