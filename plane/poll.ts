@@ -8,42 +8,34 @@
 // the guest's own ring for the next.
 
 import { drainBacklog, hasBacklog } from './backlog'
-import { forward } from './bridge/bridge'
 import { isMetered, mayGo, waitsNoMore } from './bridge/shaper'
-import { count, drop } from './counters'
-import { fastBurst } from './fast'
-import { openFrame } from './frame/open'
+import { count } from './counters'
+import { fastBurst } from './fast/fast'
 import { endBurst } from './hold'
 import {
   BUCKET_FROM,
   BUCKET_TO,
   C_CROWDED,
   C_POLLS,
-  DROP_BAD_ADDRESS,
-  DROP_BAD_CHAIN,
-  DROP_NO_LINK,
-  DROP_TOO_LONG,
   G_CALL_NOW,
   G_NOW_US,
   G_QUEUE_US,
   G_WOKE_US,
   GLOBALS_AT,
   GUARD_RATE,
-  MAX_FRAME_BYTES,
   P_FIRST_PAIR,
   P_GUARD,
   P_POLLED_US,
   P_STARTED_PAIRS,
-  V_HEADER_BYTES,
   V_SIZE,
 } from './layout'
 import { portAt, servesVrings, vringAt } from './port'
 import { checkedHead, checkedWaiting } from './ring/broken'
-import { chainBytes, isBad, READABLE, walk } from './ring/chain'
+import { chainBytes } from './ring/chain'
 import { complete, isLive, isReady, take } from './ring/door'
-import { BAD_ADDRESS, MISS } from './ring/granules'
 import { prefetch } from './ring/prefetch'
 import { markDirty } from './ring/publish'
+import { takeChain } from './take-chain'
 import { isSpent, openWork } from './work'
 
 /**
@@ -54,23 +46,6 @@ const BACKLOG_BURST: u32 = 1024
 /** A burst ends with this many bytes: 64 super-frames would keep all others waiting for most of a millisecond. */
 const BURST_BYTES: u64 = 262144
 
-/** Takes one transmitted chain. Returns false when it must wait for guest memory to be mapped. */
-function takeChain(v: usize, index: u32, port: usize, head: u32, live: boolean): boolean {
-  const header = load<u32>(v, V_HEADER_BYTES)
-  const limit = header + MAX_FRAME_BYTES
-  const found = walk(v, head, READABLE, 0, limit)
-  if (found === MISS) return false
-  if (isBad(found)) drop(port, found === BAD_ADDRESS ? DROP_BAD_ADDRESS : DROP_BAD_CHAIN)
-  else if (!live) drop(port, DROP_NO_LINK)
-  else if (chainBytes() > <u64>limit) drop(port, DROP_TOO_LONG)
-  else {
-    const reason = openFrame(port, <u32>chainBytes(), header)
-    if (reason >= 0) drop(port, reason)
-    else forward(index, port)
-  }
-  return true
-}
-
 /** Whether a transmit ring that was polled held chains. */
 let anyWaits = false
 
@@ -80,7 +55,7 @@ function isLimited(port: usize): boolean {
 }
 
 /** Takes a burst from one transmit ring. Returns the chains taken. */
-function pollRing(v: usize, index: u32, port: usize, limit: u32): u32 {
+function pollRing(v: usize, port: usize, limit: u32): u32 {
   const available = checkedWaiting(v)
   if (available <= 0) return 0
   anyWaits = true
@@ -98,14 +73,15 @@ function pollRing(v: usize, index: u32, port: usize, limit: u32): u32 {
   while (left > 0) {
     if (limited && done > 0 && !mayGo(port, BUCKET_FROM)) break
     if (live) {
-      const fast = fastBurst(v, port, left)
+      const fast = fastBurst(v, port, left, limited)
       left -= fast
       done += fast
-      if (left === 0) break
+      if (left === 0 || isSpent()) break
+      if (limited && fast > 0) continue
     }
     const head = checkedHead(v, 0)
     if (head < 0) break
-    if (!takeChain(v, index, port, head, live)) break
+    if (!takeChain(v, port, head, live)) break
     take(v, 1)
     complete(v, head, 0)
     markDirty(v)
@@ -155,7 +131,7 @@ export function poll(index: u32, burst: u32): u32 {
   for (let polled: u32 = 0; polled < pairs && !isSpent(); polled++) {
     const pair = pairAt(first, polled, pairs)
     const v = vringAt(port, pair * 2 + 1)
-    if (isReady(v) && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0) moved += pollRing(v, index, port, burst)
+    if (isReady(v) && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0) moved += pollRing(v, port, burst)
   }
   if (limited && !anyWaits) waitsNoMore(port, BUCKET_FROM)
   if (pairs > 1 && moved > 0) store<u32>(port, first + 1, P_FIRST_PAIR)

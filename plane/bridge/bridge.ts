@@ -7,7 +7,6 @@
 // and untagged ones if it has a native VLAN). A port that nothing was said about is transparent: it carries every
 // VLAN, and shares VLAN 0 with its like, in which frames cross as they are, other kinds of tags included.
 import { count, drop } from '../counters'
-import { remember } from '../fast-cache'
 import { frame } from '../frame/record'
 import { readTags } from '../frame/tags'
 import {
@@ -128,7 +127,5 @@ export function forward(index: u32, from: usize): void {
     drop(from, DROP_SAME_PORT)
     return
   }
-  const port = portAt(known)
-  leave(from, port)
-  if (frame.tagBytes === 0) remember(from, port, load<u64>(HEAD_AT), load<u32>(HEAD_AT, 8), frame.vlan)
+  leave(from, portAt(known))
 }

@@ -25,7 +25,6 @@ import {
   G_FDB_FULL,
   G_FDB_LIMIT,
   G_FDB_SEED,
-  G_GENERATION,
   G_NOW_S,
   GLOBALS_AT,
   P_FDB_COUNT,
@@ -74,27 +73,28 @@ function addToPort(index: u32, by: u32): void {
   store<u32>(port, load<u32>(port, P_FDB_COUNT) + by, P_FDB_COUNT)
 }
 
-function invalidate(): void {
-  store<u32>(GLOBALS_AT, load<u32>(GLOBALS_AT, G_GENERATION) + 1, G_GENERATION)
-}
-
 function remove(entry: usize): void {
-  invalidate()
   addToPort(load<u32>(entry, FDB_PORT), -1)
   store<u64>(entry, 0)
   store<u32>(GLOBALS_AT, load<u32>(GLOBALS_AT, G_FDB_COUNT) - 1, G_FDB_COUNT)
 }
 
 function findIn(line: usize, key: u64): usize {
-  for (let way: usize = 0; way < LINE_BYTES; way += FDB_ENTRY_BYTES)
-    if (load<u64>(line + way) === key) return line + way
-  return 0
+  if (load<u64>(line) === key) return line
+  if (load<u64>(line, FDB_ENTRY_BYTES) === key) return line + FDB_ENTRY_BYTES
+  if (load<u64>(line, 2 * FDB_ENTRY_BYTES) === key) return line + 2 * FDB_ENTRY_BYTES
+  return load<u64>(line, 3 * FDB_ENTRY_BYTES) === key ? line + 3 * FDB_ENTRY_BYTES : 0
 }
 
 /** The entry of a key, or 0. */
 function find(key: u64, hash: u64): usize {
   const entry = findIn(firstLine(hash), key)
   return entry !== 0 ? entry : findIn(secondLine(hash), key)
+}
+
+/** The entry of a key, or 0: for the fast path. */
+export function findEntry(key: u64): usize {
+  return find(key, hashOf(key))
 }
 
 /** The port that an address was heard on, or -1. */
@@ -164,7 +164,6 @@ function move(entry: usize, key: u64, index: u32): boolean {
   addToPort(old, -1)
   addToPort(index, 1)
   store<u32>(entry, index, FDB_PORT)
-  invalidate()
   return true
 }
 

@@ -68,7 +68,7 @@ function carries(port: usize, flags: u32, isTagged: boolean): boolean {
 }
 
 /** Whether the guest's receive filter lets the frame in. Source: virtio 1.3, 5.1.6.5.1 to 5.1.6.5.3. */
-function passesFilter(port: usize, flags: u32, isTagged: boolean): boolean {
+export function passesFilter(port: usize, flags: u32, isTagged: boolean): boolean {
   if (flags & PORT_FILTER_VLAN && isTagged && frame.vlan !== 0 && !hasVlan(port + P_FILTER_VLANS, frame.vlan))
     return false
   if ((flags & PORT_FILTER) === 0) return true

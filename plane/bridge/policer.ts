@@ -73,6 +73,28 @@ export function charge(port: usize, first: u32, bytes: u32, segments: u32): void
   }
 }
 
+/** Frames that may go in one direction by its limit on frames, as it was filled last. */
+export function framesLeft(port: usize, first: u32): u32 {
+  const bucket = bucketAt(port, first)
+  if (load<i64>(bucket, BUCKET_RATE) === 0) return u32.MAX_VALUE
+  return <u32>clamp(load<i64>(bucket, BUCKET_TOKENS) / MICRO)
+}
+
+/** Bytes that may have gone in one direction when another frame goes, by its limits on bytes as they were filled last. */
+export function bytesLeft(port: usize, first: u32): u64 {
+  let left: u64 = u32.MAX_VALUE
+  for (let index: u32 = 1; index < 3; index++) {
+    const bucket = bucketAt(port, first + index)
+    if (load<i64>(bucket, BUCKET_RATE) !== 0)
+      left = min(left, <u64>clamp(load<i64>(bucket, BUCKET_TOKENS) / MICRO - 1))
+  }
+  return left
+}
+
+function clamp(units: i64): i64 {
+  return max<i64>(0, min<i64>(units, <i64>u32.MAX_VALUE))
+}
+
 /**
  * Whether a frame from the port may be flooded now; takes its tokens when it may. A flood is refused, never delayed;
  * one of more segments than the bucket holds passes when it is full.

@@ -39,7 +39,7 @@ import { frame } from './record'
 import { setSegment, startOf, strip } from './segments'
 
 /** Head bytes copied of a plain frame: a tag, IPv6 and TCP with timestamps. */
-const PLAIN_HEAD_BYTES: u32 = 96
+export const PLAIN_HEAD_BYTES: u32 = 96
 
 /**
  * Opens the frame whose segments lie at SEGS_AT, virtio-net header first.

@@ -11,7 +11,7 @@ import { isTag, MAX_TAGS } from '../packet/tags'
 import { frame } from './record'
 
 /** A VID that stands for no VLAN and is never on the wire. Source: IEEE 802.1Q-2018, table 9-2. */
-const RESERVED_VID: u32 = 4095
+export const RESERVED_VID: u32 = 4095
 const PRIORITY_MASK: u32 = 0xf000
 
 /**

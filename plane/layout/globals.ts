@@ -26,8 +26,6 @@ export const G_ACTIVE = 48 // u32
 export const G_FDB_FULL = 52 // u32
 /** Sum of what was prefetched; nobody reads it. */
 export const G_PREFETCHED = 56 // u32
-/** Moves whenever a cached forwarding decision may have become wrong. */
-export const G_GENERATION = 60 // u32
 /** Entries in the held list. */
 export const G_HELD = 64 // u32
 /** Entries in the list of batches that are collected for publication. */

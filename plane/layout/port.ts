@@ -86,14 +86,6 @@ export const P_DROPS = 1536 // DROP_REASONS x u64
 /** VLANs that a trunk carries, and that the guest's receive filter lets in: a bit each. */
 export const P_VLANS = 2048 // 512 bytes
 export const P_FILTER_VLANS = 2560 // 512 bytes
-/** Forwarding decisions for plain frames: u64 first 8 bytes of both addresses, then F_*. */
-export const P_FAST = 3072 // FAST_ENTRIES x FAST_ENTRY_BYTES
-export const FAST_ENTRIES = 16
-export const FAST_ENTRY_BYTES = 32
-/** The last 4 bytes of both addresses, the generation of the decision, linear offset of the receiver. */
-export const F_MACS_HIGH = 8 // u32
-export const F_GENERATION = 12 // u32
-export const F_DESTINATION = 16 // u32
 export const P_VRINGS = 4096 // VRINGS_PER_PORT x VRING_BYTES
 export const P_GUARD_IPV6 = 6656 // MAX_GUARD_ENTRIES x 16 bytes
 /** Token buckets, by index: frames, average and peak of each direction, then floods. */

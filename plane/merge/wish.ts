@@ -18,11 +18,13 @@ import {
   IPV4_PROTOCOL,
   IPV6_NEXT,
   MACS_BYTES,
+  TAG_BYTES,
   TCP,
   TCP_BYTES,
   UDP,
   UDP_BYTES,
 } from '../packet/packet'
+import { isTag } from '../packet/tags'
 
 /** The least payload that opens an aggregate: smaller frames are cheaper to forward one by one. */
 export const MIN_PAYLOAD: u32 = 40
@@ -44,12 +46,12 @@ export function mergeFloor(port: usize): u32 {
   return load<u32>(port, P_MERGE) & MERGE_ACKS ? MIN_ACK : MIN_FRAME
 }
 
-/** Whether an untagged frame of at least mergeFloor() bytes must take the slow path. A guess on unchecked memory. */
+/** Whether a frame of at least mergeFloor() bytes must take the slow path. A guess on unchecked memory. */
 export function mayMerge(at: usize, port: usize): boolean {
-  const type: u32 = load<u16>(at, MACS_BYTES)
+  const ip = at + (isTag(load<u16>(at, MACS_BYTES)) ? ETHERNET_BYTES + TAG_BYTES : ETHERNET_BYTES)
+  const type: u32 = load<u16>(ip - 2)
   const isV4 = type === ETH_IPV4
   if (!isV4 && type !== ETH_IPV6) return false
-  const ip = at + ETHERNET_BYTES
   const protocol: u32 = isV4 ? load<u8>(ip, IPV4_PROTOCOL) : load<u8>(ip, IPV6_NEXT)
   if (protocol === TCP) return true
   return protocol === UDP && (load<u32>(port, P_TAKES) & (TAKE_USO4 | TAKE_USO6)) !== 0

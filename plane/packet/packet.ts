@@ -31,7 +31,7 @@ export const TAG_BYTES: u32 = 4
 export const TAG_CONTROL: u32 = 2
 
 /** An address is held as a u64, in memory order. */
-const MAC_MASK: u64 = 0xffffffffffff
+export const MAC_MASK: u64 = 0xffffffffffff
 export const MAC_BROADCAST: u64 = 0xffffffffffff
 /** 01-80-C2-00-00-00 to -0F, which are for the link alone. Source: IEEE 802.1D, table 7-10. */
 export const MAC_RESERVED: u64 = 0x0000c28001

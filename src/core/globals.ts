@@ -1,4 +1,4 @@
-import { G_ASLEEP, G_GENERATION, G_NOW_US, GLOBALS_AT, PORT_BYTES, PORTS_AT } from './layout.js'
+import { G_ASLEEP, G_NOW_US, GLOBALS_AT, PORT_BYTES, PORTS_AT } from './layout.js'
 import type { LinearMemory } from './linear-memory.js'
 import { Row } from './row.js'
 
@@ -15,11 +15,6 @@ export class Globals extends Row {
 
   set nowUs(us: number) {
     this.setF64(G_NOW_US, us)
-  }
-
-  /** Voids all cached forwarding decisions. */
-  renew(): void {
-    this.set(G_GENERATION, this.get(G_GENERATION) + 1)
   }
 
   /** The u32 at a place of a list of the layout (ACTIVE_AT, CALLS_AT, MISSES_AT ...). */

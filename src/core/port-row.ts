@@ -1,7 +1,7 @@
 import type { HoldLimits } from '../aggregation/hold-limits.js'
 import { RingferryError } from '../errors/errors.js'
 import { allocateByteRing, recordCount } from './byte-ring.js'
-import { Globals, portAt } from './globals.js'
+import { portAt } from './globals.js'
 import { type GuardLists, writeGuard } from './guard-lists.js'
 import {
   GUARD_RATE,
@@ -83,7 +83,6 @@ export interface RowSettings {
 /** One row of the plane's port table, as the TypeScript side writes it. */
 export class PortRow extends Row {
   readonly index: number
-  readonly #globals: Globals
   #ring = 0
   /** Linear offset of the byte ring of frames that a rate limit holds back before they are forwarded. */
   #fromRing = 0
@@ -91,13 +90,6 @@ export class PortRow extends Row {
   constructor(memory: LinearMemory, index: number) {
     super(memory, portAt(index))
     this.index = index
-    this.#globals = new Globals(memory)
-  }
-
-  /** Writes a field; cached forwarding decisions are void from then on. */
-  override set(field: number, value: number): void {
-    super.set(field, value)
-    this.#globals.renew()
   }
 
   /** Linear offset of the byte ring. */

@@ -5,7 +5,7 @@ import { nowUs } from '../sys/clock.js'
 
 /**
  * The engine's clock: read once a burst. The time lives in the plane's globals, where the plane sees it and it is no heap
- * number. With each second the plane's generation changes, by which forwarding decisions grow stale.
+ * number.
  */
 export class EngineClock {
   readonly #globals: Globals
@@ -28,6 +28,5 @@ export class EngineClock {
     if (second === this.#second) return
     this.#second = second
     this.#globals.set(G_NOW_S, second)
-    this.#globals.renew()
   }
 }

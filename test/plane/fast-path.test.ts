@@ -174,7 +174,7 @@ class World {
         txSlotBytes: 256,
         bufferBytes: 0,
         base: 65_500,
-        port: { merge: false, ...(index === 0 ? { allowedMacs: [] } : {}) },
+        port: { merge: false, ...(index === 0 ? { macs: ['02:00:00:00:00:01'] } : {}) },
       }),
     )
     this.rows = this.guests.map((_, index) => new PortRow(this.engine.memory, index))

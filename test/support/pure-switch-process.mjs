@@ -141,7 +141,6 @@ globals.set(layout.G_FDB_LIMIT, 1024)
 globals.set(layout.G_FDB_AGE_S, 300)
 let nowUs = 1_000_000
 globals.nowUs = nowUs
-globals.renew()
 
 const guests = [attach(0), attach(1)]
 const [sender, receiver] = guests.map(({ driver }) => driver)

@@ -1,0 +1,33 @@
+// The first step of the slow path: from a transmitted chain to the frame at hand.
+import { forward } from './bridge/bridge'
+import { drop } from './counters'
+import { openFrame } from './frame/open'
+import {
+  DROP_BAD_ADDRESS,
+  DROP_BAD_CHAIN,
+  DROP_NO_LINK,
+  DROP_TOO_LONG,
+  MAX_FRAME_BYTES,
+  PORT_BYTES,
+  PORTS_AT,
+  V_HEADER_BYTES,
+} from './layout'
+import { chainBytes, isBad, READABLE, walk } from './ring/chain'
+import { BAD_ADDRESS, MISS } from './ring/granules'
+
+/** Takes one transmitted chain. Returns false when it must wait for guest memory to be mapped. */
+export function takeChain(v: usize, port: usize, head: u32, live: boolean): boolean {
+  const header = load<u32>(v, V_HEADER_BYTES)
+  const limit = header + MAX_FRAME_BYTES
+  const found = walk(v, head, READABLE, 0, limit)
+  if (found === MISS) return false
+  if (isBad(found)) drop(port, found === BAD_ADDRESS ? DROP_BAD_ADDRESS : DROP_BAD_CHAIN)
+  else if (!live) drop(port, DROP_NO_LINK)
+  else if (chainBytes() > <u64>limit) drop(port, DROP_TOO_LONG)
+  else {
+    const reason = openFrame(port, <u32>chainBytes(), header)
+    if (reason >= 0) drop(port, reason)
+    else forward(<u32>((port - PORTS_AT) / PORT_BYTES), port)
+  }
+  return true
+}
