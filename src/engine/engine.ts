@@ -22,6 +22,7 @@ import type { PortConfig } from '../port/config.js'
 import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
 import { sharpenTimers } from '../sys/clock.js'
 import type { Work } from './containment.js'
+import { doAll } from './do-all.js'
 import type { EngineOptions } from './engine-options.js'
 import { type EngineParts, makeParts } from './engine-parts.js'
 import { PortChanges } from './port-changes.js'
@@ -234,17 +235,16 @@ export class Engine implements PortHost {
 
   /** Removes all ports, also when one of them cannot be closed in order, and frees what the engine holds. */
   close(): void {
-    const failures: unknown[] = []
-    for (const port of [...this.ports]) {
-      try {
-        this.removePort(port.name)
-      } catch (error) {
-        failures.push(error)
-      }
-    }
-    this.#parts.descriptors.close()
-    this.#parts.time.free()
-    this.#parts.detachments.close()
-    if (failures.length > 0) throw failures[0]
+    const { descriptors, time, detachments } = this.#parts
+    doAll([
+      ...this.ports.map(
+        ({ name }) =>
+          () =>
+            this.removePort(name),
+      ),
+      () => descriptors.close(),
+      () => time.free(),
+      () => detachments.close(),
+    ])
   }
 }

@@ -21,6 +21,7 @@ import type { BridgeEvents } from './bridge-events.js'
 import type { Calls } from './calls.js'
 import type { Containment, Work } from './containment.js'
 import type { Decisions } from './decisions.js'
+import { doAll } from './do-all.js'
 import type { LoopGuard } from './loop-guard.js'
 import type { PortTable } from './port-table.js'
 import type { Reports } from './reports.js'
@@ -122,12 +123,18 @@ export class PortChanges {
       }
       for (const config of bound) add(config)
     } catch (error) {
-      for (const step of undo.reverse()) step()
+      doAll(undo.reverse())
       if (!(error instanceof RingferryError) || reopened.length === 0) throw error
       throw new RingferryError(error.code, [error.message, ...reopened].join('; '), { cause: error })
     }
     this.#commit(ready)
-    for (const { name } of others) this.remove(name)
+    doAll(
+      others.map(
+        ({ name }) =>
+          () =>
+            this.remove(name),
+      ),
+    )
   }
 
   #prepare(config: PortConfig): Ready {

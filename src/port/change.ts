@@ -29,6 +29,9 @@ const FIXED = [
 /** Settings that a guest is told when it attaches: they change while none is attached. */
 const TOLD = ['mac', 'control', 'withhold', 'mtu'] as const satisfies readonly PortSetting[]
 
+/** Settings that say from which MACs and in which VLANs a port is heard. */
+const ADDRESS_RULES = ['macs', 'vlan', 'trunk', 'nativeVlan'] as const satisfies readonly PortSetting[]
+
 /** A setting that a guest knows. */
 export type ToldSetting = (typeof TOLD)[number]
 
@@ -39,6 +42,11 @@ const isTold = (setting: PortSetting): setting is ToldSetting => TOLD.some((told
 export function changesInPlace(kind: PortConfig['kind'], setting: PortSetting): boolean {
   const hasGuest = kind === 'vif' || kind === 'embedded'
   return !isFixed(setting) && !(hasGuest && isTold(setting))
+}
+
+/** Whether a change of settings may mean that addresses which were learned from the port could not be any more. */
+export function affectsAddresses(settings: readonly PortSetting[]): boolean {
+  return settings.some((setting) => ADDRESS_RULES.some((rule) => rule === setting))
 }
 
 /** The settings in which two configurations differ. */

@@ -12,7 +12,7 @@ import { PORT_LINK } from '../core/layout.js'
 import { PortRow } from '../core/port-row.js'
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { closeFd } from '../sys/unix-socket.js'
-import { checkChange, type PreparedChange } from './change.js'
+import { affectsAddresses, checkChange, type PreparedChange } from './change.js'
 import type { PacketConfig, PortConfig, StreamConfig, TapConfig } from './config.js'
 import { forgetPeer, HostOutput, offloadNames } from './host-output.js'
 import type { HostPort, PortHost, PortStatus } from './port.js'
@@ -181,7 +181,7 @@ export abstract class DescriptorPort<Config extends TapConfig | PacketConfig | S
       // What waited for a limit that is gone goes on, ahead of what comes.
       while (!this.row.limitsSender && this.host.plane.releaseFrom(this.index) > 0);
       this.row.release()
-      this.host.plane.recheckAddresses(this.index)
+      if (affectsAddresses(settings)) this.host.plane.recheckAddresses(this.index)
     }
     const cancel = (): void => {
       undo()

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
+import { frameBytes } from '../../src/core/byte-ring.js'
 import { Globals } from '../../src/core/globals.js'
 import {
   ACTIVE_AT,
@@ -9,7 +10,6 @@ import {
   G_ACTIVE,
   NET_HEADER_BYTES,
   PORT_LINK,
-  RECORD_FRAME_BYTES,
   RECORD_NET_HEADER,
   TAKE_CSUM,
 } from '../../src/core/layout.js'
@@ -52,7 +52,7 @@ describe('merge toward a host port', () => {
       for (let record = output.first(); record !== 0 && all.length < limit; record = output.first()) {
         const at = record + RECORD_NET_HEADER
         const word = (offset: number): number => memory.data.getUint16(at + offset, true)
-        const bytes = memory.u32[(record + RECORD_FRAME_BYTES) >>> 2] as number
+        const bytes = frameBytes(memory, record)
         const frame = memory.u8.slice(at + NET_HEADER_BYTES, at + NET_HEADER_BYTES + bytes)
         const [flags, gsoType] = [memory.u8[at] as number, memory.u8[at + 1] as number]
         const rest = {

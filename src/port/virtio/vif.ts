@@ -22,7 +22,7 @@ import { EPOLLET, EPOLLIN } from '../../sys/epoll.js'
 import type { DetachCause } from '../../vhost-user/device.js'
 import { VhostUserSession } from '../../vhost-user/session.js'
 import { featureNames } from '../../virtio/virtio.js'
-import { checkChange, type PreparedChange, type ToldSetting } from '../change.js'
+import { affectsAddresses, checkChange, type PreparedChange, type ToldSetting } from '../change.js'
 import type { EmbeddedConfig, PortConfig, VifConfig } from '../config.js'
 import { PeerSocket } from '../peer-socket.js'
 import type { PortHost, PortStatus, RingPort } from '../port.js'
@@ -112,7 +112,7 @@ export class Vif implements RingPort {
         this.#row.setHoldLimits(row.hold)
         this.#host.plane.publishPort(this.index)
       }
-      this.#host.plane.recheckAddresses(this.index)
+      if (affectsAddresses(settings)) this.#host.plane.recheckAddresses(this.index)
       this.#host.wake(this.index)
     }
     return { settings, commit, cancel: () => {} }
