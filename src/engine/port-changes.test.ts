@@ -26,7 +26,7 @@ import {
 } from '../core/layout.js'
 import { PortRow } from '../core/port-row.js'
 import { readPublication } from '../core/publication.js'
-import type { EmbeddedGuest } from '../embedded/guest.js'
+import { EmbeddedGuest } from '../embedded/guest.js'
 import type { PortChange } from '../port/change.js'
 import type { PortConfig, PortSettings, VifTargetSettings } from '../port/config.js'
 import { VIRTIO_F, VIRTIO_NET_F } from '../virtio/virtio.js'
@@ -253,6 +253,25 @@ describe('Engine.apply', () => {
     apply('b', 500)
     expect(sends(engine, a, b, frame(2, 1, 1000))).toBe(0)
     expect(sends(engine, a, b, frame(2, 1, 500))).toBe(1)
+  })
+
+  it('apply changes what a guest is told while none is attached, and the next one is told so', () => {
+    const engine = newEngine()
+    engine.apply([addVif('v')])
+    const told = { ...vif('v'), mac: '02:00:00:00:00:42', withhold: ['MRG_RXBUF'] } as PortConfig
+    engine.apply([{ change: 'set', config: told }])
+    const features = VIRTIO_F.VERSION_1 | VIRTIO_NET_F.MAC | VIRTIO_NET_F.MRG_RXBUF
+    const guest = new EmbeddedGuest(join(folder, 'v'), { features, pump: () => engine.step() })
+    try {
+      expect(guest.features & (VIRTIO_NET_F.MAC | VIRTIO_NET_F.MRG_RXBUF)).toBe(VIRTIO_NET_F.MAC)
+      expectError(
+        () => engine.apply([{ change: 'set', config: vif('v') }]),
+        'USAGE',
+        /was told (mac|withhold)/,
+      )
+    } finally {
+      guest.close()
+    }
   })
 
   it('apply exchanges sockets of two ports in one list', () => {

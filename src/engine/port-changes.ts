@@ -128,13 +128,7 @@ export class PortChanges {
       throw new RingferryError(error.code, [error.message, ...reopened].join('; '), { cause: error })
     }
     this.#commit(ready)
-    doAll(
-      others.map(
-        ({ name }) =>
-          () =>
-            this.remove(name),
-      ),
-    )
+    doAll(others.map(({ name }) => this.remove.bind(this, name)))
   }
 
   #prepare(config: PortConfig): Ready {

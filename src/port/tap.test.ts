@@ -94,6 +94,27 @@ describe.skipIf(reason !== undefined)('TapPort', () => {
     far.close()
   })
 
+  it('gives its device the MTU that is set while it runs, and the old one back when the list is refused', () => {
+    const engine = newEngine()
+    const tap = { kind: 'tap', name: 't', device: DEVICE } as const
+    engine.addPort(tap)
+    const mtu = (): number => Number(/mtu (\d+)/.exec(ip(`link show dev ${DEVICE}`))?.[1])
+    expect(mtu()).toBe(1500)
+    engine.apply([{ change: 'set', config: { ...tap, mtu: 1280 } }])
+    expect(mtu()).toBe(1280)
+    const list = [
+      { change: 'set', config: { ...tap, mtu: 9000 } },
+      { change: 'remove', name: 'nobody' },
+    ] as const
+    expectError(() => engine.apply(list), 'NOT_FOUND', /port nobody/)
+    const late = { change: 'add', config: { kind: 'vif', name: 'v', socket: '/nowhere/v' } } as const
+    expectError(() => engine.apply([list[0], late]), 'NOT_FOUND', /\/nowhere\/v: its folder does not exist/)
+    expect(mtu()).toBe(1280)
+    const far = { change: 'set', config: { ...tap, mtu: 65_535 } } as const
+    expectError(() => engine.apply([far]), 'SYSCALL', /setting its MTU to 65535 failed/)
+    expect(engine.ports[0]?.config).toEqual({ ...tap, mtu: 1280 })
+  })
+
   it('keeps working when the device moves into another namespace', async () => {
     const engine = newEngine()
     engine.addPort({ kind: 'tap', name: 't', device: DEVICE })

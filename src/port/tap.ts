@@ -67,11 +67,10 @@ export class TapPort extends DescriptorPort<TapConfig> {
 
   /** A device that is there gets a new MTU; without the setting it keeps what it has. */
   protected override adapt({ device, mtu }: TapConfig): () => void {
-    const before = this.config.mtu
-    if (mtu === undefined || mtu === before || this.fd < 0) return () => {}
-    setMtu(device, mtu)
+    if (mtu === undefined || mtu === this.config.mtu || this.fd < 0) return () => {}
+    const before = setMtu(device, mtu)
     return () => {
-      if (before !== undefined) setMtu(device, before)
+      setMtu(device, before)
     }
   }
 

@@ -8,6 +8,7 @@ const SOCK_CLOEXEC = 0x80000
 const SIOCGIFNAME = 0x8910
 const SIOCGIFFLAGS = 0x8913
 const SIOCSIFFLAGS = 0x8914
+const SIOCGIFMTU = 0x8921
 const SIOCSIFMTU = 0x8922
 const IFF_UP = 1
 const IFF_RUNNING = 0x40
@@ -71,13 +72,19 @@ export function bringUp(device: string): void {
   if (result < 0) throw refuse(device, 'setting it up', -result)
 }
 
-/** Sets the MTU of a device of the current network namespace in bytes. Throws PERMISSION, SYSCALL. */
-export function setMtu(device: string, mtu: number): void {
+/**
+ * Sets the MTU of a device of the current network namespace in bytes. Throws PERMISSION, SYSCALL.
+ * @returns what it was
+ */
+export function setMtu(device: string, mtu: number): number {
   const request = ifreq()
   writeDeviceName(request, device)
+  let result = deviceIoctl(SIOCGIFMTU)
+  const before = request.data.getInt32(IFREQ_VALUE, true)
   request.data.setInt32(IFREQ_VALUE, mtu, true)
-  const result = deviceIoctl(SIOCSIFMTU)
+  if (result === 0) result = deviceIoctl(SIOCSIFMTU)
   if (result < 0) throw refuse(device, `setting its MTU to ${mtu}`, -result)
+  return before
 }
 
 export type DeviceState = 'up' | 'down' | 'gone'
