@@ -1,11 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   ALL,
-  type ConnectedSession,
-  connectSession,
-  disconnectSession,
+  device,
+  frontend,
+  hangUp,
+  memory,
   openFds,
   RecordingDevice,
+  serve,
+  session,
+  useSession,
 } from '../../test/support/session.js'
 import { createEventfd } from '../sys/eventfd.js'
 import { closeFd, socketPair } from '../sys/unix-socket.js'
@@ -13,25 +17,10 @@ import { encodeMessage, encodeU64, encodeVringFd, encodeVringState } from '../vh
 import { FLAG_NEED_REPLY, PROTOCOL_F, REQUEST } from '../vhost-user/requests.js'
 import { VhostUserSession } from '../vhost-user/session.js'
 import { VIRTIO_F } from '../virtio/virtio.js'
-import type { GuestMemory } from './guest-memory.js'
 import { SplitRing } from './split-ring.js'
 import { VhostUserFrontend } from './vhost-user-frontend.js'
 
-let connected: ConnectedSession
-let device: RecordingDevice
-let session: VhostUserSession
-let frontend: VhostUserFrontend
-let memory: GuestMemory
-beforeEach(() => {
-  connected = connectSession()
-  ;({ device, session, frontend, memory } = connected)
-})
-afterEach(() => disconnectSession({ ...connected, frontend }))
-
-/** Lets the session work until nothing waits. */
-function serve(): void {
-  while (session.onReadable());
-}
+useSession()
 
 describe('VhostUserSession with a frontend that breaks the protocol', () => {
   /** Sends one message and returns the reason of the detachment. */
@@ -97,10 +86,9 @@ describe('VhostUserSession with a frontend that breaks the protocol', () => {
     frontend.channel.sendRaw(encodeMessage(REQUEST.SET_FEATURES, 0, new Uint8Array(8)).subarray(0, 15))
     serve()
     expect(session.reason).toBeUndefined()
-    frontend.close()
+    hangUp()
     serve()
     expect(device.reasons).toEqual(['the frontend hung up within a message'])
-    frontend = new VhostUserFrontend(socketPair()[0])
   })
 
   test('detaches when memory tables lie about descriptors, files or overlaps', () => {

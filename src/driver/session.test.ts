@@ -1,12 +1,14 @@
 import { fstatSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   ALL,
-  type ConnectedSession,
-  connectSession,
-  disconnectSession,
+  device,
   FEATURES,
-  type RecordingDevice,
+  frontend,
+  memory,
+  serve,
+  session,
+  useSession,
 } from '../../test/support/session.js'
 import { createEventfd, drainEventfd, signalEventfd } from '../sys/eventfd.js'
 import { closeFd, sendWithFds } from '../sys/unix-socket.js'
@@ -14,26 +16,10 @@ import { inflightRegionBytes } from '../vhost-user/inflight.js'
 import { encodeMessage, encodeVringFd, encodeVringState } from '../vhost-user/messages.js'
 import { SESSION_PROTOCOL_FEATURES } from '../vhost-user/request-handler.js'
 import { BACKEND_REQUEST, REQUEST } from '../vhost-user/requests.js'
-import type { VhostUserSession } from '../vhost-user/session.js'
 import { GuestMemory } from './guest-memory.js'
 import { SplitRing } from './split-ring.js'
-import type { VhostUserFrontend } from './vhost-user-frontend.js'
 
-let connected: ConnectedSession
-let device: RecordingDevice
-let session: VhostUserSession
-let frontend: VhostUserFrontend
-let memory: GuestMemory
-beforeEach(() => {
-  connected = connectSession()
-  ;({ device, session, frontend, memory } = connected)
-})
-afterEach(() => disconnectSession({ ...connected, frontend }))
-
-/** Lets the session work until nothing waits. */
-function serve(): void {
-  while (session.onReadable());
-}
+useSession()
 
 describe('VhostUserSession with a well-behaved frontend', () => {
   test('negotiates the intersection of what is wanted and offered', () => {

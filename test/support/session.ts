@@ -1,6 +1,6 @@
 /** A vhost-user session over a socket pair: a device that writes down what it is told, and the frontend's side. */
 import { readdirSync, readlinkSync } from 'node:fs'
-import { expect } from 'vitest'
+import { afterEach, beforeEach, expect } from 'vitest'
 import { GuestMemory } from '../../src/driver/guest-memory.js'
 import { VhostUserFrontend } from '../../src/driver/vhost-user-frontend.js'
 import { closeFd, socketPair } from '../../src/sys/unix-socket.js'
@@ -89,36 +89,45 @@ export function openFds(): string[] {
 /** Memory files and eventfds; sockets of the test runner come and go. */
 export const passedFiles = (): string[] => openFds().filter((file) => /memfd|eventfd/.test(file))
 
-export interface ConnectedSession {
-  readonly device: RecordingDevice
-  readonly session: VhostUserSession
-  readonly frontend: VhostUserFrontend
-  /** Two regions of 1 MB, not announced yet. */
-  readonly memory: GuestMemory
-  /** What was open before. */
-  readonly filesBefore: readonly string[]
+/** What a test of sessions works with; new in every test of a file that calls useSession(). */
+export let device: RecordingDevice
+export let session: VhostUserSession
+/** Has the session served while it waits for a reply. */
+export let frontend: VhostUserFrontend
+/** Two regions of 1 MB, not announced yet. */
+export let memory: GuestMemory
+
+/** Gives every test of the file a session with its frontend, and expects that nothing of it stays open. */
+export function useSession(): void {
+  let filesBefore: string[]
+  beforeEach(() => {
+    filesBefore = passedFiles()
+    device = new RecordingDevice()
+    const [backend, front] = socketPair()
+    session = new VhostUserSession(backend, device)
+    frontend = new VhostUserFrontend(front, { pump: () => session.onReadable(), tries: 100 })
+    memory = new GuestMemory([
+      { guestAddress: 0, sizeBytes: 1 << 20 },
+      { guestAddress: 2 ** 32, sizeBytes: 1 << 20 },
+    ])
+  })
+  afterEach(() => {
+    frontend.close()
+    session.close('the test is over')
+    memory.close()
+    expect(passedFiles()).toEqual(filesBefore)
+  })
 }
 
-/** A session and its frontend, which has it served while it waits for a reply. */
-export function connectSession(): ConnectedSession {
-  const filesBefore = passedFiles()
-  const device = new RecordingDevice()
-  const [backend, front] = socketPair()
-  const session = new VhostUserSession(backend, device)
-  const frontend = new VhostUserFrontend(front, { pump: () => session.onReadable(), tries: 100 })
-  const memory = new GuestMemory([
-    { guestAddress: 0, sizeBytes: 1 << 20 },
-    { guestAddress: 2 ** 32, sizeBytes: 1 << 20 },
-  ])
-  return { device, session, frontend, memory, filesBefore }
-}
-
-/** Closes everything and expects that nothing of it stays open. */
-export function disconnectSession({ session, frontend, memory, filesBefore }: ConnectedSession): void {
+/** The frontend hangs up; one that nobody serves takes its place. */
+export function hangUp(): void {
   frontend.close()
-  session.close('the test is over')
-  memory.close()
-  expect(passedFiles()).toEqual(filesBefore)
+  frontend = new VhostUserFrontend(socketPair()[0])
+}
+
+/** Lets the session work until nothing waits. */
+export function serve(): void {
+  while (session.onReadable());
 }
 
 export const ALL = (1n << 64n) - 1n
