@@ -1,5 +1,5 @@
 // Lists of segments, and the one way to walk them. A frame that a guest sends and the buffers that it posts lie in
-// pieces of its memory: a list of (u32 offset, u32 length), written by granules.grant(), of whole bytes each. A cursor
+// pieces of its memory: a list of (u32 offset, u32 length), written by granules.grant(), none of them empty. A cursor
 // stands before one byte of such a list:
 //
 //   | offset, length | offset, length | offset, length |
@@ -31,7 +31,7 @@ export class Cursor {
   left: u32
 }
 
-/** Reads the frame that is open, or the record that leaves a byte ring. */
+/** Reads the frame at hand. */
 export const source = changetype<Cursor>(CURSORS_AT)
 /** Writes the reserved buffers, or a record. */
 export const target = changetype<Cursor>(CURSORS_AT + 16)
