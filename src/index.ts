@@ -1,8 +1,12 @@
 /** The public face of the package: a switch, its ports, its guests. */
+export type { PolicyConfig, PolicyName } from './aggregation/create.js'
+export type { HoldLimits } from './aggregation/hold-limits.js'
 export type { SwitchConfig } from './config/config.js'
 export { loadConfig, parseConfig } from './config/config.js'
+export type { TuneChange, TuneDecision, TuneState, VifTuning } from './control/tuning.js'
 export type { CounterName, DropName, PortCounters } from './core/counters.js'
 export { countersSince, totalDrops } from './core/counters.js'
+export type { PortDelays } from './core/delays.js'
 export type { FdbEntry } from './core/fdb.js'
 export { makeRecipe, type Recipe, type RecipeKind } from './daemon/recipes.js'
 export { startSwitch } from './daemon/start.js'

@@ -1,6 +1,7 @@
 /** What a configuration may contain. The JSON Schema in docs/schema is generated from here. */
 import { z } from 'zod'
 import { POLICY_NAMES } from '../aggregation/create.js'
+import { BUDGET_DEFAULT, POLICY_DEFAULT, VIF_DEFAULTS } from '../control/defaults.js'
 import { MAX_FDB_ENTRIES, MAX_LEARN_ND, MAX_QUEUE_PAIRS } from '../core/layout.js'
 import { MAX_MEMORY_BYTES, MIN_MEMORY_BYTES } from '../core/linear-memory.js'
 import {
@@ -129,12 +130,14 @@ const target = {
     .number()
     .positive()
     .exactOptional()
-    .meta({ description: 'p99 in microseconds from arrival to publication that is accepted. Default 500' }),
+    .meta({
+      description: `p99 in microseconds from arrival to publication that is accepted. Default ${VIF_DEFAULTS.targetUs}`,
+    }),
   weight: z
     .number()
     .positive()
     .exactOptional()
-    .meta({ description: "Share of the engine's core. Default 1" }),
+    .meta({ description: `Share of the engine's core. Default ${VIF_DEFAULTS.weight}` }),
 }
 
 const mode = z.enum(['server', 'client']).exactOptional().meta({
@@ -232,7 +235,9 @@ export const engineSchema = z.strictObject({
     .exactOptional()
     .meta({ description: 'Seconds after which a silent address is forgotten. Default 300' }),
   maxAddresses: z.int().min(1).max(MAX_FDB_ENTRIES).exactOptional().meta({ description: 'Default 16384' }),
-  policy: policySchema.exactOptional().meta({ description: 'When guests hear of frames. Default natural' }),
+  policy: policySchema
+    .exactOptional()
+    .meta({ description: `When guests hear of frames. Default ${POLICY_DEFAULT.name}` }),
   loopGuard: flag.exactOptional().meta({
     description: 'Whether a port is held down for a while when what leaves it comes back. Default true',
   }),
@@ -241,7 +246,7 @@ export const engineSchema = z.strictObject({
     .gt(0)
     .max(1)
     .exactOptional()
-    .meta({ description: 'Share of its core that the engine may use. Default 0.8' }),
+    .meta({ description: `Share of its core that the engine may use. Default ${BUDGET_DEFAULT}` }),
   schedule: flag.exactOptional().meta({
     description: "Whether vifs are served by the engine's time they used. Default true",
   }),

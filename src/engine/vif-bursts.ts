@@ -38,11 +38,6 @@ export class VifBursts {
     this.#inOrder = isScheduled
   }
 
-  /** Time in microseconds that each vif may still use, in the order of the table. */
-  get deficitsUs(): Float64Array {
-    return this.#order.deficitUs
-  }
-
   /** Begins anew, after ports or weights have changed: deficits are forgotten. */
   reorder(): void {
     const { controller, table } = this.#parts
