@@ -2,18 +2,15 @@
 // addresses in VLANs that the port no longer carries, and MACs that it may no longer send from. The rest stays, so that
 // frames for it are not flooded until its stations speak again.
 import { GUARD_MACS, P_FLAGS, P_GUARD, P_NATIVE_VLAN, P_VLANS, PORT_TRUNK } from '../layout'
+import { MAC_MASK } from '../packet/packet'
 import { fdbFilter } from './fdb'
 import { listsMac } from './guard/allowed'
-
-const MAC_MASK: u64 = 0xffffffffffff
+import { hasVlan } from './leave'
 
 /** Whether frames in a VLAN may come in on the port. */
 function carries(port: usize, vlan: u32): boolean {
   if (vlan === load<u32>(port, P_NATIVE_VLAN)) return true
-  return (
-    (load<u32>(port, P_FLAGS) & PORT_TRUNK) !== 0 &&
-    (load<u8>(port + P_VLANS + (vlan >> 3)) & (1 << (vlan & 7))) !== 0
-  )
+  return (load<u32>(port, P_FLAGS) & PORT_TRUNK) !== 0 && hasVlan(port + P_VLANS, vlan)
 }
 
 function mayBeHeard(port: usize, key: u64): boolean {

@@ -168,7 +168,7 @@ export class PortRow extends Row {
     return (this.get(P_GUARD) & GUARD_RATE) !== 0
   }
 
-  /** Gives that back, if the present settings do not need it and no frame waits in it. */
+  /** Gives back what reserve() took, if the present settings do not need it and no frame waits in it. */
   release(): void {
     if (this.#fromRing === 0 || this.limitsSender) return
     if (recordCount(this.memory, this.#fromRing) > 0) return
