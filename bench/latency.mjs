@@ -19,7 +19,7 @@ const options = readOptions(
     intervals: { default: '0,1000', help: 'pauses between two round trips in microseconds' },
     'guest-spin': {
       default: '0',
-      help: 'how long the guests look at their rings before they sleep, microseconds',
+      help: 'how long the guests poll their rings before they sleep, microseconds',
     },
     'no-uml': { default: false, help: 'leave the User-Mode Linux guests out' },
   },

@@ -16,33 +16,33 @@ const SETTLE_MS = 500
 /** Of the fair share: what every VM sends when nobody floods. */
 const MODEST = 0.5
 const CAPACITY_MS = 1000
-/** A ninth VM is there for the flood of dear frames, also to VM 2. */
-const DEAR = VMS
-const DEAR_BYTES = 16_000
+/** A ninth VM is there for the flood of expensive frames, also to VM 2. */
+const EXPENSIVE = VMS
+const EXPENSIVE_BYTES = 16_000
 /** VM 1 floods VM 2; the others are g2 to g7 as receivers. */
 const BYSTANDERS = ['g0', 'g2', 'g3', 'g4', 'g5', 'g6', 'g7']
 const ALL = Array.from({ length: VMS }, (_, index) => `g${index}`)
 
 async function place({ targetUs, spinUs }, engine) {
-  const vifs = [...ALL, 'dear'].map(() => ({ targetUs }))
+  const vifs = [...ALL, 'expensive'].map(() => ({ targetUs }))
   const running = await startRingferry({ cpu: SWITCH_CPU, vifs, options: { spinUs, ...engine } })
   const load = await startLoad(
     LOAD_CPU,
     running.sockets.map((socket, index) => ({
-      ...{ socket, number: index + 1, receives: index !== DEAR },
-      ...(index === DEAR
-        ? { bytes: DEAR_BYTES, to: [2] }
+      ...{ socket, number: index + 1, receives: index !== EXPENSIVE },
+      ...(index === EXPENSIVE
+        ? { bytes: EXPENSIVE_BYTES, to: [2] }
         : { bytes: FRAME_BYTES, to: [((index + 1) % VMS) + 1] }),
     })),
   )
-  const rates = (first, others, dear = 0) => {
+  const rates = (first, others, expensive = 0) => {
     for (let index = 0; index < VMS; index++) load.setRate(index, index === 0 ? first : others)
-    load.setRate(DEAR, dear)
+    load.setRate(EXPENSIVE, expensive)
   }
   return { running, load, rates }
 }
 
-/** Raw runs: {variant, label, phase: 'alone' | 'flood' | 'dear' | 'equal', round, ...figures}. */
+/** Raw runs: {variant, label, phase: 'alone' | 'flood' | 'expensive' | 'equal', round, ...figures}. */
 export async function runFlood(settings) {
   const { policies, rounds, ms } = settings
   const chosenPolicies = oneOfEach(policies)
@@ -60,7 +60,7 @@ export async function runFlood(settings) {
     const phases = {
       alone: [modest, modest],
       flood: [Number.POSITIVE_INFINITY, modest],
-      dear: [modest, modest, Number.POSITIVE_INFINITY],
+      expensive: [modest, modest, Number.POSITIVE_INFINITY],
       equal: [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
     }
     for (let round = 0; round < rounds; round++)
@@ -110,10 +110,10 @@ export function reportFlood(runs, { targetUs }) {
       const row = {
         ...{ variant, label, targetUs },
         kept: ratio(figures('flood', 'fps'), figures('alone', 'fps')),
-        keptDear: ratio(figures('dear', 'fps'), figures('alone', 'fps')),
+        keptExpensive: ratio(figures('expensive', 'fps'), figures('alone', 'fps')),
         aloneP99Us: summarise(figures('alone', 'worstP99Us')),
         floodP99Us: summarise(figures('flood', 'worstP99Us')),
-        dearP99Us: summarise(figures('dear', 'worstP99Us')),
+        expensiveP99Us: summarise(figures('expensive', 'worstP99Us')),
         jain: summarise(figures('equal', 'jain')),
         equalFps: summarise(figures('equal', 'fps')),
       }
@@ -122,10 +122,10 @@ export function reportFlood(runs, { targetUs }) {
         label,
         variant,
         shown(row.kept),
-        shown(row.keptDear),
+        shown(row.keptExpensive),
         shown(row.aloneP99Us),
         shown(row.floodP99Us),
-        shown(row.dearP99Us),
+        shown(row.expensiveP99Us),
         shown(row.jain),
         short(row.equalFps.estimate),
       ])
@@ -136,10 +136,10 @@ export function reportFlood(runs, { targetUs }) {
       'policy',
       'engine',
       'kept, 64 B flood (>= 0.95)',
-      `kept, ${DEAR_BYTES} B flood`,
+      `kept, ${EXPENSIVE_BYTES} B flood`,
       'worst p99 us alone',
       '64 B flood',
-      `${DEAR_BYTES} B flood`,
+      `${EXPENSIVE_BYTES} B flood`,
       "Jain's index, all flood (>= 0.95)",
       'frames/s then',
     ],

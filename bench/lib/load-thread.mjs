@@ -2,7 +2,7 @@
 // never waiting for an answer. What could not be sent because the ring was full is counted and forgotten.
 //
 // A guest that also receives does so when it is called, as a guest that sleeps between interrupts: it asks for
-// calls, looks at its ring only after one, and empties it.
+// calls, polls its ring only after one, and empties it.
 import { parentPort, workerData } from 'node:worker_threads'
 import { EmbeddedGuest, LINUX_FEATURES } from '../../dist/embedded/guest.js'
 import { EPOLLIN, Epoll } from '../../dist/sys/epoll.js'

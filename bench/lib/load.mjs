@@ -14,7 +14,7 @@ export const LIVE = { rate: 0, sent: 1, unsent: 2, received: 3, wakeups: 4 }
 /**
  * Starts guests in one thread on a processor; see load-thread.mjs. All are silent at first.
  * @param cpu undefined: any
- * @param sleeps whether it sleeps when nothing is due; else it looks again at once, letting others pass
+ * @param sleeps whether it sleeps when nothing is due; else it polls again at once, letting others pass
  * @param guests [{socket, number, to: numbers of the receivers in turn, bytes, receives, always: is called at
  *   every publication, as a driver that cannot suppress calls}]
  */

@@ -12,8 +12,8 @@ import {
 } from './policy.js'
 import { fairShares, sumShares } from './share.js'
 import {
-  flushRate,
-  type Look,
+  type Pacing,
+  publicationRate,
   restFor,
   type SlackLoad,
   scaledShares,
@@ -69,7 +69,7 @@ const PACE_REST_US = 50
 /** Part of the polls that must find rings full, and of the time that must be waited for the core. */
 const PACE_CROWDED = 0.05
 const PACE_WAIT_SHARE = 0.05
-/** How long a reason must last, and how long pacing does without a look at what happens without it. */
+/** How long a reason must last, and the interval between probes without pacing. */
 const PACE_DELAY_US = 15_000
 const PACE_PROBE_US = 2_000_000
 const NO_END = Number.POSITIVE_INFINITY
@@ -124,16 +124,16 @@ class AdaptivePolicy implements Policy {
     const { costs } = this.#costs
     const { budget, vifs } = sample
     const loads = vifs.map((vif, i) => estimates[i]!.load(vif.targetUs, costs))
-    const look = {
+    const pacing = {
       wakeUs: costs.wakeUs,
       longestRestUs: Math.min(...vifs.map((vif, i) => estimates[i]!.longestRestUs(vif))),
       leastBursts: this.#restUs > 0 ? KEPT_REST_BURSTS : LEAST_REST_BURSTS,
     }
     const carried = vifs.map((vif, i) => estimates[i]!.carriedLoad(vif.targetUs, costs))
-    const trim = this.#trim(sample.periodUs, carried, estimates, look)
+    const trim = this.#trim(sample.periodUs, carried, estimates, pacing)
     const available = budget / trim
-    if (!this.#isOnBudget(loads, available, look)) this.#theta = slackScaling(loads, available, look)
-    const needs = scaledShares(loads, 1, look)
+    if (!this.#isOnBudget(loads, available, pacing)) this.#theta = slackScaling(loads, available, pacing)
+    const needs = scaledShares(loads, 1, pacing)
     const needShare = sumShares(needs)
     this.#pace(sample, this.#theta === 1 && needShare > available)
     if (this.#isPaced) this.#theta = 1
@@ -145,7 +145,7 @@ class AdaptivePolicy implements Policy {
     const delaysUs = estimates.map(({ delayUs }) => delayUs)
     // A paced thread leaves the senders' rings full: they must wait.
     const longestUs = restFor(loads, delaysUs, {
-      ...look,
+      ...pacing,
       ...(this.#isPaced ? { longestRestUs: PACE_REST_US, leastBursts: 0 } : { leastBursts: LEAST_IN_FORCE }),
     })
     this.#restUs = Math.min(steady(longestUs, this.#restUs), longestUs)
@@ -169,9 +169,9 @@ class AdaptivePolicy implements Policy {
         trim,
         restUs: this.#restUs,
         workUs,
-        longestRestUs: look.longestRestUs,
+        longestRestUs: pacing.longestRestUs,
         wakeCostUs: costs.wakeUs,
-        flushCostUs: costs.flushUs,
+        publishCostUs: costs.publishUs,
         frameCostUs: costs.frameUs,
         byteCostUs: costs.byteUs,
       }),
@@ -200,9 +200,9 @@ class AdaptivePolicy implements Policy {
   }
 
   /** Whether theta as it is spends the budget, near enough: a load that stands still gives a hold that stands still. */
-  #isOnBudget(loads: readonly SlackLoad[], available: number, look: Look): boolean {
+  #isOnBudget(loads: readonly SlackLoad[], available: number, pacing: Pacing): boolean {
     if (this.#theta === 0 || this.#theta === 1) return false
-    return Math.abs(totalShare(loads, this.#theta, look) - available) <= BUDGET_BAND * available
+    return Math.abs(totalShare(loads, this.#theta, pacing) - available) <= BUDGET_BAND * available
   }
 
   /**
@@ -227,10 +227,10 @@ class AdaptivePolicy implements Policy {
     periodUs: number,
     loads: readonly SlackLoad[],
     estimates: readonly VifEstimate[],
-    look: Look,
+    pacing: Pacing,
   ): number {
     const delaysUs = estimates.map(({ delayUs }) => delayUs)
-    const model = sumShares(sharesAt(loads, delaysUs, this.#restUs, look))
+    const model = sumShares(sharesAt(loads, delaysUs, this.#restUs, pacing))
     this.#trimModel = fastUpSlowDown(this.#trimModel, model, periodUs, TRIM_US, TRIM_US)
     if (this.#trimModel <= 0) return 1
     return Math.min(
@@ -243,12 +243,12 @@ class AdaptivePolicy implements Policy {
     sample: VifSample,
     estimate: VifEstimate,
     load: SlackLoad,
-    { flushUs, frameUs, byteUs }: Costs,
+    { publishUs, frameUs, byteUs }: Costs,
     needShare: number,
     fairShare: number,
   ): VifDecision {
     const verdict = this.#verdict(sample, estimate, needShare, fairShare)
-    const publications = flushRate(load, estimate.delayUs)
+    const publications = publicationRate(load, estimate.delayUs)
     return {
       vif: sample.vif,
       limits: this.#limits(sample, estimate, load),
@@ -265,7 +265,7 @@ class AdaptivePolicy implements Policy {
         rateFps: load.rate * 1e6,
         urgentShare: load.urgentShare,
         predictedBatch: publications > 0 ? load.rate / publications : 1,
-        flushCostUs: flushUs,
+        publishCostUs: publishUs,
         frameCostUs: frameUs,
         byteCostUs: byteUs,
         needShare,
@@ -288,7 +288,8 @@ class AdaptivePolicy implements Policy {
   #limits({ receiveRoom }: VifSample, estimate: VifEstimate, load: SlackLoad): HoldLimits {
     const holdUs = estimate.delayUs - this.#restUs
     if (holdUs < (this.#restUs > 0 ? MIN_HOLD_US : MIN_DELAY_US)) return NATURAL_LIMITS
-    const useful = load.frameUs > 0 ? Math.ceil(load.flushUs / (WORTHLESS_SAVING * load.frameUs)) : MAX_FRAMES
+    const useful =
+      load.frameUs > 0 ? Math.ceil(load.publishUs / (WORTHLESS_SAVING * load.frameUs)) : MAX_FRAMES
     const room = Math.max(1, Math.floor(RECEIVE_SHARE * receiveRoom))
     const gapUs = this.#restUs + GAP_FACTOR * estimate.gapUs
     return {
@@ -296,7 +297,7 @@ class AdaptivePolicy implements Policy {
       maxFrames: Math.min(MAX_FRAMES, room, Math.max(MIN_FRAMES, useful)),
       maxBytes: NO_LIMIT,
       gapUs: gapUs < holdUs ? gapUs : NO_LIMIT,
-      urgentFlush: true,
+      urgentPublish: true,
     }
   }
 }

@@ -19,10 +19,10 @@ import {
 } from './policy.js'
 
 /**
- * A queueing model of the engine: Poisson arrivals, one core, costs of wake, flush and frame, drops before they cost.
+ * A queueing model of the engine: Poisson arrivals, one core, costs of wake, publication and frame, drops before they cost.
  * Policies and the plane's hold rule are the real ones.
  */
-const FLUSH_US = 4
+const PUBLISH_US = 4
 const FRAME_US = 0.5
 const CHUNK_FRAMES = 64
 const BACKLOG_FRAMES = 512
@@ -106,7 +106,7 @@ class VmState {
   serve(nowUs: number): number {
     const count = Math.min(this.pending.length, this.limits.maxFrames, CHUNK_FRAMES)
     const dueUs = Math.min(nowUs, this.batch.firstUs + this.limits.holdUs)
-    const usedUs = FLUSH_US + count * FRAME_US
+    const usedUs = PUBLISH_US + count * FRAME_US
     for (const { arrivedUs, seenUs } of this.pending.splice(0, count)) {
       const heldUs = Math.max(0, dueUs - seenUs)
       const totalUs = nowUs + usedUs - arrivedUs

@@ -52,9 +52,9 @@ describe('estimators', () => {
       const used = (6 * wakes + 2 * publications) * (0.95 + 0.1 * random())
       estimator.observe({ wakes, publications, frames: 0, bytes: 0 }, used)
     }
-    const { wakeUs, flushUs } = estimator.costs
+    const { wakeUs, publishUs } = estimator.costs
     expect(Math.abs(wakeUs / 6 - 1)).toBeLessThan(0.1)
-    expect(Math.abs(flushUs / 2 - 1)).toBeLessThan(0.1)
+    expect(Math.abs(publishUs / 2 - 1)).toBeLessThan(0.1)
   })
 
   it('CostEstimator leaves events a quarter of the prior when the data give them nothing', () => {
@@ -63,9 +63,9 @@ describe('estimators', () => {
       const frames = 10 + (row % 30)
       estimator.observe({ wakes: 5 + (row % 7), publications: 3 + (row % 5), frames, bytes: 0 }, frames)
     }
-    const { wakeUs, flushUs } = estimator.costs
+    const { wakeUs, publishUs } = estimator.costs
     expect(wakeUs).toBeGreaterThanOrEqual(PRIOR_COSTS.wakeUs / 4)
-    expect(flushUs).toBeGreaterThanOrEqual(PRIOR_COSTS.flushUs / 4)
+    expect(publishUs).toBeGreaterThanOrEqual(PRIOR_COSTS.publishUs / 4)
   })
 
   it('CostEstimator finds the costs when rows vary and carry noise', () => {
@@ -78,8 +78,8 @@ describe('estimators', () => {
       const used = (4 * publications + 0.5 * frames + 0.0004 * bytes) * (0.9 + 0.2 * random())
       estimator.observe({ wakes: 0, publications, frames, bytes }, used)
     }
-    const { flushUs, frameUs, byteUs } = estimator.costs
-    expect(Math.abs(flushUs / 4 - 1)).toBeLessThan(0.1)
+    const { publishUs, frameUs, byteUs } = estimator.costs
+    expect(Math.abs(publishUs / 4 - 1)).toBeLessThan(0.1)
     expect(Math.abs(frameUs / 0.5 - 1)).toBeLessThan(0.2)
     expect(Math.abs(byteUs / 0.0004 - 1)).toBeLessThan(0.2)
   })
@@ -88,9 +88,9 @@ describe('estimators', () => {
     const estimator = new CostEstimator()
     for (let row = 0; row < 300; row++)
       estimator.observe({ wakes: 0, publications: 1, frames: 1, bytes: 64 }, 6)
-    const { flushUs, frameUs, byteUs } = estimator.costs
-    expect(flushUs + frameUs + 64 * byteUs).toBeCloseTo(6, 1)
-    expect(flushUs).toBeGreaterThan(frameUs)
+    const { publishUs, frameUs, byteUs } = estimator.costs
+    expect(publishUs + frameUs + 64 * byteUs).toBeCloseTo(6, 1)
+    expect(publishUs).toBeGreaterThan(frameUs)
   })
 
   it('CostEstimator never turns negative and predicts sanely when rows are nonsense', () => {
@@ -121,21 +121,21 @@ describe('estimators', () => {
         1.5 + 0.2 * (1 + (row % 9)) + 0.06,
       )
     estimator.observe({ wakes: 0, publications: 1, frames: 3, bytes: 600 }, 30_000)
-    const { flushUs, frameUs } = estimator.costs
-    expect(flushUs + 3 * frameUs).toBeLessThan(2.5)
-    expect(PRIOR_COSTS.flushUs).toBe(1.5)
+    const { publishUs, frameUs } = estimator.costs
+    expect(publishUs + 3 * frameUs).toBeLessThan(2.5)
+    expect(PRIOR_COSTS.publishUs).toBe(1.5)
   })
 
   it('CostEstimator forgets when costs change', () => {
     const estimator = new CostEstimator()
-    const feed = (flushUs: number) => {
+    const feed = (publishUs: number) => {
       for (let row = 0; row < 300; row++) {
         const frames = 1 + (row % 20)
-        estimator.observe({ wakes: 0, publications: 1, frames, bytes: 0 }, flushUs + 0.3 * frames)
+        estimator.observe({ wakes: 0, publications: 1, frames, bytes: 0 }, publishUs + 0.3 * frames)
       }
     }
     feed(2)
     feed(8)
-    expect(Math.abs(estimator.costs.flushUs / 8 - 1)).toBeLessThan(0.05)
+    expect(Math.abs(estimator.costs.publishUs / 8 - 1)).toBeLessThan(0.05)
   })
 })

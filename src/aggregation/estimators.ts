@@ -70,16 +70,16 @@ export interface Work {
 /** What each part of the work costs, in microseconds. */
 export interface Costs {
   readonly wakeUs: number
-  readonly flushUs: number
+  readonly publishUs: number
   readonly frameUs: number
   readonly byteUs: number
 }
 
-/** Assumed until measured: a sleep is two system calls and a look at all rings, a call one and the guest's exit. */
-export const PRIOR_COSTS: Costs = { wakeUs: 3, flushUs: 1.5, frameUs: 0.2, byteUs: 0.0001 }
+/** Assumed until measured: a sleep is two system calls and a poll of all rings, a call one and the guest's exit. */
+export const PRIOR_COSTS: Costs = { wakeUs: 3, publishUs: 1.5, frameUs: 0.2, byteUs: 0.0001 }
 
 /**
- * Least part of the prior that a wake or a flush costs. A fit that gives events no cost at all says that delay saves
+ * Least part of the prior that a wake or a publication costs. A fit that gives events no cost at all says that delay saves
  * nothing, and nothing that follows from it would ever show the opposite.
  */
 const LEAST_EVENT_COST = 0.25
@@ -114,12 +114,12 @@ export class CostEstimator {
   readonly #row = new Float64Array(PARTS)
 
   constructor(prior: Costs = PRIOR_COSTS) {
-    this.#prior = Float64Array.of(prior.wakeUs, prior.flushUs, prior.frameUs, prior.byteUs)
+    this.#prior = Float64Array.of(prior.wakeUs, prior.publishUs, prior.frameUs, prior.byteUs)
   }
 
   get costs(): Costs {
     const cost = (part: number): number => this.#scale[part]! * this.#prior[part]!
-    return { wakeUs: cost(0), flushUs: cost(1), frameUs: cost(2), byteUs: cost(3) }
+    return { wakeUs: cost(0), publishUs: cost(1), frameUs: cost(2), byteUs: cost(3) }
   }
 
   /** Learn that `work` took `usedUs` microseconds of CPU time. */

@@ -15,5 +15,5 @@ export interface HoldLimits {
    * Publish at once for urgent frames (PSH, pure ACK, SYN, FIN, RST, ARP, control) and for a guest that polls.
    * Off reproduces containers and interrupt moderation, which know neither.
    */
-  readonly urgentFlush: boolean
+  readonly urgentPublish: boolean
 }

@@ -12,7 +12,7 @@ import {
   type VifSample,
 } from './policy.js'
 
-const FLUSH_US = 4
+const PUBLISH_US = 4
 const FRAME_US = 0.5
 
 /** Counters of a vif under a steady load at a hold, as the theory predicts them. */
@@ -44,7 +44,7 @@ function steady(vif: number, rate: number, holdUs: number, change: Partial<VifSa
 }
 
 const serviceUs = ({ publications, publishedFrames }: VifSample) =>
-  Math.min(2000, publications * FLUSH_US + publishedFrames * FRAME_US)
+  Math.min(2000, publications * PUBLISH_US + publishedFrames * FRAME_US)
 
 function host(vifs: readonly VifSample[], budget: number, change: Partial<HostSample> = {}): HostSample {
   const busyUs = vifs.reduce((sum, vif) => sum + serviceUs(vif), 0)
@@ -86,7 +86,7 @@ describe('constant policies', () => {
     expect(limits(fixedPolicy(80, 32))).toMatchObject({
       vif: 7,
       verdict: 'set',
-      limits: { holdUs: 80, maxFrames: 32, urgentFlush: false },
+      limits: { holdUs: 80, maxFrames: 32, urgentPublish: false },
     })
   })
 })
@@ -148,7 +148,7 @@ describe('adaptive', () => {
     // 0.05 (0.5 + 4 / (1 + 0.05 T)) = 0.1 gives T = 33.3 us.
     const { vifs, figures } = control(adaptivePolicy(), [0.05], 0.1, 400)
     expect(Math.abs(vifs[0]!.limits.holdUs / (100 / 3) - 1)).toBeLessThan(0.1)
-    const use = 0.05 * (FRAME_US + FLUSH_US / (1 + 0.05 * vifs[0]!.limits.holdUs))
+    const use = 0.05 * (FRAME_US + PUBLISH_US / (1 + 0.05 * vifs[0]!.limits.holdUs))
     expect(Math.abs(use / 0.1 - 1)).toBeLessThan(0.02)
     expect(figures.restUs).toBe(0)
     expect(vifs[0]!.verdict).toBe('held')
@@ -213,8 +213,8 @@ describe('adaptive', () => {
 
   it('decide leaves gaps and urgent frames an early way out when it holds', () => {
     const { vifs } = control(adaptivePolicy(), [0.3], 0.25, 300)
-    const { holdUs, gapUs, urgentFlush, maxFrames } = vifs[0]!.limits
-    expect(urgentFlush).toBe(true)
+    const { holdUs, gapUs, urgentPublish, maxFrames } = vifs[0]!.limits
+    expect(urgentPublish).toBe(true)
     expect(gapUs).toBeLessThan(holdUs)
     expect(gapUs).toBeCloseTo(6 / 0.3, 0)
     expect(maxFrames).toBeGreaterThan(60)
@@ -290,7 +290,7 @@ describe('adaptive', () => {
     expect(decide(0, { polls: 100, sendRoom: 256 }).workUs).toBe(Number.POSITIVE_INFINITY)
   })
 
-  it('decide looks every few seconds whether a paced thread still is in the way', () => {
+  it('decide probes every few seconds whether a paced thread still is in the way', () => {
     const policy = adaptivePolicy()
     const change = { polls: 100, crowdedPolls: 50, sendRoom: 256 }
     const isPaced = () =>

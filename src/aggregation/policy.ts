@@ -32,7 +32,7 @@ export interface VifSample {
   /** Frames that the vif's guest sent, and how many its transmit rings have room for. */
   readonly sentFrames: number
   readonly sendRoom: number
-  /** Looks that found frames in them, and those that found hardly any room left. */
+  /** Polls that found frames in them, and those that found hardly any room left. */
   readonly polls: number
   readonly crowdedPolls: number
   /** Frames that its receive rings have room for when they are empty. */
@@ -82,7 +82,7 @@ export const ENGINE_FIGURES = [
   'workUs',
   'longestRestUs',
   'wakeCostUs',
-  'flushCostUs',
+  'publishCostUs',
   'frameCostUs',
   'byteCostUs',
 ] as const
@@ -99,7 +99,7 @@ export const VIF_FIGURES = [
   'rateFps',
   'urgentShare',
   'predictedBatch',
-  'flushCostUs',
+  'publishCostUs',
   'frameCostUs',
   'byteCostUs',
   'needShare',
@@ -140,7 +140,7 @@ export const NATURAL_LIMITS: HoldLimits = {
   maxFrames: NO_LIMIT,
   maxBytes: NO_LIMIT,
   gapUs: NO_LIMIT,
-  urgentFlush: false,
+  urgentPublish: false,
 }
 
 function constantPolicy(name: string, limits: HoldLimits): Policy {

@@ -4,7 +4,6 @@ import { quantile } from '../stats/summary.js'
 import { poissonAtMost, poissonCapped, poissonCappedTriangle } from './poisson.js'
 import {
   cpuShare,
-  flushRate,
   holdQuantileUs,
   type Load,
   leastMeanDelayBatches,
@@ -12,6 +11,7 @@ import {
   meanHoldUs,
   minBatch,
   naturalBatch,
+  publicationRate,
   restFor,
   scaledShares,
   sharesAt,
@@ -108,20 +108,20 @@ describe('theory', () => {
     expect(naturalBatch(0.6, 5, 2)).toBe(Number.POSITIVE_INFINITY)
   })
 
-  it('flushRate counts urgent bursts when some end the hold', () => {
-    const load: Load = { rate: 0.2, burstRate: 0.1, urgentShare: 0, flushUs: 5, frameUs: 1 }
-    expect(flushRate(load, 0)).toBe(0.1)
-    expect(flushRate(load, 90)).toBeCloseTo(0.01, 12)
-    expect(flushRate({ ...load, urgentShare: 1 }, 90)).toBeCloseTo(0.1, 12)
-    const some = flushRate({ ...load, urgentShare: 0.1 }, 90)
+  it('publicationRate counts urgent bursts when some end the hold', () => {
+    const load: Load = { rate: 0.2, burstRate: 0.1, urgentShare: 0, publishUs: 5, frameUs: 1 }
+    expect(publicationRate(load, 0)).toBe(0.1)
+    expect(publicationRate(load, 90)).toBeCloseTo(0.01, 12)
+    expect(publicationRate({ ...load, urgentShare: 1 }, 90)).toBeCloseTo(0.1, 12)
+    const some = publicationRate({ ...load, urgentShare: 0.1 }, 90)
     expect(some).toBeCloseTo(0.1 / (1 + 0.1 * 0.9 * ((1 - Math.exp(-0.9)) / 0.01)), 12)
     expect(cpuShare(load, 90)).toBeCloseTo(0.2 + 0.05, 12)
   })
 
   it('slackScaling spends exactly the budget when it lies between no hold and full hold', () => {
     const loads = [
-      { rate: 0.05, burstRate: 0.05, urgentShare: 0, flushUs: 5, frameUs: 1, slackUs: 100 },
-      { rate: 0.02, burstRate: 0.02, urgentShare: 0.2, flushUs: 5, frameUs: 1, slackUs: 400 },
+      { rate: 0.05, burstRate: 0.05, urgentShare: 0, publishUs: 5, frameUs: 1, slackUs: 100 },
+      { rate: 0.02, burstRate: 0.02, urgentShare: 0.2, publishUs: 5, frameUs: 1, slackUs: 400 },
     ]
     const theta = slackScaling(loads, 0.2)
     expect(theta).toBeGreaterThan(0)
@@ -133,41 +133,41 @@ describe('theory', () => {
   })
 
   it('restFor is the shortest delay, less the share that is urgent, as long as rings have room', () => {
-    const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, flushUs: 5, frameUs: 1 }
-    const look = { wakeUs: 4, longestRestUs: 1000, leastBursts: 4 }
-    expect(restFor([load, load], [80, 120], look)).toBe(80)
-    expect(restFor([load, { ...load, urgentShare: 0.5 }], [80, 120], look)).toBe(60)
-    expect(restFor([load, { ...load, urgentShare: 1 }], [80, 120], look)).toBe(0)
-    expect(restFor([load, load], [80, 120], { ...look, longestRestUs: 30 })).toBe(30)
-    expect(restFor([{ ...load, burstRate: 9 }], [80], { ...look, longestRestUs: 5 })).toBe(0)
-    expect(restFor([], [], look)).toBe(0)
+    const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, publishUs: 5, frameUs: 1 }
+    const pacing = { wakeUs: 4, longestRestUs: 1000, leastBursts: 4 }
+    expect(restFor([load, load], [80, 120], pacing)).toBe(80)
+    expect(restFor([load, { ...load, urgentShare: 0.5 }], [80, 120], pacing)).toBe(60)
+    expect(restFor([load, { ...load, urgentShare: 1 }], [80, 120], pacing)).toBe(0)
+    expect(restFor([load, load], [80, 120], { ...pacing, longestRestUs: 30 })).toBe(30)
+    expect(restFor([{ ...load, burstRate: 9 }], [80], { ...pacing, longestRestUs: 5 })).toBe(0)
+    expect(restFor([], [], pacing)).toBe(0)
   })
 
   it('restFor is 0 when hardly a burst would come meanwhile', () => {
-    const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, flushUs: 5, frameUs: 1 }
-    const look = { wakeUs: 4, longestRestUs: 1000, leastBursts: 4 }
-    expect(restFor([load], [39], look)).toBe(0)
-    expect(restFor([load], [41], look)).toBe(41)
-    expect(restFor([load], [39], { ...look, leastBursts: 2 })).toBe(39)
+    const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, publishUs: 5, frameUs: 1 }
+    const pacing = { wakeUs: 4, longestRestUs: 1000, leastBursts: 4 }
+    expect(restFor([load], [39], pacing)).toBe(0)
+    expect(restFor([load], [41], pacing)).toBe(41)
+    expect(restFor([load], [39], { ...pacing, leastBursts: 2 })).toBe(39)
   })
 
   it('slackScaling needs less delay for the same budget when wakes can be saved, too', () => {
-    const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, flushUs: 5, frameUs: 1, slackUs: 200 }
-    const look = { wakeUs: 4, longestRestUs: 1000, leastBursts: 4 }
+    const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, publishUs: 5, frameUs: 1, slackUs: 200 }
+    const pacing = { wakeUs: 4, longestRestUs: 1000, leastBursts: 4 }
     // By hand: 0.1 (1 + 9 / (1 + 0.1 T)) = 0.2 gives T = 80 where the rest is all of the delay.
-    expect(slackScaling([load], 0.2, look) * 200).toBeCloseTo(80, 1)
-    expect(totalShare([load], 0.4, look)).toBeCloseTo(0.2, 9)
-    expect(scaledShares([load, load], 0.4, look).reduce((sum, share) => sum + share, 0)).toBeCloseTo(
-      totalShare([load, load], 0.4, look),
+    expect(slackScaling([load], 0.2, pacing) * 200).toBeCloseTo(80, 1)
+    expect(totalShare([load], 0.4, pacing)).toBeCloseTo(0.2, 9)
+    expect(scaledShares([load, load], 0.4, pacing).reduce((sum, share) => sum + share, 0)).toBeCloseTo(
+      totalShare([load, load], 0.4, pacing),
       12,
     )
     // Without room for a rest waking costs 0.4 whatever the hold: out of reach.
-    expect(slackScaling([load], 0.2, { ...look, longestRestUs: 0 })).toBe(1)
-    expect(sharesAt([load, load], [200, 200], 0, look)[0]).toBeCloseTo(0.1 + 0.5 / 21 + 0.4, 9)
+    expect(slackScaling([load], 0.2, { ...pacing, longestRestUs: 0 })).toBe(1)
+    expect(sharesAt([load, load], [200, 200], 0, pacing)[0]).toBeCloseTo(0.1 + 0.5 / 21 + 0.4, 9)
   })
 
   it('leastMeanDelayBatches has the least delay when compared with neighbours on the same budget', () => {
-    const load = { urgentShare: 0, flushUs: 5, frameUs: 1 }
+    const load = { urgentShare: 0, publishUs: 5, frameUs: 1 }
     const loads: Load[] = [
       { ...load, rate: 0.08, burstRate: 0.08 },
       { ...load, rate: 0.02, burstRate: 0.02 },

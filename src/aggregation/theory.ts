@@ -12,11 +12,11 @@ import { poissonAtMost, poissonCapped, poissonCappedTriangle } from './poisson.j
  *   for a timer alone.
  * - The first frame waits the whole T, the others a uniform part of it. Of all frames 1/(1 + m) waits exactly T, so the
  *   p99 of the hold is T as long as m < 99: the hold time *is* the tail delay, which is why a delay target sets it.
- * - A flush costs c_f, a frame c_p, so the CPU share is rate (c_p + c_f / E[n]). Without a hold a busy core batches by
- *   itself (what arrives during a flush goes with the next): n = rate c_f / (1 - rate c_p). No hold raises capacity
+ * - A publication costs c_f, a frame c_p, so the CPU share is rate (c_p + c_f / E[n]). Without a hold a busy core batches by
+ *   itself (what arrives during a publication goes with the next): n = rate c_f / (1 - rate c_p). No hold raises capacity
  *   above that; it buys CPU below saturation.
  *
- * The policies take flushRate and what follows it. meanHoldUs, holdQuantileUs, minBatch, naturalBatch and
+ * The policies take publicationRate and what follows it. meanHoldUs, holdQuantileUs, minBatch, naturalBatch and
  * leastMeanDelayBatches are for a planner of machines, and for tests and benches that hold measurements against them.
  */
 
@@ -61,14 +61,14 @@ export function holdQuantileUs(
 }
 
 /** Mean batch that keeps the CPU share of one VM at `share`; infinite when its per-frame cost alone exceeds it. */
-export function minBatch(rate: number, flushUs: number, frameUs: number, share: number): number {
+export function minBatch(rate: number, publishUs: number, frameUs: number, share: number): number {
   const left = share - rate * frameUs
-  return left <= 0 ? Number.POSITIVE_INFINITY : Math.max(1, (rate * flushUs) / left)
+  return left <= 0 ? Number.POSITIVE_INFINITY : Math.max(1, (rate * publishUs) / left)
 }
 
 /** Batch size that a core settles at by itself when it never holds (T = 0); infinite above its capacity. */
-export function naturalBatch(rate: number, flushUs: number, frameUs: number): number {
-  return minBatch(rate, flushUs, frameUs, 1)
+export function naturalBatch(rate: number, publishUs: number, frameUs: number): number {
+  return minBatch(rate, publishUs, frameUs, 1)
 }
 
 /** What one VM asks of the core. */
@@ -79,16 +79,16 @@ export interface Load {
   readonly burstRate: number
   /** Share of the bursts that end a hold at once (0 to 1). */
   readonly urgentShare: number
-  /** Cost of a flush and of a frame, in microseconds. */
-  readonly flushUs: number
+  /** Cost of a publication and of a frame, in microseconds. */
+  readonly publishUs: number
   readonly frameUs: number
 }
 
 /**
- * Flushes per microsecond at a delay of T. Bursts open batches as frames do above; an urgent burst ends the delay, so
+ * Publications per microsecond at a delay of T. Bursts open batches as frames do above; an urgent burst ends the delay, so
  * the mean delay is (1 - u) E[min(T, Exp(b u))] with b bursts per microsecond of which the share u is urgent.
  */
-export function flushRate({ burstRate, urgentShare }: Load, delayUs: number): number {
+export function publicationRate({ burstRate, urgentShare }: Load, delayUs: number): number {
   if (burstRate === 0) return 0
   if (urgentShare === 0) return burstRate / (1 + burstRate * delayUs)
   const urgentRate = burstRate * urgentShare
@@ -99,7 +99,7 @@ export function flushRate({ burstRate, urgentShare }: Load, delayUs: number): nu
 
 /** Share of the core that a VM takes at a delay of T. */
 export function cpuShare(load: Load, delayUs: number): number {
-  return load.rate * load.frameUs + flushRate(load, delayUs) * load.flushUs
+  return load.rate * load.frameUs + publicationRate(load, delayUs) * load.publishUs
 }
 
 /** A load with the longest delay that its target leaves, in microseconds. */
@@ -107,9 +107,9 @@ export interface SlackLoad extends Load {
   readonly slackUs: number
 }
 
-/** How the thread comes to hear of frames. */
-export interface Look {
-  /** Cost of a sleep that ends and the look at the rings, in microseconds. */
+/** What bounds the rests of a paced thread, and what they save. */
+export interface Pacing {
+  /** Cost of a sleep that ends and the poll of the rings, in microseconds. */
   readonly wakeUs: number
   /** Longest sleep that the senders' rings have room for, in microseconds. */
   readonly longestRestUs: number
@@ -117,21 +117,21 @@ export interface Look {
   readonly leastBursts: number
 }
 
-/** A thread that is told of every frame, for nothing. */
-const TOLD: Look = { wakeUs: 0, longestRestUs: 0, leastBursts: 0 }
+/** No rests, and wake-ups that cost nothing. */
+const UNPACED: Pacing = { wakeUs: 0, longestRestUs: 0, leastBursts: 0 }
 
 /** A shorter rest costs more than it saves. */
 const MIN_REST_US = 10
 
 /**
  * How long the thread may sleep between polls when VM i may be delayed by `delaysUs[i]`. A frame that comes just after a
- * look waits all of it before anybody knows whom it is for, so the shortest delay decides. Urgent frames cannot end a
+ * poll waits all of it before anybody knows whom it is for, so the shortest delay decides. Urgent frames cannot end a
  * rest as they end a hold: it shrinks with their share.
  */
 export function restFor(
   loads: readonly Load[],
   delaysUs: readonly number[],
-  { longestRestUs, leastBursts }: Look,
+  { longestRestUs, leastBursts }: Pacing,
 ): number {
   let restUs = loads.length === 0 ? 0 : longestRestUs
   let bursts = 0
@@ -140,11 +140,11 @@ export function restFor(
     restUs = Math.min(restUs, delaysUs[i]! * (1 - load.urgentShare))
     bursts += load.burstRate
   }
-  return worthwhile(restUs, bursts, leastBursts)
+  return usefulRest(restUs, bursts, leastBursts)
 }
 
 /** A rest, or 0 when it costs more than it saves. */
-function worthwhile(restUs: number, bursts: number, leastBursts: number): number {
+function usefulRest(restUs: number, bursts: number, leastBursts: number): number {
   return restUs < MIN_REST_US || restUs * bursts < leastBursts ? 0 : restUs
 }
 
@@ -156,7 +156,7 @@ export function sharesAt(
   loads: readonly SlackLoad[],
   delaysUs: readonly number[],
   restUs: number,
-  { wakeUs }: Look,
+  { wakeUs }: Pacing,
 ): number[] {
   let bursts = 0
   for (const { burstRate } of loads) bursts += burstRate
@@ -165,14 +165,14 @@ export function sharesAt(
 }
 
 /** Share of the core that each VM takes when each is delayed by theta of its slack. */
-export function scaledShares(loads: readonly SlackLoad[], theta: number, look: Look = TOLD): number[] {
+export function scaledShares(loads: readonly SlackLoad[], theta: number, pacing: Pacing = UNPACED): number[] {
   const delaysUs = loads.map(({ slackUs }) => theta * slackUs)
-  return sharesAt(loads, delaysUs, restFor(loads, delaysUs, look), look)
+  return sharesAt(loads, delaysUs, restFor(loads, delaysUs, pacing), pacing)
 }
 
 /** Share of the core that all VMs take together at theta: the sum of `scaledShares`, without a list of them. */
-export function totalShare(loads: readonly SlackLoad[], theta: number, look: Look = TOLD): number {
-  let restUs = look.longestRestUs
+export function totalShare(loads: readonly SlackLoad[], theta: number, pacing: Pacing = UNPACED): number {
+  let restUs = pacing.longestRestUs
   let bursts = 0
   let share = 0
   for (let i = 0; i < loads.length; i++) {
@@ -182,8 +182,8 @@ export function totalShare(loads: readonly SlackLoad[], theta: number, look: Loo
     bursts += load.burstRate
     share += cpuShare(load, delayUs)
   }
-  restUs = worthwhile(restUs, bursts, look.leastBursts)
-  return share + (look.wakeUs * bursts) / (1 + bursts * restUs)
+  restUs = usefulRest(restUs, bursts, pacing.leastBursts)
+  return share + (pacing.wakeUs * bursts) / (1 + bursts * restUs)
 }
 
 /** Theta to one part in a hundred thousand. */
@@ -193,14 +193,14 @@ const BISECTIONS = 17
  * Slack-scaling: the smallest theta in [0, 1] at which delays of theta x slack keep all VMs within `share` of the core.
  * 0 when nothing need be delayed; 1 also when even that is not enough (compare `totalShare(loads, 1)`).
  */
-export function slackScaling(loads: readonly SlackLoad[], share: number, look: Look = TOLD): number {
-  if (totalShare(loads, 0, look) <= share) return 0
-  if (totalShare(loads, 1, look) > share) return 1
+export function slackScaling(loads: readonly SlackLoad[], share: number, pacing: Pacing = UNPACED): number {
+  if (totalShare(loads, 0, pacing) <= share) return 0
+  if (totalShare(loads, 1, pacing) > share) return 1
   let low = 0
   let high = 1
   for (let i = 0; i < BISECTIONS; i++) {
     const middle = (low + high) / 2
-    if (totalShare(loads, middle, look) > share) low = middle
+    if (totalShare(loads, middle, pacing) > share) low = middle
     else high = middle
   }
   return high
@@ -218,13 +218,13 @@ export function leastMeanDelayBatches(
 ): number[] {
   let left = share
   let sum = 0
-  loads.forEach(({ rate, flushUs, frameUs }, i) => {
+  loads.forEach(({ rate, publishUs, frameUs }, i) => {
     left -= rate * frameUs
-    sum += Math.sqrt(rate * flushUs * weights[i]!)
+    sum += Math.sqrt(rate * publishUs * weights[i]!)
   })
-  return loads.map(({ rate, flushUs }, i) =>
+  return loads.map(({ rate, publishUs }, i) =>
     left <= 0
       ? Number.POSITIVE_INFINITY
-      : Math.max(1, (Math.sqrt((rate * flushUs) / weights[i]!) * sum) / left),
+      : Math.max(1, (Math.sqrt((rate * publishUs) / weights[i]!) * sum) / left),
   )
 }

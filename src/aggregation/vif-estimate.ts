@@ -100,14 +100,14 @@ export class VifEstimate {
     return this.#load(this.#carriedRate ?? 0, targetUs, costs)
   }
 
-  #load(rate: number, targetUs: number, { wakeUs, flushUs, frameUs, byteUs }: Costs): SlackLoad {
-    // Without any delay a thread batches by itself: what arrives while it wakes and publishes goes with the next burst.
-    const burstFrames = Math.max(this.#burstFrames ?? 1, 1 + rate * (wakeUs + flushUs))
+  #load(rate: number, targetUs: number, { wakeUs, publishUs, frameUs, byteUs }: Costs): SlackLoad {
+    // Without any delay a thread batches by itself: what arrives while it wakes and publications goes with the next burst.
+    const burstFrames = Math.max(this.#burstFrames ?? 1, 1 + rate * (wakeUs + publishUs))
     return {
       rate,
       burstRate: rate / burstFrames,
       urgentShare: this.#urgentShare,
-      flushUs,
+      publishUs,
       frameUs: frameUs + byteUs * this.#bytesPerFrame,
       slackUs: Math.max(GUARD * targetUs - this.queueP99Us, LEAST_SLACK * targetUs),
     }

@@ -14,7 +14,7 @@ function vifDecision(vif: number): VifDecision {
   return {
     vif,
     verdict: 'held',
-    limits: { holdUs: 10 + vif, maxFrames: 64, maxBytes: 1 << 20, gapUs: 3.5, urgentFlush: true },
+    limits: { holdUs: 10 + vif, maxFrames: 64, maxBytes: 1 << 20, gapUs: 3.5, urgentPublish: true },
     figures: figures(VIF_FIGURES, vif),
   }
 }

@@ -39,7 +39,7 @@ export const DECIDED = {
   maxFrames: 3,
   maxBytes: 4,
   gapUs: 5,
-  urgentFlush: 6,
+  urgentPublish: 6,
   figures: 7,
 } as const
 export const DECIDED_WORDS = DECIDED.figures + VIF_FIGURES.length
@@ -151,7 +151,7 @@ export class TuningLog {
         words[at + DECIDED.maxFrames] = limits.maxFrames
         words[at + DECIDED.maxBytes] = limits.maxBytes
         words[at + DECIDED.gapUs] = limits.gapUs
-        words[at + DECIDED.urgentFlush] = limits.urgentFlush ? 1 : 0
+        words[at + DECIDED.urgentPublish] = limits.urgentPublish ? 1 : 0
         for (const [which, name] of VIF_FIGURES.entries())
           words[at + DECIDED.figures + which] = figures[name] ?? Number.NaN
         words.set(p99(vif), ROWS_AT + vif * ROW_WORDS + ROW.p99)

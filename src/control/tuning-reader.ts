@@ -135,7 +135,7 @@ export class TuningReader {
         maxFrames: word(DECIDED.maxFrames),
         maxBytes: word(DECIDED.maxBytes),
         gapUs: word(DECIDED.gapUs),
-        urgentFlush: word(DECIDED.urgentFlush) === 1,
+        urgentPublish: word(DECIDED.urgentPublish) === 1,
       },
       figures: this.#figures(start + DECIDED.figures, VIF_FIGURES),
     }

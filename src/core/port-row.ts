@@ -213,7 +213,7 @@ export class PortRow extends Row {
     this.setF64(P_GAP_US, limits.gapUs)
     this.set(P_MAX_BATCH_FRAMES, limits.maxFrames)
     this.set(P_MAX_BATCH_BYTES, limits.maxBytes)
-    this.set(P_URGENT_PUBLISH, limits.urgentFlush ? 1 : 0)
+    this.set(P_URGENT_PUBLISH, limits.urgentPublish ? 1 : 0)
   }
 
   /** Gives the row and its byte rings back. */

@@ -52,7 +52,7 @@ export function readPublication(memory: BigUint64Array, index: number): Publicat
       maxFrames: u32(P_MAX_BATCH_FRAMES),
       maxBytes: u32(P_MAX_BATCH_BYTES),
       gapUs: f64(P_GAP_US),
-      urgentFlush: u32(P_URGENT_PUBLISH) !== 0,
+      urgentPublish: u32(P_URGENT_PUBLISH) !== 0,
     },
     reasons,
     servedUs: f64(P_SERVICE_US),

@@ -180,7 +180,7 @@ class World {
     this.rows = this.guests.map((_, index) => new PortRow(this.engine.memory, index))
     for (const [index, guest] of this.guests.entries()) guest.driver.send(broadcast(index + 1))
     this.engine.step()
-    this.rows[1]?.setHoldLimits({ holdUs: 35, gapUs: 1e9, maxFrames: 5, maxBytes: 1e9, urgentFlush: true })
+    this.rows[1]?.setHoldLimits({ holdUs: 35, gapUs: 1e9, maxFrames: 5, maxBytes: 1e9, urgentPublish: true })
     // Later than any time on the clock of setup.
     this.globals.nowUs = 1e15
   }

@@ -11,7 +11,7 @@ import { attach, cleanUp, frame, newEngine } from '../support/switch.js'
 afterEach(cleanUp)
 
 const held: OpenBatch = { frames: 3, bytes: 300, firstUs: 1000, lastUs: 1040 }
-const limits: HoldLimits = { holdUs: 100, maxFrames: 8, maxBytes: 1000, gapUs: 50, urgentFlush: true }
+const limits: HoldLimits = { holdUs: 100, maxFrames: 8, maxBytes: 1000, gapUs: 50, urgentPublish: true }
 const { REASON_HOLD } = layout
 
 const rule = new HoldRule(modelPlane(), 0)
@@ -42,8 +42,8 @@ describe('the hold rule', () => {
     expect(reason({ ...held, frames: 1 }, 1000, { maxFrames: 1 })).toBe(layout.REASON_FRAMES)
   })
 
-  it('holdReason ignores urgent frames and polling when urgentFlush is off', () => {
-    expect(reason({ ...held, urgent: true, polling: true }, 1060, { urgentFlush: false })).toBe(REASON_HOLD)
+  it('holdReason ignores urgent frames and polling when urgentPublish is off', () => {
+    expect(reason({ ...held, urgent: true, polling: true }, 1060, { urgentPublish: false })).toBe(REASON_HOLD)
   })
 
   it('holdDue is the first instant of a publication when no frame comes', () => {

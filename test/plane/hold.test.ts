@@ -114,7 +114,7 @@ describe('hold', () => {
     const engine = newEngine()
     const a = attach(engine, 'a')
     const b = attach(engine, 'b')
-    const limits = { holdUs: LONG_US, gapUs: LONG_US, maxFrames: 1000, maxBytes: 1e6, urgentFlush: true }
+    const limits = { holdUs: LONG_US, gapUs: LONG_US, maxFrames: 1000, maxBytes: 1e6, urgentPublish: true }
     for (const port of engine.ports) if (port.hasRings) port.setHoldLimits(limits)
     b.driver.rx().armCalls()
     a.driver.send(frame)

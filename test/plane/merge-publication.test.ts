@@ -93,7 +93,7 @@ describe('held publication', () => {
     const flow = new Flow()
     const sent = Array.from({ length: 10 }, () => flow.next(1448))
     const row = new PortRow(on.engine.memory, 1)
-    row.setHoldLimits({ holdUs: 0, gapUs: LONG_US, maxFrames: 4, maxBytes: 1e9, urgentFlush: false })
+    row.setHoldLimits({ holdUs: 0, gapUs: LONG_US, maxFrames: 4, maxBytes: 1e9, urgentPublish: false })
     const received = cross(on, sent)
     expect(shape(received)).toEqual([1448 * 4, 1448 * 4, 1448 * 2])
     expectSame(received, sent)
@@ -102,7 +102,7 @@ describe('held publication', () => {
   it('a segment that waits in an aggregate is no reason to think that the guest polls', () => {
     const on = wire({ port: { publish: 'natural' } })
     const flow = new Flow()
-    const limits = { holdUs: LONG_US, gapUs: LONG_US, maxFrames: 1000, maxBytes: 1e9, urgentFlush: true }
+    const limits = { holdUs: LONG_US, gapUs: LONG_US, maxFrames: 1000, maxBytes: 1e9, urgentPublish: true }
     new PortRow(on.engine.memory, 1).setHoldLimits(limits)
     on.b.driver.rx().armCalls()
     expect(cross(on, [flow.next(500)])).toEqual([])

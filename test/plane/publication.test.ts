@@ -47,7 +47,7 @@ function site(maxFrames: number, ringSize = 256) {
       gapUs: LONG_US,
       maxFrames,
       maxBytes: 1e9,
-      urgentFlush: false,
+      urgentPublish: false,
     })
   return { engine, b: guests[1] as EmbeddedGuest, c: guests[2] as EmbeddedGuest }
 }

@@ -71,7 +71,7 @@ describe('plane, core and control where koffi and every module of Node throw', (
     ])
     const [natural, fixed, adaptive] = switched.story
     expect(natural?.steps).toEqual([TURN, SLEEP])
-    expect(natural?.tuning.vifs[1]).toMatchObject({ name: 'g1', limits: { holdUs: 0, urgentFlush: false } })
+    expect(natural?.tuning.vifs[1]).toMatchObject({ name: 'g1', limits: { holdUs: 0, urgentPublish: false } })
     expect(fixed?.tuning.vifs[1]).toMatchObject({ limits: { holdUs: 300, maxFrames: 9 } })
     expect(fixed?.tuning.vifs[1]?.published.frames).toBeGreaterThan(0)
     // Far above its budget: as late as the target allows, the rest of the engine included.

@@ -77,7 +77,7 @@ it('5.1.6.5.5 a new driver starts with one queue pair again', () => {
 it('5.1.6.5.5 what is held on a pair is published before the driver hears that it is out of use', () => {
   const { b, engine, send, received, set } = flows({ features: MQ_CONTROL, ringSize: 128 })
   expect(set(2)).toBe(VIRTIO_NET_OK)
-  const limits = { holdUs: 1e9, gapUs: 1e9, maxFrames: 1024, maxBytes: 1e6, urgentFlush: false }
+  const limits = { holdUs: 1e9, gapUs: 1e9, maxFrames: 1024, maxBytes: 1e6, urgentPublish: false }
   ringPort(engine, 1).setHoldLimits(limits)
   send()
   expect([0, 1].map((queue) => b.driver.rx(queue).hasUsed())).toEqual([false, false])

@@ -164,7 +164,7 @@ it('what is held for a guest is delivered when its ring stops, its device is res
   ]
   for (const end of ends) {
     const { engine, a, b } = twoGuests()
-    const limits = { holdUs: 1e9, gapUs: 1e9, maxFrames: 64, maxBytes: 1e6, urgentFlush: false }
+    const limits = { holdUs: 1e9, gapUs: 1e9, maxFrames: 64, maxBytes: 1e6, urgentPublish: false }
     ringPort(engine, 1).setHoldLimits(limits)
     for (let i = 0; i < 3; i++) a.driver.send(frame(9, 1, 60 + i))
     engine.step()
