@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { makeRecipe, shellQuote } from './recipes.js'
+import { makeRecipe } from './recipes.js'
+import { shellQuote } from './shell-word.js'
 
 const vif = { kind: 'vif', name: 'g1', socket: '/run/g1.sock' } as const
 const tap = { kind: 'tap', name: 'host', device: 'rf0' } as const

@@ -4,6 +4,8 @@
  */
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
+import { type QemuLink, qemuNic, qemuSharedMemory, umlVhostUser } from './guest-nic.js'
+import { shellQuote } from './shell-word.js'
 
 export const RECIPE_KINDS = ['uml', 'qemu', 'cloud-hypervisor', 'netns'] as const
 export type RecipeKind = (typeof RECIPE_KINDS)[number]
@@ -19,11 +21,6 @@ export interface Recipe {
 
 type Described = Omit<Recipe, 'port' | 'kind'>
 
-/** A word of a POSIX shell command. */
-export function shellQuote(word: string): string {
-  return /^[A-Za-z0-9_/.:,=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
-}
-
 function uml(config: PortConfig): Described | undefined {
   if (config.kind !== 'vif' || config.mode === 'client') return undefined
   return {
@@ -34,80 +31,63 @@ function uml(config: PortConfig): Described | undefined {
     commands: [
       [
         'linux.uml mem=512M rootfstype=hostfs rootflags=/ init=SCRIPT',
-        shellQuote(`virtio_uml.device=${config.socket}:1`),
+        shellQuote(umlVhostUser(config.socket)),
         'con=null con0=fd:0,fd:1 quiet',
       ].join(' '),
     ],
   }
 }
 
-/** @param kvm whether /dev/kvm may be used; without it QEMU needs vectors=0 */
-function qemu(config: PortConfig, kvm: boolean): Described | undefined {
-  const base = [
-    'qemu-system-x86_64',
-    kvm ? '-accel kvm -cpu host' : '-accel tcg -cpu max',
-    '-machine q35 -m 512 -nographic -kernel KERNEL -initrd INITRD -append "console=ttyS0"',
-  ]
-  const notes = kvm
-    ? []
-    : ['Without KVM the device needs vectors=0: with MSI-X QEMU crashes at driver start.']
-  const device = (mac: string | undefined, queues: number): string =>
-    [
-      'virtio-net-pci,netdev=n0',
-      ...(mac === undefined ? [] : [`mac=${mac}`]),
-      ...(queues > 1 ? ['mq=on'] : []),
-      ...(kvm ? [] : ['vectors=0']),
-    ].join(',')
-  if (config.kind === 'vif') {
-    const queues = config.queues ?? 1
-    const chardev =
-      config.mode === 'client'
-        ? `socket,id=c0,path=${config.socket},server=on,wait=off`
-        : `socket,id=c0,path=${config.socket},reconnect=1`
+/** What QEMU's NIC hangs on, and what to know about it; undefined when QEMU does not attach to such a port. */
+function qemuLink(config: PortConfig): { link: QemuLink; note: string } | undefined {
+  if (config.kind === 'vif')
     return {
-      notes: [
-        "The guest's memory must be shared; with reconnect=1 it survives a restart of the switch.",
-        ...notes,
-      ],
-      commands: [
-        [
-          ...base,
-          '-object memory-backend-memfd,id=m0,size=512M,share=on -numa node,memdev=m0',
-          `-chardev ${shellQuote(chardev)}`,
-          `-netdev vhost-user,id=n0,chardev=c0${queues > 1 ? `,queues=${queues}` : ''}`,
-          `-device ${device(config.mac, queues)}`,
-        ].join(' '),
-      ],
+      link: {
+        type: 'vhost-user',
+        path: config.socket,
+        ...(config.mode === 'client' ? { server: true } : { reconnectS: 1 }),
+      },
+      note: "The guest's memory must be shared; with reconnect=1 it survives a restart of the switch.",
     }
-  }
-  if (config.kind === 'stream') {
-    const server = config.mode === 'client' ? 'on' : 'off'
+  if (config.kind === 'stream')
     return {
-      notes: [
-        'A stream carries plain frames: no offloads. Any NIC model works, for example e1000.',
-        ...notes,
-      ],
-      commands: [
-        [
-          ...base,
-          `-netdev ${shellQuote(`stream,id=n0,server=${server},addr.type=unix,addr.path=${config.socket}`)}`,
-          `-device ${device(undefined, 1)}`,
-        ].join(' '),
-      ],
+      link: { type: 'stream', path: config.socket, server: config.mode === 'client' },
+      note: 'A stream carries plain frames: no offloads. Any NIC model works, for example e1000.',
     }
-  }
   if (config.kind === 'tap')
     return {
-      notes: ['Only while no switch has the device open: a TAP with one queue has one owner.', ...notes],
-      commands: [
-        [
-          ...base,
-          `-netdev tap,id=n0,ifname=${config.device},script=no,downscript=no`,
-          `-device ${device(undefined, 1)}`,
-        ].join(' '),
-      ],
+      link: { type: 'tap', ifname: config.device },
+      note: 'Only while no switch has the device open: a TAP with one queue has one owner.',
     }
   return undefined
+}
+
+/** @param kvm whether /dev/kvm may be used; without it QEMU needs vectors=0 */
+function qemu(config: PortConfig, kvm: boolean): Described | undefined {
+  const described = qemuLink(config)
+  if (!described) return undefined
+  const isVif = config.kind === 'vif'
+  const nic = {
+    link: described.link,
+    mac: isVif ? config.mac : undefined,
+    queues: isVif ? (config.queues ?? 1) : 1,
+  }
+  const memory = ['-object', qemuSharedMemory('m0', '512M'), '-numa', 'node,memdev=m0']
+  const words = [...(isVif ? memory : []), ...qemuNic(nic, 0, kvm)]
+  return {
+    notes: [
+      described.note,
+      ...(kvm ? [] : ['Without KVM the device needs vectors=0: with MSI-X QEMU crashes at driver start.']),
+    ],
+    commands: [
+      [
+        'qemu-system-x86_64',
+        kvm ? '-accel kvm -cpu host' : '-accel tcg -cpu max',
+        '-machine q35 -m 512 -nographic -kernel KERNEL -initrd INITRD -append "console=ttyS0"',
+        ...words.map(shellQuote),
+      ].join(' '),
+    ],
+  }
 }
 
 function cloudHypervisor(config: PortConfig): Described | undefined {

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout } from 'node:timers/promises'
+import { quote } from '../../daemon/shell-word.js'
 import { RingferryError } from '../../errors/errors.js'
 import type { Agent } from './agent.js'
 import { onExit, removeWorkFolder, settles, watchSession } from './child.js'
@@ -179,9 +180,4 @@ export class ProcessGuest implements Guest {
     guests.delete(this)
     removeWorkFolder(workFolder)
   }
-}
-
-/** Text as one word of a POSIX shell. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -1,3 +1,4 @@
+import { qemuNic, qemuProperties, qemuSharedMemory } from '../../daemon/guest-nic.js'
 import { RingferryError } from '../../errors/errors.js'
 import { macOf } from './nic.js'
 import type { GuestSpec, NicSpec } from './spec.js'
@@ -11,58 +12,18 @@ export interface QemuPaths {
   readonly kvm: boolean
 }
 
-function properties(entries: Readonly<Record<string, string | number | boolean | undefined>>): string {
-  return Object.entries(entries)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `,${key}=${typeof value === 'boolean' ? (value ? 'on' : 'off') : value}`)
-    .join('')
-}
-
-function backend(spec: GuestSpec, nic: NicSpec, index: number): string[] {
-  const { transport } = nic
-  const queues = nic.queues !== undefined && nic.queues > 1 ? nic.queues : undefined
-  switch (transport.type) {
-    case 'vhost-user': {
-      const role = transport.server
-        ? { server: true, wait: false }
-        : { reconnect: transport.reconnectS || undefined }
-      return [
-        '-chardev',
-        `socket,id=c${index},path=${transport.path}${properties(role)}`,
-        '-netdev',
-        `vhost-user,id=n${index},chardev=c${index}${properties({ queues })}`,
-      ]
-    }
-    case 'stream':
-      return [
-        '-netdev',
-        `stream,id=n${index},server=${transport.server ? 'on' : 'off'},addr.type=unix,addr.path=${transport.path}`,
-      ]
-    case 'tap':
-      return [
-        '-netdev',
-        `tap,id=n${index},ifname=${transport.ifname},script=no,downscript=no${properties({ queues })}`,
-      ]
-    case 'vde':
-      return ['-netdev', `vde,id=n${index},sock=${transport.dir}`]
-    default:
-      throw new RingferryError(
-        'UNSUPPORTED',
-        `guest ${spec.name}: QEMU has no ${transport.type} NIC; use {type: "tap"}`,
-      )
-  }
-}
-
-/**
- * The device of a NIC. Without KVM its interrupts must not be MSI-X: QEMU 7.2 crashes at driver start with
- * vhost-user, hence vectors=0.
- */
-function device(spec: GuestSpec, nic: NicSpec, index: number, kvm: boolean): string {
-  const common = `,netdev=n${index},mac=${macOf(spec, index)}`
-  if (nic.model === 'e1000') return `e1000${common}`
-  const multi = nic.queues !== undefined && nic.queues > 1
-  const vectors = kvm ? (multi ? 2 * (nic.queues ?? 1) + 2 : undefined) : 0
-  return `virtio-net-pci${common}${properties({ vectors, mq: multi || undefined, ...nic.virtio })}`
+function nicArguments(spec: GuestSpec, nic: NicSpec, index: number, kvm: boolean): string[] {
+  const { transport, model, virtio } = nic
+  if (transport.type === 'tuntap')
+    throw new RingferryError(
+      'UNSUPPORTED',
+      `guest ${spec.name}: QEMU has no ${transport.type} NIC; use {type: "tap"}`,
+    )
+  return qemuNic(
+    { link: transport, mac: macOf(spec, index), queues: nic.queues ?? 1, model, virtio },
+    index,
+    kvm,
+  )
 }
 
 /**
@@ -75,16 +36,16 @@ export function qemuArguments(spec: GuestSpec, paths: QemuPaths): string[] {
   const args = [
     ...['-accel', paths.kvm ? 'kvm' : 'tcg', '-machine', 'q35,memory-backend=memory', '-cpu', 'max'],
     ...['-smp', String(spec.cpus ?? 1), '-m', size, '-nodefaults', '-display', 'none', '-no-reboot'],
-    ...['-object', `memory-backend-memfd,id=memory,size=${size},share=on`],
+    ...['-object', qemuSharedMemory('memory', size)],
     ...['-name', spec.name, '-serial', `file:${paths.consoleLog}`],
     ...['-chardev', 'stdio,id=agent,signal=off'],
-    ...['-device', `virtio-serial-pci${properties({ vectors: paths.kvm ? undefined : 0 })}`],
+    ...['-device', `virtio-serial-pci${qemuProperties({ vectors: paths.kvm ? undefined : 0 })}`],
     ...['-device', 'virtserialport,chardev=agent,name=agent'],
     ...['-kernel', paths.kernel, '-initrd', paths.initramfs],
     ...['-append', ['console=ttyS0 quiet panic=-1 net.ifnames=0', ...(spec.kernelArguments ?? [])].join(' ')],
   ]
   for (const [index, nic] of (spec.nics ?? []).entries())
-    args.push(...backend(spec, nic, index), '-device', device(spec, nic, index, paths.kvm))
+    args.push(...nicArguments(spec, nic, index, paths.kvm))
   return [...args, ...(spec.extraArguments ?? [])]
 }
 

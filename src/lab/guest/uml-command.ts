@@ -1,6 +1,7 @@
+import { umlVhostUser } from '../../daemon/guest-nic.js'
+import { quote } from '../../daemon/shell-word.js'
 import { RingferryError } from '../../errors/errors.js'
 import { macOf } from './nic.js'
-import { quote } from './process-guest.js'
 import type { GuestSpec, NicSpec } from './spec.js'
 
 export interface UmlPaths {
@@ -56,7 +57,7 @@ export function umlArguments(spec: GuestSpec, paths: UmlPaths): string[] {
     switch (transport.type) {
       case 'vhost-user':
         if (transport.server) unsupported(spec, nic)
-        args.push(`virtio_uml.device=${transport.path}:1`)
+        args.push(umlVhostUser(transport.path))
         break
       case 'tap':
         args.push(

@@ -10,10 +10,10 @@
  */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { quote } from '../../daemon/shell-word.js'
 import { RingferryError } from '../../errors/errors.js'
 import { builtFile } from '../../sys/built-file.js'
 import type { BedVm } from '../bed/bed.js'
-import { quote } from '../guest/process-guest.js'
 import type { BackgroundCommand } from '../guest/spec.js'
 import type { Orders } from './programs/orders.js'
 import { commandFailed, finish } from './server.js'

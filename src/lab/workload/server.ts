@@ -1,7 +1,8 @@
 /** Commands of workloads in VMs: run to their end or until the window is called off, and servers. */
+
+import { quote } from '../../daemon/shell-word.js'
 import { RingferryError } from '../../errors/errors.js'
 import type { BedVm } from '../bed/bed.js'
-import { quote } from '../guest/process-guest.js'
 import type { BackgroundCommand, CommandResult } from '../guest/spec.js'
 
 const LISTEN_TIMEOUT_MS = 30_000

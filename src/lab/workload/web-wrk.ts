@@ -8,8 +8,8 @@
  * needed, and interrupted in time, upon which it prints what it measured.
  */
 import { z } from 'zod'
+import { quote } from '../../daemon/shell-word.js'
 import { RingferryError } from '../../errors/errors.js'
-import { quote } from '../guest/process-guest.js'
 import type { Metrics } from '../record/metrics.js'
 import { lostIn } from './delays.js'
 
