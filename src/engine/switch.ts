@@ -249,18 +249,20 @@ export class Switch {
 
   /** The live addresses and the ports on which they were heard. */
   fdb(): (Omit<FdbEntry, 'port'> & { readonly port: string })[] {
-    return readFdb(this.#memory).map((entry) => ({ ...entry, port: this.#nameOf(entry.port) ?? '' }))
+    const names = this.#names
+    return readFdb(this.#memory).map((entry) => ({ ...entry, port: names.get(entry.port) ?? '' }))
   }
 
-  /** The name of the port in a row, as of the last answer. */
-  #nameOf(row: number): string | undefined {
-    return this.#ports.find((port) => port.row === row)?.status.name
+  /** The names of the ports by row, as of the last answer. */
+  get #names(): ReadonlyMap<number, string> {
+    return new Map(this.#ports.map(({ row, status }) => [row, status.name]))
   }
 
   /** The tuning now. Like counters, delays and addresses it is read from memory; the engine does not notice. */
   tuning(): TuneState {
     if (!this.#tuning) throw new RingferryError('UNSUPPORTED', 'the switch has not started')
-    return readTuning(this.#memory, this.#tuning, (row) => this.#nameOf(row))
+    const names = this.#names
+    return readTuning(this.#memory, this.#tuning, (row) => names.get(row))
   }
 
   /** Changes the tuning and tells what it is then. Rejects with NOT_FOUND or USAGE, and changes nothing then. */
