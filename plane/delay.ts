@@ -5,7 +5,7 @@ import { count } from './counters'
 import {
   BATCH_BURST_BYTES,
   BATCH_BURSTS,
-  C_TO_BURSTS,
+  C_EGRESS_BURSTS,
   G_NOW_US,
   G_QUEUE_US,
   GLOBALS_AT,
@@ -31,7 +31,7 @@ export function noteArrival(v: usize, port: usize, frames: u32): void {
     store<f64>(entry, load<f64>(GLOBALS_AT, G_QUEUE_US), 8)
     store<u32>(entry, frames, 16)
     store<u32>(v, bursts + 1, V_HELD_BURSTS)
-    count(port, C_TO_BURSTS)
+    count(port, C_EGRESS_BURSTS)
   } else store<u32>(entry, load<u32>(entry, 16) + frames, 16)
 }
 

@@ -13,9 +13,9 @@ import { endFull, holds, note, watchesUrgency } from './hold'
 import {
   BUCKET_TO,
   C_BACKLOGGED,
-  C_GSO_TO,
-  C_TO_BYTES,
-  C_TO_FRAMES,
+  C_EGRESS_BYTES,
+  C_EGRESS_FRAMES,
+  C_EGRESS_GSO_FRAMES,
   DROP_BUFFER_TOO_SMALL,
   DROP_COSTLY,
   DROP_NO_LINK,
@@ -83,9 +83,9 @@ function closeRx(v: usize, chains: i32, opening: bool): void {
 
 /** Counts a frame that was written for a receiver. One that joined another makes no GSO frame of its own. */
 function countTo(port: usize, isJoined: boolean): void {
-  count(port, C_TO_FRAMES)
-  count(port, C_TO_BYTES, out.bytes)
-  if (!isJoined && gsoTypeOf(out.netHeader) !== GSO_NONE) count(port, C_GSO_TO)
+  count(port, C_EGRESS_FRAMES)
+  count(port, C_EGRESS_BYTES, out.bytes)
+  if (!isJoined && gsoTypeOf(out.netHeader) !== GSO_NONE) count(port, C_EGRESS_GSO_FRAMES)
 }
 
 /**

@@ -11,10 +11,10 @@
 import { count } from './counters'
 import { noteArrival, recordDelays } from './delay'
 import {
+  C_EGRESS_URGENT_BURSTS,
   C_PUBLISHED_BYTES,
   C_PUBLISHED_FRAMES,
   C_PUBLISHES,
-  C_URGENT_BURSTS,
   DIRTY_AT,
   G_CALL_NOW,
   G_DIRTY,
@@ -103,7 +103,7 @@ export function note(v: usize, frames: u32, bytes: u32, urgent: boolean): void {
   store<u32>(v, heldBytes, V_HELD_BYTES)
   store<f64>(v, at, V_HELD_LAST)
   if (urgent) {
-    if (load<u32>(v, V_HELD_URGENT) === 0) count(port, C_URGENT_BURSTS)
+    if (load<u32>(v, V_HELD_URGENT) === 0) count(port, C_EGRESS_URGENT_BURSTS)
     store<u32>(v, 1, V_HELD_URGENT)
   }
   const reason = limitReached(port, held, heldBytes)

@@ -76,7 +76,7 @@ async function record(running, load, { forMs, at }, capacityFps) {
       const now = await running.snapshot()
       const delay = since(now.ports.g0.delays.total, before.ports.g0.delays.total)
       const seconds = (now.atMs - before.atMs) / 1000
-      const frames = now.ports.g0.counts.to_vm_frames - before.ports.g0.counts.to_vm_frames
+      const frames = now.ports.g0.counts.egress_frames - before.ports.g0.counts.egress_frames
       samples.push({
         ...{
           ms: now.startedMs + now.atMs - beginMs,

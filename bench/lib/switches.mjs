@@ -60,7 +60,7 @@ function leaveCpu(cpu, command, args) {
   return ['taskset', ['-c', String(other), command, ...args]]
 }
 
-const NAMES = { to: 'to_vm_frames', bytes: 'to_vm_bytes' }
+const NAMES = { to: 'egress_frames', bytes: 'egress_bytes' }
 
 /**
  * Ringferry with vifs on sockets of their own, its engine's thread bound to a processor.

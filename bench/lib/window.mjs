@@ -16,8 +16,8 @@ function figuresOf(before, after, seconds) {
     const more = value - (before.drops[reason] ?? 0)
     if (more > 0) drops[reason] = more
   }
-  const figures = { fps: counted('to_vm_frames') / seconds, frames: counted('to_vm_frames'), drops }
-  for (const name of ['calls', 'publishes', 'published_frames', 'to_vm_bytes']) figures[name] = counted(name)
+  const figures = { fps: counted('egress_frames') / seconds, frames: counted('egress_frames'), drops }
+  for (const name of ['calls', 'publishes', 'published_frames', 'egress_bytes']) figures[name] = counted(name)
   for (const kind of KINDS) figures[kind] = since(after.delays[kind], before.delays[kind])
   return figures
 }
@@ -68,7 +68,7 @@ export async function measureWindow(running, ports, ms, action = () => sleep(ms)
     seconds,
     frames,
     fps: frames / seconds,
-    mbps: (sum('to_vm_bytes') * 8) / 1e6 / seconds,
+    mbps: (sum('egress_bytes') * 8) / 1e6 / seconds,
     callsPerSecond: sum('calls') / seconds,
     framesPerCall: frames / sum('calls'),
     framesPerPublish: sum('published_frames') / sum('publishes'),

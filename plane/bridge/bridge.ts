@@ -11,9 +11,9 @@ import { frame } from '../frame/record'
 import { readTags } from '../frame/tags'
 import {
   C_FLOODS,
-  C_FROM_BYTES,
-  C_FROM_FRAMES,
-  C_GSO_FROM,
+  C_INGRESS_BYTES,
+  C_INGRESS_FRAMES,
+  C_INGRESS_GSO_FRAMES,
   DROP_GROUP_SOURCE,
   DROP_LOOP,
   DROP_RESERVED_GROUP,
@@ -65,9 +65,9 @@ function carriesGroup(port: usize, mac: u64): boolean {
 }
 
 function countIngress(from: usize): void {
-  count(from, C_FROM_FRAMES)
-  count(from, C_FROM_BYTES, frame.bytes)
-  if (gsoTypeOf(frame.netHeader) !== GSO_NONE) count(from, C_GSO_FROM)
+  count(from, C_INGRESS_FRAMES)
+  count(from, C_INGRESS_BYTES, frame.bytes)
+  if (gsoTypeOf(frame.netHeader) !== GSO_NONE) count(from, C_INGRESS_GSO_FRAMES)
 }
 
 /** Forwards the frame at hand to every port but its own that may have it. */

@@ -11,8 +11,8 @@ import { count, drop } from '../counters'
 import { batchRoom, endFull, note, watchesUrgency } from '../hold'
 import {
   BUCKET_TO,
-  C_TO_BYTES,
-  C_TO_FRAMES,
+  C_EGRESS_BYTES,
+  C_EGRESS_FRAMES,
   D_PIECES,
   D_TAG,
   DROP_BAD_ADDRESS,
@@ -83,8 +83,8 @@ function commit(v: usize, port: usize, last: u32, next: u32, frames: u32, bytes:
   if (frames === 0) return
   store<u32>(v, last & 0xffff, V_LAST_AVAIL)
   store<u32>(v, next & 0xffff, V_USED_NEXT)
-  count(port, C_TO_FRAMES, frames)
-  count(port, C_TO_BYTES, bytes)
+  count(port, C_EGRESS_FRAMES, frames)
+  count(port, C_EGRESS_BYTES, bytes)
   if (isMetered(port)) charge(port, BUCKET_TO, bytes, frames)
   note(v, frames, bytes, urgent)
 }

@@ -8,7 +8,15 @@
 // from the second (deliver.ts). Every check of the slow path is made here, too, on the same state of the tables.
 import { bytesLeft, charge, framesLeft } from '../bridge/policer'
 import { count } from '../counters'
-import { BUCKET_FROM, C_FROM_BYTES, C_FROM_FRAMES, L_FIRST, L_VRING, LIST_BYTES, LISTS_AT } from '../layout'
+import {
+  BUCKET_FROM,
+  C_INGRESS_BYTES,
+  C_INGRESS_FRAMES,
+  L_FIRST,
+  L_VRING,
+  LIST_BYTES,
+  LISTS_AT,
+} from '../layout'
 import { markDirty } from '../ring/publish'
 import { classifiedBytes, classify, lists } from './classify'
 import { deliverList, openDelivery, slowBytes, slowFrames } from './deliver'
@@ -31,8 +39,8 @@ export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): 
     deliverList(load<u32>(list, L_VRING), load<u32>(list, L_FIRST), port, v)
   }
   const frames = done - slowFrames
-  count(port, C_FROM_FRAMES, frames)
-  count(port, C_FROM_BYTES, bytes - slowBytes)
+  count(port, C_INGRESS_FRAMES, frames)
+  count(port, C_INGRESS_BYTES, bytes - slowBytes)
   if (limited) charge(port, BUCKET_FROM, <u32>(bytes - slowBytes), frames)
   return done
 }

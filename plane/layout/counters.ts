@@ -1,10 +1,10 @@
-// Counters of a port: u64 each. Directions are named from the VM. Their names: src/core/counters.ts.
+// Counters of a port: u64 each. Ingress: from the port into the switch; egress: to the port. Their names: src/core/counters.ts.
 
 /** At P_COUNTERS + 8 * index. */
-export const C_FROM_FRAMES = 0
-export const C_FROM_BYTES = 1
-export const C_TO_FRAMES = 2
-export const C_TO_BYTES = 3
+export const C_INGRESS_FRAMES = 0
+export const C_INGRESS_BYTES = 1
+export const C_EGRESS_FRAMES = 2
+export const C_EGRESS_BYTES = 3
 export const C_CALLS = 4
 export const C_KICKS = 5
 export const C_PUBLISHES = 6
@@ -12,13 +12,13 @@ export const C_FLOODS = 7
 export const C_SEGMENTED = 8
 export const C_CHECKSUMMED = 9
 export const C_BACKLOGGED = 10
-export const C_GSO_TO = 11
-export const C_GSO_FROM = 12
+export const C_EGRESS_GSO_FRAMES = 11
+export const C_INGRESS_GSO_FRAMES = 12
 export const C_POLLS = 13
 export const C_MISSES = 14
 export const C_TX_CALLS = 15
-export const C_TO_BURSTS = 16
-export const C_URGENT_BURSTS = 17
+export const C_EGRESS_BURSTS = 16
+export const C_EGRESS_URGENT_BURSTS = 17
 export const C_PUBLISHED_FRAMES = 18
 export const C_PUBLISHED_BYTES = 19
 /** Frames that joined the one before them; the frames that came of it; acknowledgements that were replaced. */

@@ -34,7 +34,7 @@ import {
   A_SIZE,
   A_TRANSPORT,
   AGGREGATE_BYTES,
-  C_GSO_TO,
+  C_EGRESS_GSO_FRAMES,
   C_MERGED,
   C_MERGED_FRAMES,
   IS_ACK,
@@ -85,7 +85,7 @@ export function extend(a: usize, port: usize): boolean {
   count(port, C_MERGED)
   if (frames === 1) {
     count(port, C_MERGED_FRAMES)
-    count(port, C_GSO_TO)
+    count(port, C_EGRESS_GSO_FRAMES)
   }
   return payload < load<u32>(a, A_SIZE) || push !== 0
 }

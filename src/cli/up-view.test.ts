@@ -16,8 +16,8 @@ const status = {
 } as const
 const sample: PortSample = {
   status,
-  counters: counters({ to_vm_frames: 9000 }, { ring_full: 3, vlan: 2 }),
-  counted: counters({ to_vm_frames: 4000, to_vm_bytes: 5_000_000, calls: 500 }),
+  counters: counters({ egress_frames: 9000 }, { ring_full: 3, vlan: 2 }),
+  counted: counters({ egress_frames: 4000, egress_bytes: 5_000_000, calls: 500 }),
   seconds: 2,
 }
 
@@ -49,8 +49,8 @@ describe('statsRecord', () => {
         {
           name: 'g1',
           state: 'up',
-          rates: { fromFps: 0, toFps: 2000, toMbps: 20, callsPerS: 250, dropsPerS: 0 },
-          counters: { to_vm_frames: 9000 },
+          rates: { ingressFps: 0, egressFps: 2000, egressMbps: 20, callsPerS: 250, dropsPerS: 0 },
+          counters: { egress_frames: 9000 },
           drops: { ring_full: 3, vlan: 2 },
         },
       ],

@@ -7,7 +7,18 @@ import type { Switch, SwitchEvent } from '../engine/switch.js'
 import type { PortStatus } from '../port/port.js'
 import { formatTable, print, printJson, shortNumber } from './output.js'
 
-const HEAD = ['port', 'kind', 'state', 'from f/s', 'Mb/s', 'to f/s', 'Mb/s', 'calls/s', 'drops', 'place']
+const HEAD = [
+  'port',
+  'kind',
+  'state',
+  'ingress f/s',
+  'Mb/s',
+  'egress f/s',
+  'Mb/s',
+  'calls/s',
+  'drops',
+  'place',
+]
 const RIGHT = [3, 4, 5, 6, 7, 8]
 const SECOND_MS = 1000
 
@@ -49,7 +60,7 @@ export class Sampler {
   }
 }
 
-/** The live table: rates of the last interval, drops since the start. Directions are named from the VM. */
+/** The live table: rates of the last interval, drops since the start. Ingress is what enters the switch from the port, egress what leaves it by the port. */
 export function statsTable(samples: readonly PortSample[]): string {
   const rows = samples.map(({ status, counters, counted, seconds }) => {
     const rates = ratesOf(counted, seconds)
@@ -57,10 +68,10 @@ export function statsTable(samples: readonly PortSample[]): string {
       status.name,
       status.kind,
       status.heldDown === undefined ? status.state : 'held',
-      shortNumber(rates.fromFps),
-      shortNumber(rates.fromMbps),
-      shortNumber(rates.toFps),
-      shortNumber(rates.toMbps),
+      shortNumber(rates.ingressFps),
+      shortNumber(rates.ingressMbps),
+      shortNumber(rates.egressFps),
+      shortNumber(rates.egressMbps),
       shortNumber(rates.callsPerS),
       shortNumber(totalDrops(counters)),
       status.place,

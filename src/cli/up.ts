@@ -74,7 +74,7 @@ Examples:
 SIGHUP reads the --config file again: ports whose settings change keep their guests where they can, others are
 added, removed or replaced; what cannot be done changes nothing.
 A socket's file gets socketMode=0660, socketOwner=NAME and socketGroup=NAME where these are given.
-Rates are named from the VM: "from" is what a guest sent, "to" what it received.`,
+Ingress is what enters the switch from a port (a guest sent it), egress what leaves it by the port.`,
     )
     .action(async (options: { dryRun?: boolean; json?: boolean; control?: string; config?: string }) => {
       const read = (): SwitchConfig => {

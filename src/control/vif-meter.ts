@@ -6,14 +6,14 @@ import type { VifSample } from '../aggregation/policy.js'
 import { histogramQuantile, since } from '../core/histogram.js'
 import {
   C_CROWDED,
-  C_FROM_BYTES,
-  C_FROM_FRAMES,
+  C_EGRESS_BURSTS,
+  C_EGRESS_URGENT_BURSTS,
+  C_INGRESS_BYTES,
+  C_INGRESS_FRAMES,
   C_POLLS,
   C_PUBLISHED_BYTES,
   C_PUBLISHED_FRAMES,
   C_PUBLISHES,
-  C_TO_BURSTS,
-  C_URGENT_BURSTS,
   DROP_RING_FULL,
   HISTOGRAM_BUCKETS,
   P_COUNTERS,
@@ -40,11 +40,11 @@ const DEFAULT_RING = 256
 export const HISTOGRAMS = [P_HISTOGRAM_HOLD, P_HISTOGRAM_QUEUE, P_HISTOGRAM_TOTAL]
 /** Offsets in a port row. */
 const COUNTED = [
-  ...[C_PUBLISHED_FRAMES, C_PUBLISHED_BYTES, C_TO_BURSTS, C_URGENT_BURSTS, C_PUBLISHES].map(
+  ...[C_PUBLISHED_FRAMES, C_PUBLISHED_BYTES, C_EGRESS_BURSTS, C_EGRESS_URGENT_BURSTS, C_PUBLISHES].map(
     (at) => P_COUNTERS + at * 8,
   ),
   P_DROPS + DROP_RING_FULL * 8,
-  ...[C_FROM_FRAMES, C_FROM_BYTES, C_POLLS, C_CROWDED].map((at) => P_COUNTERS + at * 8),
+  ...[C_INGRESS_FRAMES, C_INGRESS_BYTES, C_POLLS, C_CROWDED].map((at) => P_COUNTERS + at * 8),
 ]
 
 /** The settings of a vif, which its samples carry. */

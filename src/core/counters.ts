@@ -1,16 +1,16 @@
 /**
  * Counters of a port as plain data. The plane keeps them as u64 in the port's row of the shared linear memory;
- * any thread reads them there while the engine runs, and the hot path knows nothing of it. Directions are
- * named from the VM: `from_vm` is what its guest (or the host behind the port) sent, `to_vm` what was delivered.
+ * any thread reads them there while the engine runs, and the hot path knows nothing of it. Directions are the
+ * switch's: ingress enters it from the port (its guest, or the host behind it, sent it), egress leaves it by the port.
  */
 import { COUNTERS, DROP_REASONS, P_COUNTERS, P_DROPS, PORT_BYTES, PORTS_AT } from './layout.js'
 
 /** Names by counter number (C_* of the layout). */
 export const COUNTER_NAMES = [
-  'from_vm_frames',
-  'from_vm_bytes',
-  'to_vm_frames',
-  'to_vm_bytes',
+  'ingress_frames',
+  'ingress_bytes',
+  'egress_frames',
+  'egress_bytes',
   /** Calls to the guest for frames delivered. */
   'calls',
   'kicks',
@@ -21,16 +21,16 @@ export const COUNTER_NAMES = [
   'segmented',
   'checksummed',
   'backlogged',
-  'to_vm_gso_frames',
-  'from_vm_gso_frames',
+  'egress_gso_frames',
+  'ingress_gso_frames',
   'polls',
   /** Granules of the guest's memory mapped when they were needed. */
   'granule_misses',
   /** Calls to the guest for frames of its own that were taken. */
   'transmit_calls',
   /** Bursts with frames for the guest, and those of them with a frame that must not wait. */
-  'to_vm_bursts',
-  'to_vm_urgent_bursts',
+  'egress_bursts',
+  'egress_urgent_bursts',
   /** Frames and bytes in published batches. */
   'published_frames',
   'published_bytes',
@@ -38,7 +38,7 @@ export const COUNTER_NAMES = [
   'merged',
   'merged_frames',
   'thinned_acks',
-  /** Looks that found a transmit ring so full that its guest may have had to wait. */
+  /** Polls that found a transmit ring so full that its guest may have had to wait. */
   'crowded_polls',
   /** Calls made again because the guest did nothing about the one before. */
   'renotifications',

@@ -1,11 +1,11 @@
 import { type PortCounters, totalDrops } from '../core/counters.js'
 
-/** What a port carries, per second; directions named from the VM. */
+/** What a port carries, per second; ingress: from the port into the switch, egress: to the port. */
 export interface PortRates {
-  readonly fromFps: number
-  readonly fromMbps: number
-  readonly toFps: number
-  readonly toMbps: number
+  readonly ingressFps: number
+  readonly ingressMbps: number
+  readonly egressFps: number
+  readonly egressMbps: number
   readonly callsPerS: number
   readonly dropsPerS: number
 }
@@ -18,10 +18,10 @@ export function ratesOf(counted: PortCounters, seconds: number): PortRates {
   const { counts } = counted
   const per = (value: number): number => (seconds > 0 ? value / seconds : 0)
   return {
-    fromFps: per(counts.from_vm_frames),
-    fromMbps: per((counts.from_vm_bytes * BITS) / MEGA),
-    toFps: per(counts.to_vm_frames),
-    toMbps: per((counts.to_vm_bytes * BITS) / MEGA),
+    ingressFps: per(counts.ingress_frames),
+    ingressMbps: per((counts.ingress_bytes * BITS) / MEGA),
+    egressFps: per(counts.egress_frames),
+    egressMbps: per((counts.egress_bytes * BITS) / MEGA),
     callsPerS: per(counts.calls),
     dropsPerS: per(totalDrops(counted)),
   }

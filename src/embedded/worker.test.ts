@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { turnUntil as untilTurned } from '../../test/support/step-until.js'
 import { cleanUp, counter, newEngine } from '../../test/support/switch.js'
-import { C_FROM_FRAMES } from '../core/layout.js'
+import { C_INGRESS_FRAMES } from '../core/layout.js'
 import type { Engine } from '../engine/engine.js'
 import { socketPair } from '../sys/unix-socket.js'
 import { type EmbeddedRole, EmbeddedWorker } from './worker.js'
@@ -59,7 +59,7 @@ describe('EmbeddedWorker', () => {
     await turnUntil(() => source.counters().txFrames >= 100)
     const sent = source.counters().txFrames
     expect(sent).toBeLessThanOrEqual(performance.now() - startMs + 257)
-    expect(counter(engine, 1, C_FROM_FRAMES)).toBeGreaterThan(0)
+    expect(counter(engine, 1, C_INGRESS_FRAMES)).toBeGreaterThan(0)
   })
 
   it('EmbeddedWorker measures round trips to an echo', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { ipFrame } from '../../test/support/ip-frames.js'
 import { attach, broadcast, cleanUp, counter, frame, newEngine } from '../../test/support/switch.js'
-import { C_CALLS, C_TO_FRAMES } from '../core/layout.js'
+import { C_CALLS, C_EGRESS_FRAMES } from '../core/layout.js'
 import type { EmbeddedGuest } from '../embedded/guest.js'
 
 afterEach(cleanUp)
@@ -68,11 +68,11 @@ describe('Engine', () => {
     for (const guest of [natural, perPacket]) while (guest.driver.receive());
     /** Calls that a burst of 16 frames to a station causes at a port. */
     const calls = (station: number, port: number): number => {
-      const [frames, before] = [counter(engine, port, C_TO_FRAMES), counter(engine, port, C_CALLS)]
+      const [frames, before] = [counter(engine, port, C_EGRESS_FRAMES), counter(engine, port, C_CALLS)]
       for (let i = 0; i < 16; i++) a.driver.enqueue(frame(station, 1, 60))
       a.driver.publish(1)
       engine.step()
-      expect(counter(engine, port, C_TO_FRAMES) - frames).toBe(16)
+      expect(counter(engine, port, C_EGRESS_FRAMES) - frames).toBe(16)
       return counter(engine, port, C_CALLS) - before
     }
     expect(calls(2, 1)).toBe(1)

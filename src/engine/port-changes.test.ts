@@ -17,7 +17,7 @@ import { readFdb } from '../core/fdb.js'
 import {
   BUCKET_BYTES,
   BUCKET_TOKENS,
-  C_TO_FRAMES,
+  C_EGRESS_FRAMES,
   DROP_SPOOFED,
   DROP_VLAN,
   P_BUCKETS,
@@ -322,7 +322,7 @@ describe('Engine.apply', () => {
     engine.apply(names.map((name) => ({ change: 'remove', name })))
     expect(state(engine)).toEqual(before)
     expect(sends(engine, a, b, broadcast(1))).toBe(1)
-    expect(counter(engine, 1, C_TO_FRAMES)).toBe(1)
+    expect(counter(engine, 1, C_EGRESS_FRAMES)).toBe(1)
   })
 
   it('apply drops frames for a VLAN that a guest left, counted on its port', () => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { attach, broadcast, cleanUp, counter, frame, newEngine, tuningOf } from '../../test/support/switch.js'
-import { C_FROM_FRAMES, C_TO_FRAMES } from '../core/layout.js'
+import { C_EGRESS_FRAMES, C_INGRESS_FRAMES } from '../core/layout.js'
 import type { EmbeddedGuest } from '../embedded/guest.js'
 import type { Engine } from './engine.js'
 
@@ -58,20 +58,20 @@ describe('two engines in one process', () => {
       for (const each of pairs) expectRound(each, round)
     }
     for (const { engine } of pairs) {
-      expect(counter(engine, 0, C_FROM_FRAMES)).toBe(ROUNDS * FRAMES)
-      expect(counter(engine, 1, C_TO_FRAMES)).toBe(ROUNDS * FRAMES)
+      expect(counter(engine, 0, C_INGRESS_FRAMES)).toBe(ROUNDS * FRAMES)
+      expect(counter(engine, 1, C_EGRESS_FRAMES)).toBe(ROUNDS * FRAMES)
     }
   })
 
   it('know nothing of the other: its address, its tuning, its turns', () => {
     const [one, two] = [pair(7), pair(101)] as const
-    const before = { turns: two.engine.turns, frames: counter(two.engine, 0, C_FROM_FRAMES) }
+    const before = { turns: two.engine.turns, frames: counter(two.engine, 0, C_INGRESS_FRAMES) }
     // A round fills a batch, so that none of it waits for the clock.
     one.engine.tune({ policy: { name: 'fixed', holdUs: 70, maxFrames: FRAMES }, vif: 'a', targetUs: 200 })
     send(one, 0)
     one.engine.step()
     expectRound(one, 0)
-    expect({ turns: two.engine.turns, frames: counter(two.engine, 0, C_FROM_FRAMES) }).toEqual(before)
+    expect({ turns: two.engine.turns, frames: counter(two.engine, 0, C_INGRESS_FRAMES) }).toEqual(before)
     expect(tuningOf(two.engine).policy).toEqual({ name: 'natural' })
     expect(tuningOf(two.engine).vifs[0]).toMatchObject({ name: 'a', targetUs: 500 })
     // An address of the first engine alone: the second floods it, to its own guests.

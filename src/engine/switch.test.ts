@@ -82,8 +82,8 @@ describe('Switch', () => {
       a.driver.send(frame(2, 1, 300))
       const received = await until(() => b.driver.receive())
       expect(Buffer.compare(received.frame, frame(2, 1, 300))).toBe(0)
-      expect(made.counters('a').counts).toMatchObject({ from_vm_frames: 1, from_vm_bytes: 300 })
-      expect(made.counters('b').counts).toMatchObject({ to_vm_frames: 1, to_vm_bytes: 300 })
+      expect(made.counters('a').counts).toMatchObject({ ingress_frames: 1, ingress_bytes: 300 })
+      expect(made.counters('b').counts).toMatchObject({ egress_frames: 1, egress_bytes: 300 })
       expect(made.fdb()).toMatchObject([{ mac: '02:00:00:00:00:01', port: 'a' }])
     } finally {
       a.close()

@@ -12,7 +12,7 @@ it('examples/library.ts ferries ten frames in order, counted once each', async (
   const said = vi.spyOn(console, 'log').mockImplementation(() => {})
   const { arrived, counters } = await main()
   expect(arrived).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-  expect(counters).toMatchObject({ counts: { from_vm_frames: 10 }, drops: {} })
+  expect(counters).toMatchObject({ counts: { ingress_frames: 10 }, drops: {} })
   expect(said.mock.calls.flat()).toContain('g2: link-up')
 })
 

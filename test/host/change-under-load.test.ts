@@ -101,7 +101,7 @@ describe.runIf(able('uml', 'iperf3'))('a switch that is changed under load', () 
       `iperf3 -J -u -c 10.91.0.2 -p ${IPERF_PORT} -t ${STREAM_S} -b ${bps} -l ${PAYLOAD_BYTES} -w 4M --bidir`,
       { timeoutMs: 60_000 },
     )
-    const frames = (): number => network.counters('b').counts.to_vm_frames
+    const frames = (): number => network.counters('b').counts.egress_frames
     const began = frames()
     await until('the stream runs', () => frames() > began + RATE_FPS)
     await changeAll()

@@ -52,7 +52,7 @@ describe('ringferry up', () => {
     try {
       await up.printed('"event":"link-up"')
       a.driver.send(frame(2, 1, 400))
-      await up.printed('"from_vm_bytes":400')
+      await up.printed('"ingress_bytes":400')
     } finally {
       a.close()
       b.close()

@@ -83,7 +83,7 @@ describe.runIf(able('uml', 'iperf3'))('uml guests that come and go', () => {
       const before = network.counters('c').counts
       await until(
         'load on c',
-        () => network.counters('c').counts.from_vm_frames > before.from_vm_frames + 200,
+        () => network.counters('c').counts.ingress_frames > before.ingress_frames + 200,
       )
       const killed = the('c')
       await killGuest(killed)

@@ -68,14 +68,14 @@ describe.runIf(able('uml', 'iperf3', 'tap'))('a uml guest and namespaces on TAP 
       expect(Math.min(forth, back)).toBeGreaterThan(10)
     }
     for (const name of ['uml', 'tap'])
-      expect(network.counters(name).counts.to_vm_gso_frames).toBeGreaterThan(100)
+      expect(network.counters(name).counts.egress_gso_frames).toBeGreaterThan(100)
     expect(network.counters('tap').counts.segmented).toBe(0)
   })
 
   it('run TCP both ways with a TAP that takes no offloads: segments are cut and checksums made', async () => {
     const { forth, back } = await tcpBothWays(uml, plain, '10.93.0.3')
     expect(Math.min(forth, back)).toBeGreaterThan(5)
-    expect(network.counters('plain').counts).toMatchObject({ to_vm_gso_frames: 0, from_vm_gso_frames: 0 })
+    expect(network.counters('plain').counts).toMatchObject({ egress_gso_frames: 0, ingress_gso_frames: 0 })
     expect(network.counters('plain').counts.segmented).toBeGreaterThan(100)
   })
 

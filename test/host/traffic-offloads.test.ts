@@ -68,7 +68,7 @@ describe.runIf(able('uml', 'iperf3'))('uml guests with different features', () =
       const { counts } = network.counters(name)
       const cut = !negotiated(name).includes('GUEST_TSO4')
       expect(counts.segmented - before.segmented > 100).toBe(cut)
-      expect(counts.to_vm_gso_frames - before.to_vm_gso_frames > 100).toBe(!cut)
+      expect(counts.egress_gso_frames - before.egress_gso_frames > 100).toBe(!cut)
       for (const guest of [the('all'), the(name)]) expect(await checksumErrors(guest)).toBe(0)
     })
   }

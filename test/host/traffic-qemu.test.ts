@@ -43,7 +43,7 @@ describe.runIf(able('uml', 'qemu', 'iperf3'))('a uml guest and a qemu guest over
       expect(Math.min(forth, back)).toBeGreaterThan(5)
     }
     for (const name of ['uml', 'qemu'])
-      expect(network.counters(name).counts.to_vm_gso_frames).toBeGreaterThan(50)
+      expect(network.counters(name).counts.egress_gso_frames).toBeGreaterThan(50)
   })
 
   it('run UDP at a moderate rate with little loss', async () => {

@@ -41,7 +41,7 @@ describe.runIf(able('uml', 'qemu', 'iperf3'))('a qemu guest on a stream port and
     expect(Math.min(forth, back)).toBeGreaterThan(2)
     const { counts } = network.counters('stream')
     expect(counts.segmented).toBeGreaterThan(50)
-    expect(counts).toMatchObject({ to_vm_gso_frames: 0, from_vm_gso_frames: 0 })
+    expect(counts).toMatchObject({ egress_gso_frames: 0, ingress_gso_frames: 0 })
   })
 
   it('carry files unchanged both ways', async () => {

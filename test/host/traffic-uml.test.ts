@@ -44,7 +44,7 @@ describe.runIf(able('uml', 'iperf3'))('two uml guests over vhost-user', () => {
     expect(Math.min(forth, back)).toBeGreaterThan(10)
     for (const name of ['uml-a', 'uml-b']) {
       const { counts } = network.counters(name)
-      expect(counts.to_vm_gso_frames).toBeGreaterThan(100)
+      expect(counts.egress_gso_frames).toBeGreaterThan(100)
       expect(counts.segmented).toBe(0)
     }
   })
@@ -139,11 +139,11 @@ describe.runIf(able('uml', 'iperf3'))('a uml guest on a trunk and one on an acce
 
   it('do not reach each other untagged or in another VLAN', async () => {
     await must(access, 'ip addr add 10.91.0.2/24 dev eth0 && ip addr add 10.91.8.2/24 dev eth0')
-    const before = network.counters('access').counts.to_vm_frames
+    const before = network.counters('access').counts.egress_frames
     for (const address of ['10.91.0.2', '10.91.8.2'])
       expect((await trunk.run(`busybox ping -c 2 -i 0.2 -W 1 ${address}`)).stdout).toContain(
         ' 0 packets received',
       )
-    expect(network.counters('access').counts.to_vm_frames).toBe(before)
+    expect(network.counters('access').counts.egress_frames).toBe(before)
   })
 })

@@ -222,7 +222,7 @@ class World {
     const [sender, ...receivers] = this.rows.map(({ index }) => readCounters(this.engine.memory.u64, index))
     const all: [string, number][] = Object.entries(sender?.drops ?? {})
     for (const { counts, drops } of receivers)
-      all.push(['delivered', counts.to_vm_frames], ['published', counts.publishes], ...Object.entries(drops))
+      all.push(['delivered', counts.egress_frames], ['published', counts.publishes], ...Object.entries(drops))
     for (const row of this.rows) if (row.get(P_BROKEN_REASON) !== 0) all.push(['broken', 1])
     return all
   }

@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { Globals } from '../../src/core/globals.js'
-import { C_TO_FRAMES, G_NOW_S } from '../../src/core/layout.js'
+import { C_EGRESS_FRAMES, G_NOW_S } from '../../src/core/layout.js'
 import type { Engine } from '../../src/engine/engine.js'
 import {
   ALL_NODES,
@@ -233,9 +233,9 @@ describe('learning from ND', () => {
     expect(passes(engine, dad(MINE))).toBe(true)
     const second = dad(MINE)
     second.splice(6, 6, ...OTHER)
-    const delivered = counter(engine, 0, C_TO_FRAMES)
+    const delivered = counter(engine, 0, C_EGRESS_FRAMES)
     ingest(engine, 1, second)
-    expect(counter(engine, 0, C_TO_FRAMES)).toBe(delivered)
+    expect(counter(engine, 0, C_EGRESS_FRAMES)).toBe(delivered)
   })
 
   it('learns at most 16 addresses, and new ones in the place of those that were silent', () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { Globals } from '../../src/core/globals.js'
-import { C_TO_FRAMES, DROP_RATE, NET_HEADER_BYTES, STAGE_AT } from '../../src/core/layout.js'
+import { C_EGRESS_FRAMES, DROP_RATE, NET_HEADER_BYTES, STAGE_AT } from '../../src/core/layout.js'
 import type { Engine } from '../../src/engine/engine.js'
 import type { PortSettings } from '../../src/port/config.js'
 import { closeFd, connectUnix } from '../../src/sys/unix-socket.js'
@@ -45,7 +45,7 @@ describe('a host port with a rate limit', () => {
   it('forwards what it read in order of time, at its rate, when fromVm is limited', () => {
     const { engine, fd, at } = open({ fromVm: { framesPerSecond: 100 } })
     ingest(engine, 0, 20)
-    expect(counter(engine, 1, C_TO_FRAMES)).toBe(10)
+    expect(counter(engine, 1, C_EGRESS_FRAMES)).toBe(10)
     at(49_999)
     expect(engine.plane.releaseFrom(0)).toBe(4)
     at(99_999)
@@ -63,14 +63,14 @@ describe('a host port with a rate limit', () => {
     const config = { kind: 'stream', name: 's', socket } as const
     engine.apply([{ change: 'set', config: { ...config, fromVm: { framesPerSecond: 100 } } }])
     ingest(engine, 0, 200)
-    expect(counter(engine, 1, C_TO_FRAMES)).toBe(10)
+    expect(counter(engine, 1, C_EGRESS_FRAMES)).toBe(10)
     at(50_000)
     engine.apply([{ change: 'set', config }])
-    expect(counter(engine, 1, C_TO_FRAMES)).toBe(200)
+    expect(counter(engine, 1, C_EGRESS_FRAMES)).toBe(200)
     expect(dropped(engine, 0, DROP_RATE)).toBe(0)
     expect(engine.memory.freeBytes).toBe(free)
     ingest(engine, 0, 1)
-    expect(counter(engine, 1, C_TO_FRAMES)).toBe(201)
+    expect(counter(engine, 1, C_EGRESS_FRAMES)).toBe(201)
     closeFd(fd)
   })
 

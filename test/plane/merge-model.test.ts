@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
+  C_EGRESS_FRAMES,
   C_MERGED,
   C_THINNED_ACKS,
-  C_TO_FRAMES,
   DROP_BUFFER_TOO_SMALL,
   DROP_REASONS,
   DROP_RING_FULL,
@@ -193,7 +193,7 @@ function play(wish: Scene, ops: readonly Op[]): void {
   const thinned = counter(on.engine, 1, C_THINNED_ACKS)
   expect(on.b.driver.rxMalformed).toBe(0)
   expect(out.length + drops + thinned).toBe(sent.length)
-  expect(counter(on.engine, 1, C_TO_FRAMES)).toBe(sent.length - drops)
+  expect(counter(on.engine, 1, C_EGRESS_FRAMES)).toBe(sent.length - drops)
   expect(received.length).toBe(sent.length - drops - thinned - counter(on.engine, 1, C_MERGED))
   merged += counter(on.engine, 1, C_MERGED)
   const wanted = byFlow(sent)

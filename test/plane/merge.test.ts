@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { C_GSO_TO, C_MERGED, C_MERGED_FRAMES, C_TO_BYTES, C_TO_FRAMES } from '../../src/core/layout.js'
+import {
+  C_EGRESS_BYTES,
+  C_EGRESS_FRAMES,
+  C_EGRESS_GSO_FRAMES,
+  C_MERGED,
+  C_MERGED_FRAMES,
+} from '../../src/core/layout.js'
 import type { ReceivedFrame } from '../../src/driver/net-driver.js'
 import { LINUX_FEATURES } from '../../src/embedded/guest.js'
 import type { PortSettings } from '../../src/port/config.js'
@@ -48,9 +54,9 @@ describe('merge of TCP segments', () => {
     expectSame(received, sent)
     expect(counter(on.engine, 1, C_MERGED)).toBe(4)
     expect(counter(on.engine, 1, C_MERGED_FRAMES)).toBe(1)
-    expect(counter(on.engine, 1, C_GSO_TO)).toBe(1)
-    expect(counter(on.engine, 1, C_TO_FRAMES)).toBe(5)
-    expect(counter(on.engine, 1, C_TO_BYTES)).toBe(sent.reduce((sum, one) => sum + one.length, 0))
+    expect(counter(on.engine, 1, C_EGRESS_GSO_FRAMES)).toBe(1)
+    expect(counter(on.engine, 1, C_EGRESS_FRAMES)).toBe(5)
+    expect(counter(on.engine, 1, C_EGRESS_BYTES)).toBe(sent.reduce((sum, one) => sum + one.length, 0))
   })
 
   it('takes partial checksums as they are, mixed with complete ones', () => {

@@ -4,11 +4,11 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   C_BACKLOGGED,
+  C_EGRESS_BYTES,
+  C_EGRESS_FRAMES,
   C_FLOODS,
-  C_FROM_BYTES,
-  C_FROM_FRAMES,
-  C_TO_BYTES,
-  C_TO_FRAMES,
+  C_INGRESS_BYTES,
+  C_INGRESS_FRAMES,
   DROP_REASONS,
   G_NOW_US,
   GLOBALS_AT,
@@ -263,8 +263,8 @@ class Bed {
 
   counters(): number[][] {
     return this.guests.map((_, port) => [
-      ...[C_FROM_FRAMES, C_FROM_BYTES, C_TO_FRAMES, C_TO_BYTES, C_FLOODS, C_BACKLOGGED].map((index) =>
-        counter(this.engine, port, index),
+      ...[C_INGRESS_FRAMES, C_INGRESS_BYTES, C_EGRESS_FRAMES, C_EGRESS_BYTES, C_FLOODS, C_BACKLOGGED].map(
+        (index) => counter(this.engine, port, index),
       ),
       ...Array.from({ length: DROP_REASONS }, (_, reason) => dropped(this.engine, port, reason)),
     ])

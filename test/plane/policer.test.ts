@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Globals } from '../../src/core/globals.js'
 import {
+  C_EGRESS_FRAMES,
   C_FLOODS,
-  C_TO_FRAMES,
   DROP_RATE,
   DROP_STORM,
   G_RATE_AT_US,
@@ -286,9 +286,9 @@ describe('the plane policer', () => {
       ingest(engine, 0, data)
     expect(dropped(engine, 0, DROP_STORM)).toBe(3)
     expect(counter(engine, 0, C_FLOODS)).toBe(3)
-    const before = counter(engine, 1, C_TO_FRAMES)
+    const before = counter(engine, 1, C_EGRESS_FRAMES)
     for (let i = 0; i < 50; i++) ingest(engine, 0, frame(2, 1, 60))
-    expect(counter(engine, 1, C_TO_FRAMES)).toBe(before + 50)
+    expect(counter(engine, 1, C_EGRESS_FRAMES)).toBe(before + 50)
     setClock(engine, START_US + 1_000_000 / 30 + 1)
     ingest(engine, 0, broadcast(1))
     ingest(engine, 0, broadcast(1))

@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import {
   C_BACKLOGGED,
-  C_TO_FRAMES,
+  C_EGRESS_FRAMES,
   DROP_DETACHED,
   DROP_NO_LINK,
   DROP_RING_FULL,
@@ -60,7 +60,7 @@ it('5.1.6.5.5 only the first queue pair is used until the driver asks for more',
   expect(set(1)).toBe(VIRTIO_NET_OK)
   send()
   expect(received()).toEqual([FLOWS, 0, 0, 0])
-  expect(counter(engine, 0, C_TO_FRAMES)).toBe(0)
+  expect(counter(engine, 0, C_EGRESS_FRAMES)).toBe(0)
   expect(a.driver.receive()).toBeUndefined()
 })
 
@@ -137,7 +137,7 @@ it('a receive queue without buffers stops no other queue of its port', () => {
   }
   const waiting = counter(engine, 1, C_BACKLOGGED)
   expect(waiting).toBeGreaterThan(0)
-  expect(waiting + dropped(engine, 1, DROP_RING_FULL) + counter(engine, 1, C_TO_FRAMES)).toBe(3 * FLOWS)
+  expect(waiting + dropped(engine, 1, DROP_RING_FULL) + counter(engine, 1, C_EGRESS_FRAMES)).toBe(3 * FLOWS)
 })
 
 it('what waits for a receive queue comes when it gets buffers', () => {

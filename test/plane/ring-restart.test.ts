@@ -1,6 +1,6 @@
 // Rings that start, stop and start again. Source: QEMU, docs/interop/vhost-user.rst, "Ring states".
 import { afterEach, expect, it } from 'vitest'
-import { C_TO_FRAMES } from '../../src/core/layout.js'
+import { C_EGRESS_FRAMES } from '../../src/core/layout.js'
 import { drainEventfd } from '../../src/sys/eventfd.js'
 import { VIRTIO_NET_CTRL, VIRTIO_NET_CTRL_RX, VIRTIO_NET_F, VIRTIO_NET_OK } from '../../src/virtio/virtio.js'
 import { PLAIN, start, stopGuests, type TestGuest } from '../model/guest.js'
@@ -169,7 +169,7 @@ it('what is held for a guest is delivered when its ring stops, its device is res
     for (let i = 0; i < 3; i++) a.driver.send(frame(9, 1, 60 + i))
     engine.step()
     expect(b.driver.receive()).toBeUndefined()
-    expect(counter(engine, 1, C_TO_FRAMES)).toBe(3)
+    expect(counter(engine, 1, C_EGRESS_FRAMES)).toBe(3)
     end(b)
     engine.step()
     expect([0, 1, 2].map(() => b.driver.receive()?.frame.length)).toEqual([60, 61, 62])

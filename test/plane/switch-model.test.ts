@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   C_CALLS,
-  C_FROM_FRAMES,
-  C_TO_FRAMES,
+  C_EGRESS_FRAMES,
+  C_INGRESS_FRAMES,
   C_TX_CALLS,
   DROP_BAD_ADDRESS,
   DROP_BAD_CHAIN,
@@ -253,7 +253,9 @@ function play(wishes: readonly Setup[], ops: readonly Op[]): { delivered: number
         adoptHints(expected, guest)
         expect(firstDifference(guest.memory.u8, expected.u8)).toBe(-1)
         const port = ports[index] as ModelPort
-        const real = [C_FROM_FRAMES, C_TO_FRAMES, C_CALLS, C_TX_CALLS].map((at) => counter(engine, index, at))
+        const real = [C_INGRESS_FRAMES, C_EGRESS_FRAMES, C_CALLS, C_TX_CALLS].map((at) =>
+          counter(engine, index, at),
+        )
         expect(real).toEqual([port.from, port.to, port.rx.calls, port.tx.calls])
         for (let reason = 0; reason < DROP_REASONS; reason++)
           expect([reason, dropped(engine, index, reason)]).toEqual([reason, port.drops.get(reason) ?? 0])

@@ -99,7 +99,7 @@ describe('a switch beside a guest that keeps a hand on its descriptors', () => {
     for (let from = 10; from < 40; from++) other.driver.send(broadcast(from))
     await site.switch.until(
       'frames arrived',
-      () => (site?.switch.port('evil')?.counters.to_vm_frames ?? 0) > 0,
+      () => (site?.switch.port('evil')?.counters.egress_frames ?? 0) > 0,
     )
     expect(site.switch.events('evil').some(({ event }) => event === 'detached')).toBe(false)
     expect(await site.end()).toEqual(UNHARMED)
@@ -133,7 +133,7 @@ describe('a switch beside a guest that keeps a hand on its descriptors', () => {
     evil.driver.send(broadcast(9))
     await site.switch.until(
       'its frame came',
-      () => (site?.switch.port('evil')?.counters.from_vm_frames ?? 0) > 0,
+      () => (site?.switch.port('evil')?.counters.ingress_frames ?? 0) > 0,
     )
     expect(await site.end()).toEqual(UNHARMED)
   })

@@ -4,10 +4,10 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
-  C_FROM_BYTES,
-  C_FROM_FRAMES,
-  C_TO_BYTES,
-  C_TO_FRAMES,
+  C_EGRESS_BYTES,
+  C_EGRESS_FRAMES,
+  C_INGRESS_BYTES,
+  C_INGRESS_FRAMES,
   DROP_ISOLATED,
   DROP_NO_LINK,
   DROP_REASONS,
@@ -232,7 +232,7 @@ export function describePort(port: PortCase): void {
       other.driver.send(broadcast(OTHER))
       collect(engine, () => far.receive(), 1)
       collect(engine, () => guest.driver.receive(), 1)
-      const before = counter(engine, PORT, C_TO_FRAMES)
+      const before = counter(engine, PORT, C_EGRESS_FRAMES)
       let sent = 0
       while (sent < 4000 && dropped(engine, PORT, DROP_RING_FULL) < 100) {
         for (let burst = 0; burst < 50; burst++, sent++) guest.driver.send(frame(FAR, GUEST, 1500, sent))
@@ -245,7 +245,7 @@ export function describePort(port: PortCase): void {
       )
       const kept = sent - dropped(engine, PORT, DROP_RING_FULL)
       expect(collect(engine, () => far.receive(), kept, 4000)).toHaveLength(kept)
-      expect(counter(engine, PORT, C_TO_FRAMES) - before).toBe(kept)
+      expect(counter(engine, PORT, C_EGRESS_FRAMES) - before).toBe(kept)
       expect(stray(engine, () => far.receive())).toBe(0)
       guest.driver.send(frame(FAR, GUEST, 77))
       expect(same(collect(engine, () => far.receive(), 1)[0]?.frame, frame(FAR, GUEST, 77))).toBe(true)
@@ -450,7 +450,7 @@ export function describePort(port: PortCase): void {
     it('counts every frame: in at one port is out at another or dropped by name', () => {
       const { far, guest } = wire()
       const at = (index: number): number[] => [PORT, 1].map((row) => counter(engine, row, index))
-      const before = [C_FROM_FRAMES, C_FROM_BYTES, C_TO_FRAMES, C_TO_BYTES].map(at) as [
+      const before = [C_INGRESS_FRAMES, C_INGRESS_BYTES, C_EGRESS_FRAMES, C_EGRESS_BYTES].map(at) as [
         number[],
         number[],
         number[],
@@ -470,7 +470,9 @@ export function describePort(port: PortCase): void {
       expect(collect(engine, () => guest.driver.receive(), 40)).toHaveLength(40)
       expect(collect(engine, () => far.receive(), 40)).toHaveLength(40)
       expect(stray(engine, () => far.receive())).toBe(0)
-      const after = [C_FROM_FRAMES, C_FROM_BYTES, C_TO_FRAMES, C_TO_BYTES].map(at) as typeof before
+      const after = [C_INGRESS_FRAMES, C_INGRESS_BYTES, C_EGRESS_FRAMES, C_EGRESS_BYTES].map(
+        at,
+      ) as typeof before
       const grown = after.map((row, index) =>
         row.map((value, side) => value - (before[index]?.[side] as number)),
       )

@@ -1,6 +1,6 @@
 /** Packets that a guarded port may or may not send, and whether they pass. */
 import { expect } from 'vitest'
-import { C_TO_FRAMES, DROP_SPOOFED, NET_HEADER_BYTES, STAGE_AT } from '../../src/core/layout.js'
+import { C_EGRESS_FRAMES, DROP_SPOOFED, NET_HEADER_BYTES, STAGE_AT } from '../../src/core/layout.js'
 import type { Engine } from '../../src/engine/engine.js'
 import type { PortSettings } from '../../src/port/config.js'
 import { parseHostAddress } from '../../src/port/guard-address.js'
@@ -104,10 +104,10 @@ export function guarded(settings: Partial<PortSettings>): Engine {
 
 /** Whether a frame from port 0 reaches port 1. It must do so or be counted as spoofed. */
 export function passes(engine: Engine, data: ArrayLike<number>): boolean {
-  const received = counter(engine, 1, C_TO_FRAMES)
+  const received = counter(engine, 1, C_EGRESS_FRAMES)
   const spoofed = dropped(engine, 0, DROP_SPOOFED)
   ingest(engine, 0, data)
-  const came = counter(engine, 1, C_TO_FRAMES) - received
+  const came = counter(engine, 1, C_EGRESS_FRAMES) - received
   expect(came + dropped(engine, 0, DROP_SPOOFED) - spoofed).toBe(1)
   return came === 1
 }

@@ -7,10 +7,10 @@ import type { PortCount } from './bed.js'
 /** What a port of Ringferry counted. */
 export function portCountOf({ counts, drops }: PortCounters, delays?: PortDelays): PortCount {
   return {
-    toVmFrames: counts.to_vm_frames,
-    toVmBytes: counts.to_vm_bytes,
-    fromVmFrames: counts.from_vm_frames,
-    fromVmBytes: counts.from_vm_bytes,
+    toVmFrames: counts.egress_frames,
+    toVmBytes: counts.egress_bytes,
+    fromVmFrames: counts.ingress_frames,
+    fromVmBytes: counts.ingress_bytes,
     calls: counts.calls + counts.transmit_calls,
     fromVmBursts: counts.polls,
     drops: { ...drops },
