@@ -41,6 +41,7 @@ import { isTcp, isUrgent } from './packet/urgent'
 import { vringAt } from './port'
 import {
   BROKEN,
+  completeReserved,
   NO_BUFFERS,
   openBuffers,
   reserve,
@@ -49,7 +50,7 @@ import {
   TOO_SMALL,
 } from './ring/buffers'
 import { renotify } from './ring/calls'
-import { complete, isLive, take } from './ring/door'
+import { isLive, take } from './ring/door'
 import { listChain } from './ring/used-list'
 import { isOverdrawn, spendFrame } from './work'
 
@@ -73,11 +74,11 @@ function openRx(v: usize, opening: bool): i32 {
 
 /** Completes the reserved chains, or lists them while an aggregate is open. */
 function closeRx(v: usize, chains: i32, opening: bool): void {
-  const listed = load<u32>(v, V_LISTED) !== 0 || opening
-  for (let i = 0; i < chains; i++) {
-    if (listed) listChain(v, 0, reservedHead(i), reservedBytes(i))
-    else complete(v, reservedHead(i), reservedBytes(i))
+  if (load<u32>(v, V_LISTED) === 0 && !opening) {
+    completeReserved(v, chains)
+    return
   }
+  for (let i = 0; i < chains; i++) listChain(v, 0, reservedHead(i), reservedBytes(i))
   take(v, chains)
 }
 
