@@ -9,9 +9,13 @@ import { pinThread } from './pin.mjs'
 const { port, wakeFd, options, ports, cpu } = workerData
 if (cpu !== undefined) pinThread(cpu)
 
+/**
+ * @param {Engine} engine
+ * @param {{ method: string, name: string, change: Parameters<Engine['tune']>[0], target: object }} request
+ */
 function answer(engine, request) {
   const { controller } = engine
-  const index = (name) => engine.ports.find((each) => each.name === name).index
+  const index = (/** @type {string} */ name) => engine.ports.find((each) => each.name === name)?.index ?? -1
   switch (request.method) {
     case 'configure':
       engine.tune(request.change)

@@ -6,7 +6,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { readCounters } from '../../dist/core/counters.js'
 import { readDelays } from '../../dist/core/delays.js'
-import { P_SERVICE_US, PORT_BYTES, PORTS_AT } from '../../dist/core/layout.js'
+import { readPublication } from '../../dist/core/publication.js'
 import { createEventfd, signalEventfd } from '../../dist/sys/eventfd.js'
 
 const { ports, options, cpu } = JSON.parse(process.argv[2])
@@ -24,7 +24,6 @@ worker.on('error', (error) => {
 
 const { memory, rows } = await new Promise((resolve) => worker.once('message', resolve))
 const words = new BigUint64Array(memory)
-const floats = new Float64Array(memory)
 
 /** Everything that was counted, at one time (milliseconds of this process). */
 function snapshot() {
@@ -34,7 +33,7 @@ function snapshot() {
     state[name] = {
       ...readCounters(words, index),
       delays: readDelays(words, index),
-      serviceUs: floats[(PORTS_AT + index * PORT_BYTES + P_SERVICE_US) / 8],
+      serviceUs: readPublication(words, index).servedUs,
     }
   return { atMs, startedMs: performance.timeOrigin, ports: state }
 }
