@@ -80,12 +80,20 @@ export interface RowSettings {
   readonly hold: HoldLimits
 }
 
+/** What a driver wishes of the frames that it receives: none waits longer, and no more of them wait (0: any number). */
+export interface HoldBound {
+  readonly holdUs: number
+  readonly maxFrames: number
+}
+
 /** One row of the plane's port table, as the TypeScript side writes it. */
 export class PortRow extends Row {
   readonly index: number
   #ring = 0
   /** Linear offset of the byte ring of frames that a rate limit holds back before they are forwarded. */
   #fromRing = 0
+  #hold: HoldLimits | undefined
+  #bound: HoldBound | undefined
 
   constructor(memory: LinearMemory, index: number) {
     super(memory, portAt(index))
@@ -209,9 +217,22 @@ export class PortRow extends Row {
 
   /** How long frames toward the receiver may be held, and in what numbers. */
   setHoldLimits(limits: HoldLimits): void {
-    this.setF64(P_HOLD_US, limits.holdUs)
+    this.#hold = limits
+    this.#writeHold()
+  }
+
+  /** Bounds the hold limits by what the receiver's driver wishes, whatever they are from now on; undefined: no wish. */
+  boundHold(bound: HoldBound | undefined): void {
+    this.#bound = bound
+    if (this.#hold) this.#writeHold()
+  }
+
+  #writeHold(): void {
+    const limits = this.#hold as HoldLimits
+    const { holdUs = Number.POSITIVE_INFINITY, maxFrames = 0 } = this.#bound ?? {}
+    this.setF64(P_HOLD_US, Math.min(limits.holdUs, holdUs))
     this.setF64(P_GAP_US, limits.gapUs)
-    this.set(P_MAX_BATCH_FRAMES, limits.maxFrames)
+    this.set(P_MAX_BATCH_FRAMES, maxFrames === 0 ? limits.maxFrames : Math.min(limits.maxFrames, maxFrames))
     this.set(P_MAX_BATCH_BYTES, limits.maxBytes)
     this.set(P_URGENT_PUBLISH, limits.urgentPublish ? 1 : 0)
   }

@@ -105,6 +105,7 @@ export const VIRTIO_NET_CTRL_VLAN = { ADD: 0, DEL: 1 } as const
 export const VIRTIO_NET_CTRL_ANNOUNCE = { ACK: 0 } as const
 export const VIRTIO_NET_CTRL_MQ = { VQ_PAIRS_SET: 0, RSS_CONFIG: 1, HASH_CONFIG: 2 } as const
 export const VIRTIO_NET_CTRL_GUEST_OFFLOADS = { SET: 0 } as const
+export const VIRTIO_NET_CTRL_NOTF_COAL = { TX_SET: 0, RX_SET: 1 } as const
 
 /** The device's answer to a control command. */
 export const VIRTIO_NET_OK = 0

@@ -10,7 +10,10 @@ import {
   DROP_FILTERED,
   DROP_NOT_NEGOTIATED,
   MAX_FILTER_MACS,
+  P_HOLD_US,
+  P_MAX_BATCH_FRAMES,
 } from '../../src/core/layout.js'
+import { PortRow } from '../../src/core/port-row.js'
 import { LINUX_FEATURES } from '../../src/embedded/guest.js'
 import type { Engine } from '../../src/engine/engine.js'
 import {
@@ -19,6 +22,7 @@ import {
   VIRTIO_NET_CTRL,
   VIRTIO_NET_CTRL_ANNOUNCE,
   VIRTIO_NET_CTRL_MAC,
+  VIRTIO_NET_CTRL_NOTF_COAL,
   VIRTIO_NET_CTRL_RX,
   VIRTIO_NET_CTRL_VLAN,
   VIRTIO_NET_ERR,
@@ -586,6 +590,41 @@ describe('5.1.6.5 control queue', () => {
     expect(command(VIRTIO_NET_CTRL.GUEST_OFFLOADS, 0, mask(all))).toBe(VIRTIO_NET_OK)
     expect(types()).toEqual([1, undefined])
   })
+
+  it('5.1.6.5.10 a driver that coalesces bounds the hold, and its wish goes with it', () => {
+    const { engine, command, b } = controlled(CONTROL | VIRTIO_NET_F.NOTF_COAL)
+    const row = new PortRow(engine.memory, 1)
+    const limits = (): number[] => [row.getF64(P_HOLD_US), row.get(P_MAX_BATCH_FRAMES)]
+    const words = (...values: number[]): number[] => [...new Uint8Array(Uint32Array.from(values).buffer)]
+    const coalesce = (what: number, ...values: number[]) =>
+      command(VIRTIO_NET_CTRL.NOTF_COAL, what, words(...values))
+    engine.tune({ policy: { name: 'fixed', holdUs: 100, maxFrames: 64 } })
+    expect(limits()).toEqual([100, 64])
+    expect(coalesce(VIRTIO_NET_CTRL_NOTF_COAL.RX_SET, 16, 40)).toBe(VIRTIO_NET_OK)
+    expect(limits()).toEqual([40, 16])
+    engine.tune({ policy: { name: 'fixed', holdUs: 20, maxFrames: 8 } })
+    expect(limits()).toEqual([20, 8])
+    engine.tune({ policy: { name: 'fixed', holdUs: 300, maxFrames: 128 } })
+    expect(limits()).toEqual([40, 16])
+    expect(coalesce(VIRTIO_NET_CTRL_NOTF_COAL.RX_SET, 0, 0)).toBe(VIRTIO_NET_OK)
+    expect(limits()).toEqual([0, 128])
+    expect(coalesce(VIRTIO_NET_CTRL_NOTF_COAL.TX_SET, 1, 1)).toBe(VIRTIO_NET_OK)
+    expect(coalesce(2, 1, 1)).toBe(VIRTIO_NET_ERR)
+    expect(command(VIRTIO_NET_CTRL.NOTF_COAL, VIRTIO_NET_CTRL_NOTF_COAL.RX_SET, words(1))).toBe(
+      VIRTIO_NET_ERR,
+    )
+    expect(limits()).toEqual([0, 128])
+    b.frontend.setStatus(0)
+    engine.step()
+    expect(limits()).toEqual([300, 128])
+  })
+
+  it('5.1.6.5.10 coalescing is refused to a driver that did not negotiate it', () => {
+    const { command } = controlled()
+    expect(command(VIRTIO_NET_CTRL.NOTF_COAL, VIRTIO_NET_CTRL_NOTF_COAL.RX_SET, new Array(8).fill(1))).toBe(
+      VIRTIO_NET_ERR,
+    )
+  })
 })
 
 /*
@@ -595,7 +634,7 @@ describe('5.1.6.5 control queue', () => {
  *     checksum.test.ts, segmentation.test.ts
  *   5.1.6.4.1, hdr_len SHOULD cover the headers: it is passed on as the sender gave it
  *   5.1.6.5.6.2, steering by what was transmitted (SHOULD): flows are spread by a hash of their addresses
- *   5.1.6.2.2, GUEST_HDRLEN; 5.1.6.4.1, RSC_EXT; hash calculation and reporting; RSS; coalescing by the
- *     driver; statistics; inner header hash: these features are not offered
+ *   5.1.6.2.2, GUEST_HDRLEN; 5.1.6.4.1, RSC_EXT; hash calculation and reporting; RSS; coalescing by
+ *     virtqueue; statistics; inner header hash: these features are not offered
  *   UFO (gso_type UDP): not offered, and frames of that type are dropped, as tested
  */

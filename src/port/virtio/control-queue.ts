@@ -1,5 +1,5 @@
 /**
- * The control queue of a vif: receive mode, MAC table, VLAN filter, queue pairs, announcement, offloads.
+ * The control queue of a vif: receive mode, MAC table, VLAN filter, queue pairs, announcement, offloads, coalescing.
  * Commands are rare, so they are interpreted here and not in the plane. A command that is malformed or was
  * not negotiated is answered with VIRTIO_NET_ERR. Source: virtio 1.3, 5.1.6.5.
  */
@@ -19,6 +19,7 @@ import {
   VIRTIO_NET_CTRL_GUEST_OFFLOADS,
   VIRTIO_NET_CTRL_MAC,
   VIRTIO_NET_CTRL_MQ,
+  VIRTIO_NET_CTRL_NOTF_COAL,
   VIRTIO_NET_ERR,
   VIRTIO_NET_F,
   VIRTIO_NET_OK,
@@ -35,6 +36,8 @@ export interface ControlActions {
   setGuestOffloads(features: bigint): boolean
   /** @param mac the device's new address, 6 bytes */
   setMac(mac: Uint8Array): void
+  /** The driver wishes that received frames wait no longer than `holdUs`, and no more than `maxFrames` of them (0: any). */
+  boundHold(holdUs: number, maxFrames: number): void
 }
 
 export class VifControl {
@@ -126,9 +129,23 @@ export class VifControl {
         return this.#actions.setGuestOffloads(
           new DataView(data.buffer, data.byteOffset, 8).getBigUint64(0, true),
         )
+      case VIRTIO_NET_CTRL.NOTF_COAL:
+        return this.#has(VIRTIO_NET_F.NOTF_COAL) && data.length >= 8 && this.#coalesce(kind, data)
       default:
         return false
     }
+  }
+
+  /**
+   * The driver says how notifications are to be coalesced. Those about what it sends come once a burst whatever it wishes.
+   * Source: virtio 1.3, 5.1.6.5.10.
+   */
+  #coalesce(kind: number, data: Uint8Array): boolean {
+    if (kind === VIRTIO_NET_CTRL_NOTF_COAL.TX_SET) return true
+    if (kind !== VIRTIO_NET_CTRL_NOTF_COAL.RX_SET) return false
+    const view = new DataView(data.buffer, data.byteOffset, 8)
+    this.#actions.boundHold(view.getUint32(4, true), view.getUint32(0, true))
+    return true
   }
 
   #setAddress(data: Uint8Array): boolean {

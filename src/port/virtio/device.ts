@@ -76,6 +76,7 @@ export class VifDevice implements VhostUserDevice {
       setQueuePairs: (pairs) => this.#pairs.ask(pairs),
       setGuestOffloads: (features) => this.#setGuestOffloads(features),
       setMac: (mac) => this.#space.setMac(mac),
+      boundHold: (holdUs, maxFrames) => this.#row.boundHold({ holdUs, maxFrames }),
     })
   }
 
@@ -145,6 +146,7 @@ export class VifDevice implements VhostUserDevice {
     this.#features = features
     this.#row.setOffloads(takenOffloads(features), sentOffloads(features))
     this.#control.filter.reset(this.#space.mac)
+    this.#row.boundHold(undefined)
     this.#pairs.newDriver()
     const reason = this.#rings.setFeatures(features)
     this.#updateLink()
@@ -262,6 +264,7 @@ export class VifDevice implements VhostUserDevice {
     this.#space.reset()
     this.#features = 0n
     this.#pairs.reset()
+    this.#row.boundHold(undefined)
     this.#row.setOffloads(0, 0)
     this.#updateLink()
   }
