@@ -1,15 +1,26 @@
-/** The public face of the package: a switch, its ports, its guests. */
+/**
+ * The public face of the package: a switch, its ports, its guests. Every type that something here takes or returns is
+ * exported as well (test/docs/public-face.test.ts).
+ */
 export type { PolicyConfig, PolicyName } from './aggregation/create.js'
 export type { HoldLimits } from './aggregation/hold-limits.js'
-export type { SwitchConfig } from './config/config.js'
+export type { Decision, EngineFigures, Verdict, VifDecision, VifFigures } from './aggregation/policy.js'
+export type { ControlConfig, SwitchConfig } from './config/config.js'
 export { loadConfig, parseConfig } from './config/config.js'
+export type { ControlledVif, Controller, ControllerOptions, EngineUse } from './control/controller.js'
 export type { TuneChange, TuneDecision, TuneState, VifTuning } from './control/tuning.js'
+export type { TuningLog, TuningSettings } from './control/tuning-log.js'
+export type { LoggedDecision } from './control/tuning-reader.js'
+export type { VifSettings } from './control/vif-meter.js'
 export type { CounterName, DropName, PortCounters } from './core/counters.js'
 export { countersSince, totalDrops } from './core/counters.js'
 export type { PortDelays } from './core/delays.js'
 export type { FdbEntry } from './core/fdb.js'
+export type { LinearMemory } from './core/linear-memory.js'
+export type { Plane } from './core/plane.js'
 export { makeRecipe, type Recipe, type RecipeKind } from './daemon/recipes.js'
 export { startSwitch } from './daemon/start.js'
+export type { ChannelMessage, FrontendChannel } from './driver/frontend-channel.js'
 export { GuestMemory, type MemoryRegion, type RegionSpec } from './driver/guest-memory.js'
 export {
   NetDriver,
@@ -18,28 +29,53 @@ export {
   type ReceivedFrame,
   type TxLayout,
 } from './driver/net-driver.js'
+export type { Receiver } from './driver/rx-queue.js'
 export { type RingOptions, SplitRing } from './driver/split-ring.js'
 export { type FrontendOptions, type RingEvents, VhostUserFrontend } from './driver/vhost-user-frontend.js'
 export { EmbeddedGuest, type EmbeddedGuestOptions } from './embedded/guest.js'
 export {
+  type Arrivals,
+  type Delays,
   type EmbeddedCounters,
   type EmbeddedRole,
   EmbeddedWorker,
   type EmbeddedWorkerOptions,
+  type GeneratorRole,
+  type GeneratorState,
   type RoundTrips,
 } from './embedded/worker.js'
 export { Engine } from './engine/engine.js'
 export type { EngineOptions } from './engine/engine-options.js'
 export { Switch, type SwitchEvent, type SwitchOptions } from './engine/switch.js'
 export { ERRORS, type ErrorCode, RingferryError } from './errors/errors.js'
+export type { GranuleOwner, GranulePool } from './grants/granule-pool.js'
 export {
+  type BackgroundCommand,
   bootGuest,
+  type CommandOptions,
   type CommandResult,
   type Guest,
   type GuestKind,
   type GuestSpec,
   type NicSpec,
+  type NicTransport,
 } from './lab/guest/guest.js'
-export type { PortChange } from './port/change.js'
-export type { PortConfig } from './port/config.js'
-export type { HostPort, Port, PortEvent, PortStatus, RingPort } from './port/port.js'
+export type { PortChange, PortSetting, PreparedChange } from './port/change.js'
+export type {
+  EmbeddedConfig,
+  PacketConfig,
+  PortConfig,
+  PortKind,
+  PortSettings,
+  PublishMode,
+  ReservedGroups,
+  StreamConfig,
+  TapConfig,
+  VifConfig,
+  VifTargetSettings,
+} from './port/config.js'
+export type { GuardSettings, LearnSettings } from './port/guard.js'
+export type { AnyPort, HostPort, Port, PortEvent, PortHost, PortStatus, RingPort } from './port/port.js'
+export type { RateLimitSettings, RateLimits } from './port/rate-limits.js'
+export type { SocketAccess } from './sys/socket-access.js'
+export type { InflightPayload, RegionPayload } from './vhost-user/messages.js'

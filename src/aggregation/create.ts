@@ -3,6 +3,8 @@ import { dimPolicy } from './dim.js'
 import { fixedPolicy, naturalPolicy, type Policy, perPacketPolicy } from './policy.js'
 
 export const POLICY_NAMES = ['natural', 'per-packet', 'fixed', 'dim', 'adaptive'] as const
+
+/** A policy by its name: how it is decided when the frames held for a vif are published. */
 export type PolicyName = (typeof POLICY_NAMES)[number]
 
 /** Which policy, and the settings of `fixed`. */

@@ -66,6 +66,7 @@ export const VERDICTS = {
   'infeasible-queue': 'queueing alone takes longer than the target; a shorter hold would not help',
 } as const
 
+/** What a decision comes to; `VERDICTS` says it in words. */
 export type Verdict = keyof typeof VERDICTS
 export const VERDICT_NAMES = Object.keys(VERDICTS) as readonly Verdict[]
 
@@ -106,7 +107,11 @@ export const VIF_FIGURES = [
   'fairShare',
   'profile',
 ] as const
+
+/** Figures of a decision for the whole engine. */
 export type EngineFigures = Readonly<Partial<Record<(typeof ENGINE_FIGURES)[number], number>>>
+
+/** Figures of a decision for one vif. */
 export type VifFigures = Readonly<Partial<Record<(typeof VIF_FIGURES)[number], number>>>
 
 /** Limits of one vif with the figures that they rest on. */

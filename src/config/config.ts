@@ -20,6 +20,7 @@ export interface ControlConfig extends SocketAccess {
   readonly socket: string
 }
 
+/** A configuration, checked: the engine, the control socket, the ports. */
 export interface SwitchConfig {
   readonly engine: SwitchOptions
   readonly control?: ControlConfig

@@ -35,6 +35,7 @@ const CHANGED_USE = 0.1
 /** After a change the estimates of the policy follow for so long, in microseconds: every tick decides. */
 const FOLLOWING_US = 30_000
 
+/** The policy and its budget. */
 export interface ControllerOptions {
   /** Default: natural. */
   readonly policy?: PolicyConfig
@@ -86,6 +87,7 @@ interface Mark {
 
 const NEVER = Number.NEGATIVE_INFINITY
 
+/** Decides how long frames are held for each vif, and how the engine rests. */
 export class Controller {
   readonly #memory: LinearMemory
   readonly #known = new Map<number, Known>()

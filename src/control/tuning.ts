@@ -51,6 +51,7 @@ export interface TuneDecision {
   readonly vifs: readonly { readonly name: string; readonly why: string }[]
 }
 
+/** The tuning of an engine: its settings, and what the controller last decided by them. */
 export interface TuneState {
   readonly policy: PolicyConfig
   readonly budget: number

@@ -50,6 +50,8 @@ export const COUNTER_NAMES = [
   /** Times that a ring's kicks were ignored for a while because they brought nothing. */
   'muted_kicks',
 ] as const
+
+/** A counter of a port by its name. */
 export type CounterName = (typeof COUNTER_NAMES)[number]
 
 /**
@@ -82,8 +84,11 @@ export const DROP_NAMES = [
   'loop',
   'costly',
 ] as const
+
+/** A reason of drops by its name. */
 export type DropName = (typeof DROP_NAMES)[number]
 
+/** What a port has counted. */
 export interface PortCounters {
   /** Every counter since the port was added. */
   readonly counts: Readonly<Record<CounterName, number>>

@@ -18,6 +18,7 @@ export function seedFdb(memory: BigUint64Array, seed: BigUint64Array): void {
   memory.set(seed, (GLOBALS_AT + G_FDB_SEED) / 8)
 }
 
+/** An address in the forwarding database. */
 export interface FdbEntry {
   /** "02:00:00:00:00:01" */
   readonly mac: string

@@ -8,8 +8,11 @@ import { type QemuLink, qemuNic, qemuSharedMemory, umlVhostUser } from './guest-
 import { shellQuote } from './shell-word.js'
 
 export const RECIPE_KINDS = ['uml', 'qemu', 'cloud-hypervisor', 'netns'] as const
+
+/** Kinds of guests with a recipe. */
 export type RecipeKind = (typeof RECIPE_KINDS)[number]
 
+/** How a guest of one kind gets a NIC on a port: what `ringferry attach` prints. */
 export interface Recipe {
   readonly port: string
   readonly kind: RecipeKind

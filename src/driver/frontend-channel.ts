@@ -4,6 +4,7 @@ import { closeFd, receiveWithFds, sendWithFds } from '../sys/unix-socket.js'
 import { decodeHeader, encodeMessage } from '../vhost-user/messages.js'
 import { FLAG_REPLY, HEADER_BYTES, requestName } from '../vhost-user/requests.js'
 
+/** A vhost-user message with its descriptors. */
 export interface ChannelMessage {
   readonly request: number
   readonly flags: number

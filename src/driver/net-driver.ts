@@ -20,6 +20,7 @@ export type { NetHeader } from './net-header.js'
 export type { ReceivedFrame } from './rx-queue.js'
 export type { TxLayout } from './tx-queue.js'
 
+/** How a driver and its rings are made. */
 export interface NetDriverOptions {
   /** Negotiated virtio features. */
   readonly features: bigint
@@ -35,6 +36,7 @@ export interface NetDriverOptions {
 const INDIRECT_ENTRIES = 32
 const TX_SLOT_BYTES = 2048
 
+/** The driver's side of a virtio-net device: sends and receives frames over split rings in guest memory. */
 export class NetDriver implements Receiver {
   readonly memory: GuestMemory
   readonly features: bigint

@@ -4,6 +4,7 @@ import { type NetHeader, readNetHeader } from './net-header.js'
 import { CACHE_LINE_BYTES, Slots, wholeLines } from './slots.js'
 import type { SplitRing } from './split-ring.js'
 
+/** A frame as its guest got it. */
 export interface ReceivedFrame {
   readonly header: NetHeader
   /** A copy, without the header. */

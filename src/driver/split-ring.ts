@@ -25,6 +25,7 @@ import type { GuestMemory } from './guest-memory.js'
 const PART_ALIGN = 128
 const HIGH = 2 ** 32
 
+/** What was negotiated for a ring. */
 export interface RingOptions {
   /** Whether VIRTIO_F_EVENT_IDX was negotiated. */
   readonly eventIdx?: boolean
@@ -32,6 +33,7 @@ export interface RingOptions {
   readonly indirectEntries?: number
 }
 
+/** A split virtqueue, the driver's side. Source: virtio 1.3, 2.7. */
 export class SplitRing {
   readonly memory: GuestMemory
   readonly size: number

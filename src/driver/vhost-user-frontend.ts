@@ -29,6 +29,7 @@ import { type ChannelMessage, FrontendChannel } from './frontend-channel.js'
 import type { GuestMemory, MemoryRegion } from './guest-memory.js'
 import type { SplitRing } from './split-ring.js'
 
+/** How a frontend waits for replies. */
 export interface FrontendOptions {
   /** Called while a reply is awaited: one step of a backend that lives in this thread. */
   readonly pump?: () => void
@@ -46,6 +47,10 @@ export interface RingEvents {
 
 const INFLIGHT_BYTES = 24
 
+/**
+ * The frontend of a vhost-user session, as a VMM: negotiates features, hands over memory, starts rings.
+ * Errors of the backend are RingferryErrors with the code UNSUPPORTED.
+ */
 export class VhostUserFrontend {
   readonly channel: FrontendChannel
   /** Negotiated virtio features and protocol features, as last set. */

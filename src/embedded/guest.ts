@@ -23,6 +23,7 @@ export const LINUX_FEATURES =
   VIRTIO_NET_F.GUEST_USO4 |
   VIRTIO_NET_F.GUEST_USO6
 
+/** Memory, rings and features of an embedded guest. */
 export interface EmbeddedGuestOptions {
   /** Features wanted; what the backend does not offer is left out. Default LINUX_FEATURES. */
   readonly features?: bigint

@@ -55,6 +55,7 @@ export interface GeneratorRole {
   readonly seed?: number
 }
 
+/** Address, role, rings and processor of an embedded guest. */
 export interface EmbeddedWorkerOptions {
   /** "02:00:00:00:00:01" */
   readonly mac: string

@@ -91,6 +91,7 @@ function summarize(counts: Uint32Array): RoundTrips {
   }
 }
 
+/** An embedded guest in a thread of its own, in one role. */
 export class EmbeddedWorker {
   readonly #worker: Worker
   readonly #results: SharedResults

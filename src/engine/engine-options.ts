@@ -1,6 +1,7 @@
 import type { ControllerOptions } from '../control/controller.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
 
+/** How an engine is made. What is left out has its default. */
 export interface EngineOptions extends ControllerOptions {
   /** Linear memory in bytes. Default 4 GB; all of it is only address space until guests map into it. */
   readonly memoryBytes?: number

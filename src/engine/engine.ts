@@ -37,6 +37,10 @@ const TICK: Work = (port, nowUs) => {
   return 0
 }
 
+/**
+ * An engine in the caller's thread: ports, bridge and controller over one linear memory, driven by step() or run().
+ * `Switch` runs one in a thread of its own.
+ */
 export class Engine implements PortHost {
   readonly memory: LinearMemory
   readonly plane: Plane

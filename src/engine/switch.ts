@@ -30,11 +30,13 @@ import {
 } from './switch-messages.js'
 import { Watchdog } from './watchdog.js'
 
+/** Options of the engine, and where its thread runs. */
 export interface SwitchOptions extends Omit<EngineOptions, 'onReport'> {
   /** Processor that the engine's thread is bound to. Default: any. */
   readonly cpu?: number
 }
 
+/** A change of a port that nobody asked for, or that a request led to. */
 export interface SwitchEvent {
   readonly event: PortEvent
   /** The port after the change. */
@@ -52,6 +54,7 @@ interface Waiting {
   reject(error: Error): void
 }
 
+/** A running switch. Made by `Switch.start`, or with its ports by `startSwitch`; ended by stop(). */
 export class Switch {
   readonly #worker: Worker
   readonly #channel: MessagePort

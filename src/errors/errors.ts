@@ -16,6 +16,7 @@ export const ERRORS = {
   INTERRUPTED: { exit: 130, title: 'interrupted' },
 } as const
 
+/** What kind of error it is; `ERRORS` says what each means. */
 export type ErrorCode = keyof typeof ERRORS
 
 /** An operating error. `message` is one line: what is wrong, where, and what to do. */

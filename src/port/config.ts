@@ -5,6 +5,8 @@ import type { GuardSettings } from './guard.js'
 import type { RateLimitSettings } from './rate-limits.js'
 
 export const PUBLISH_MODES = ['natural', 'per-packet'] as const
+
+/** `natural`: at the end of every burst; `per-packet`: frame by frame. */
 export type PublishMode = (typeof PUBLISH_MODES)[number]
 
 /**
@@ -12,6 +14,8 @@ export type PublishMode = (typeof PUBLISH_MODES)[number]
  * of the spanning tree (:00) alone, as Linux bridges without STP do; all: all but :01 (PAUSE).
  */
 export const RESERVED_GROUP_MODES = ['drop', 'stp', 'all'] as const
+
+/** What a port does with frames to reserved group addresses. */
 export type ReservedGroups = (typeof RESERVED_GROUP_MODES)[number]
 
 /** Settings of every port, whatever its kind. */
@@ -103,5 +107,8 @@ export interface EmbeddedConfig extends PortSettings, VifTargetSettings {
   readonly withhold?: readonly string[]
 }
 
+/** A port of any kind, as configured. */
 export type PortConfig = VifConfig | TapConfig | PacketConfig | StreamConfig | EmbeddedConfig
+
+/** Kinds of ports. */
 export type PortKind = PortConfig['kind']

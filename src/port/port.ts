@@ -26,6 +26,7 @@ export interface PortHost {
   report(port: Port, event: PortEvent, detail: string): void
 }
 
+/** What happens to a port. */
 export type PortEvent =
   | 'attached'
   | 'detached'
@@ -62,7 +63,7 @@ export interface PortStatus {
 }
 
 /** What every side of the bridge is, whoever moves its frames. */
-interface AnyPort {
+export interface AnyPort {
   readonly name: string
   readonly kind: PortKind
   /** Its row in the port table. */

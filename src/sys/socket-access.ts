@@ -3,6 +3,7 @@ import { chmodSync, chownSync, closeSync, constants, openSync } from 'node:fs'
 import { RingferryError } from '../errors/errors.js'
 import { libc, viewOf } from './libc.js'
 
+/** Who may use a socket: permissions and owners of its file. */
 export interface SocketAccess {
   /** Permissions in octal, "0660". Default: what the umask leaves. */
   readonly socketMode?: string

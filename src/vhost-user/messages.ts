@@ -59,6 +59,7 @@ export interface ConfigPayload {
   readonly bytes: Uint8Array
 }
 
+/** Payload of GET_INFLIGHT_FD and SET_INFLIGHT_FD: the memory in which a backend tracks what it has taken. */
 export interface InflightPayload {
   readonly sizeBytes: number
   readonly offset: number

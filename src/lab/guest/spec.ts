@@ -37,6 +37,7 @@ export type NicTransport =
   /** The folder of a vde_switch. */
   | { readonly type: 'vde'; readonly dir: string }
 
+/** A NIC of a guest, and its addresses. */
 export interface NicSpec {
   readonly transport: NicTransport
   /** Unicast MAC address, e.g. "52:54:00:00:00:01". Default: a local one made of guest name and NIC number. */
@@ -57,6 +58,7 @@ export interface NicSpec {
   readonly queues?: number
 }
 
+/** A guest to boot. */
 export interface GuestSpec {
   /** Letters, digits, "-" and "_"; also the host name inside. */
   readonly name: string
@@ -74,6 +76,7 @@ export interface GuestSpec {
   readonly bootTimeoutMs?: number
 }
 
+/** How long a command may run, and who reads what it prints. */
 export interface CommandOptions {
   /** The command's whole process group is killed after this time. Default 120000; 0 = no limit. */
   readonly timeoutMs?: number
@@ -90,6 +93,7 @@ export interface CommandResult {
   readonly stderr: string
 }
 
+/** A command that runs in a guest. */
 export interface BackgroundCommand {
   /** Settles when the command and all that hold its output have ended; rejects only when the guest dies. */
   readonly done: Promise<CommandResult>
@@ -97,6 +101,7 @@ export interface BackgroundCommand {
   stop(): Promise<CommandResult>
 }
 
+/** A running guest: commands run in it until it is stopped. */
 export interface Guest {
   readonly name: string
   readonly kind: GuestKind
