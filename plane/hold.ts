@@ -1,4 +1,4 @@
-// Hold: frames lie in the receiver's ring as soon as they arrive; when its guest hears of them is decided here, frame by
+// Hold: frames lie in the receiver's ring as soon as they arrive; when they are published is decided here, frame by
 // frame, against the hold limits of the port, which the controller sets (src/aggregation). This is the only copy of the
 // rule: models of the engine ask holdReason() and holdDue() of the plane.
 //
@@ -164,7 +164,7 @@ function endBatch(v: usize, reason: u32): void {
   collect(v)
 }
 
-/** The receiver has no buffer for another frame: the batch ends; if nothing is held, its guest is called again if need be. */
+/** The receiver has no buffer for another frame: ends the batch; re-notifies the guest if nothing is held. */
 export function endFull(v: usize): void {
   if (load<u32>(v, V_HELD_FRAMES) > 0) endBatch(v, REASON_FULL)
   else renotify(v)

@@ -1,4 +1,4 @@
-// Frames that benches send: IPv4 UDP, because a switch that looks into frames treats anything else as urgent.
+// Frames that benches send: IPv4 UDP, because a switch that reads frames treats anything else as urgent.
 
 const PORT = 9000
 

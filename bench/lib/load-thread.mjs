@@ -22,7 +22,7 @@ const GAPS = 4096
 const BROADCAST_BYTES = 60
 /** Sleep of a thread that leaves its processor to others: frames come in bursts of what was due meanwhile. */
 const REST_US = 50
-/** Sleep of a thread that sends nothing: until it is called, or looks whether it shall end. */
+/** Sleep of a thread that sends nothing: until it is called, or checks whether it shall end. */
 const RECEIVERS_REST_US = 20_000
 
 /** Exponential gaps with mean 1, used over and over: a logarithm per frame would be felt. */

@@ -6,7 +6,7 @@
 //   to a host port    in its output           }         or for the device anyway
 //
 // Byte rings are bounded by their size and by time: what has waited for MAX_WAIT_US is dropped from the front, so
-// that a sender that does not slow down costs those behind it no more delay than that, and TCP hears of it early.
+// that a sender that does not slow down costs those behind it no more delay than that, and TCP sees the loss early.
 import { ringFirst, ringNext, ringPop, ringReserve } from '../byte-ring'
 import { copy } from '../copy'
 import { drop } from '../counters'

@@ -89,7 +89,7 @@ function commit(v: usize, port: usize, last: u32, next: u32, frames: u32, bytes:
   note(v, frames, bytes, urgent)
 }
 
-/** Frames that a ring takes before it is looked at again: by the limits of its batch, and its rate limit. */
+/** Frames that a ring takes before its state is read again: by the limits of its batch, and its rate limit. */
 function budgetOf(v: usize, port: usize): u32 {
   return min(batchRoom(v), framesLeft(port, BUCKET_TO))
 }
@@ -135,7 +135,7 @@ export function deliverList(v: usize, first: usize, from: usize, tx: usize): voi
   let takes = takesFrames(v, port)
   let left = takes ? waiting(v) : 0
   let full = false
-  // Frames that may be written before the state of the ring must be looked at again.
+  // Frames that may be written before the state of the ring must be read again.
   let budget = budgetOf(v, port)
   let end = last + <u32>max(left, 0)
   let mostBytes = bytesLeft(port, BUCKET_TO)
@@ -232,7 +232,7 @@ export function deliverList(v: usize, first: usize, from: usize, tx: usize): voi
         }
       }
     }
-    // The ring is looked at again: a batch is full, buffers or tokens are used up, or the frame is not for this path.
+    // The ring's state is read again: a batch is full, buffers or tokens are used up, or the frame is not for this path.
     const isOver = frames >= budget || last >= end
     commit(v, port, last, next, frames, bytes, urgent)
     frames = 0

@@ -109,7 +109,7 @@ function copyHead(limit: u32): void {
   frame.etherType = load<u16>(<usize>HEAD_AT + frame.network - 2)
 }
 
-/** Copies more of the frame into its head, up to MAX_HEAD_BYTES: for decisions that look further. */
+/** Copies more of the frame into its head, up to MAX_HEAD_BYTES: for decisions that need more of it. */
 export function extendHead(): void {
   const have = frame.headBytes
   const limit = frame.bytes < <u32>MAX_HEAD_BYTES ? frame.bytes : <u32>MAX_HEAD_BYTES

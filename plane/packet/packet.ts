@@ -2,7 +2,7 @@
 //
 // Offsets count from the first byte of the header that they are named after. Numbers are those of the wire. Those
 // marked "memory order" are what a little-endian load finds there, so that nothing need be swapped to compare them.
-// Whoever reads has checked that the bytes are there; nothing here looks at a length.
+// Whoever reads has checked that the bytes are there; nothing here checks a length.
 //
 // Sources: IEEE 802.3, IEEE 802.1Q-2018 (Ethernet, tags), RFC 826 (ARP), RFC 791 (IPv4), RFC 8200 (IPv6),
 // RFC 9293 (TCP), RFC 768 (UDP), RFC 3376 (IGMP), RFC 4443, RFC 3810, RFC 4861 (ICMPv6), RFC 2131, RFC 2132 (DHCP).

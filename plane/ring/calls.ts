@@ -53,21 +53,21 @@ export function requestCall(v: usize): void {
 }
 
 /**
- * Whether the frontend was called for entries that it has not taken. With the event index that is seen: used_event lies
- * in the published range. A frontend that has switched calls off wants none.
+ * Whether a call to the frontend is unanswered: it was called for entries that it has not taken. The event index shows
+ * it: used_event lies in the published range. Without the event index, or with calls switched off, nothing can be told.
  */
-function owesAnswer(v: usize): boolean {
+function isUnanswered(v: usize): boolean {
   if (load<f64>(v, V_CALLED) === 0 || (load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) === 0) return false
   const published = load<u32>(v, V_USED_PUBLISHED)
   return asksForCall(v, published, published - load<u32>(v, V_SIZE))
 }
 
 /**
- * Calls the frontend of a receive ring once more when it has not answered for long.
- * @returns microseconds until it may be called again; NEVER (1e18) when it owes no answer
+ * Repeats an unanswered call to the frontend of a receive ring, with exponential back-off.
+ * @returns microseconds until it may be called again; NEVER (1e18) when no call is unanswered
  */
 export function renotify(v: usize): f64 {
-  if (!owesAnswer(v)) return NEVER
+  if (!isUnanswered(v)) return NEVER
   const patience = load<f64>(v, V_PATIENCE)
   const left = load<f64>(v, V_CALLED) + patience - load<f64>(GLOBALS_AT, G_NOW_US)
   if (left > 0) return left

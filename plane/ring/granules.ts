@@ -1,5 +1,5 @@
-// Guest memory is granted to the plane in granules of 2 MB. This is the only file that turns a guest
-// physical address into an offset of the linear memory: its check is the isolation between guests.
+// Guest memory is granted to the plane in granules of 2 MB. Only this file knows where a guest physical address
+// lies in the linear memory and whether it may be used: its check is the isolation between guests.
 //
 //   guest physical address = granule number | offset in the granule
 //   span                   = granules from a first number on, with a table; a guest has a few, far apart
@@ -7,7 +7,8 @@
 //
 // Almost all addresses lie in the span that was used last, so it is tried first.
 //
-// grant() translates a buffer; the fast path asks the same small functions, with a span's fields in locals.
+// grant() translates a buffer; the fast path calls the same small functions (granuleOf, offsetOf, loadEntry, isGranted)
+// with a span's fields in locals, and leaves to grant() what they refuse.
 //
 // A guest that is mapped whole never misses. Otherwise a miss is recorded, the chain stays where it is, and
 // the engine maps the granule before the next burst.

@@ -36,8 +36,8 @@ import { VifEstimate } from './vif-estimate.js'
  *     | rest R: frames gather in the senders' rings | hold H_i: in the receiver's, not yet published |
  *
  * From that follows:
- * - CPU not scarce: theta = 0, nothing is delayed. A delay is accepted only when it buys CPU that is needed. Scarce it is
- *   for a thread that uses more than its budget, and for one that others keep waiting for its core.
+ * - The CPU is scarce if the time that the thread used and the time that it waited for its core exceed the budget. While it
+ *   is not, theta = 0 and nothing is delayed: a delay is accepted only when it buys CPU that is needed.
  * - Targets that even theta = 1 cannot meet are named VM by VM: those whose need exceeds their fair share. The others
  *   keep theirs, because the scheduler gives each what it needs up to its share.
  * - Lateness by queueing never leads to smaller batches (see `LEAST_SLACK`), and limits only trigger a publication, they
@@ -58,8 +58,8 @@ const HYSTERESIS = 0.05
 const MIN_DELAY_US = 1
 /** A shorter hold after a rest is not worth a timer. */
 const MIN_HOLD_US = 5
-/** More frames per batch would save less than this part of the cost of a frame. */
-const WORTHLESS_SAVING = 0.05
+/** Least saving of a larger batch, as a part of the cost of a frame: batches do not grow beyond it. */
+const MIN_SAVING = 0.05
 const MIN_FRAMES = 16
 const MAX_FRAMES = 256
 /** Part of a receive ring that a batch may fill: the other part is for what comes before the guest has reacted. */
@@ -92,11 +92,11 @@ function steady(wanted: number, inForce: number): number {
   return inForce > 0 && Math.abs(wanted - inForce) <= HYSTERESIS * inForce ? inForce : wanted
 }
 
-/** Longer than any time that matters, and smaller than any share: an idle VM's ring fills in 10^21 us. */
+/** Above any time and below any share that matters: an idle VM's ring fills in 10^21 us. */
 const ENDLESS = 1e9
 const NOTHING = 1e-9
 
-/** Figures to show: what has as good as no end is left out (JSON knows no infinity), what is as good as nothing is 0. */
+/** Figures to show: those from ENDLESS on are left out (JSON knows no infinity), those below NOTHING are 0. */
 function shown(figures: EngineFigures): EngineFigures {
   return Object.fromEntries(
     Object.entries(figures)
@@ -288,8 +288,7 @@ class AdaptivePolicy implements Policy {
   #limits({ receiveRoom }: VifSample, estimate: VifEstimate, load: SlackLoad): HoldLimits {
     const holdUs = estimate.delayUs - this.#restUs
     if (holdUs < (this.#restUs > 0 ? MIN_HOLD_US : MIN_DELAY_US)) return NATURAL_LIMITS
-    const useful =
-      load.frameUs > 0 ? Math.ceil(load.publishUs / (WORTHLESS_SAVING * load.frameUs)) : MAX_FRAMES
+    const useful = load.frameUs > 0 ? Math.ceil(load.publishUs / (MIN_SAVING * load.frameUs)) : MAX_FRAMES
     const room = Math.max(1, Math.floor(RECEIVE_SHARE * receiveRoom))
     const gapUs = this.#restUs + GAP_FACTOR * estimate.gapUs
     return {

@@ -9,7 +9,7 @@ import { type Decision, type HostSample, NATURAL_LIMITS, type Policy, type VifSa
  * events is always better, so it climbs to the longest hold.
  *
  * Differences: measured at control periods, as soon as 64 events have come, with the events that really came (the
- * kernel looks at every interrupt and takes 64 for the count). Behaviour, not text, of Linux lib/dim/net_dim.c (commit
+ * kernel runs it at every interrupt and takes 64 for the count). Behaviour, not text, of Linux lib/dim/net_dim.c (commit
  * 0974b8411a58) and lib/dim/dim.c (commit 01bc4ac9da94), receive profiles timed from the event.
  */
 export const DIM_PROFILES = [

@@ -48,7 +48,7 @@ export interface HostSample {
   readonly periodUs: number
   /** CPU time in which the thread did work (spinning is none), in microseconds. */
   readonly busyUs: number
-  /** Time in which it could have worked but others had its core, in microseconds: the other way in which CPU is scarce. */
+  /** Time in which it could have worked but others had its core, in microseconds: CPU is scarce then, too. */
   readonly waitUs: number
   /** Sleeps that ended. */
   readonly wakes: number

@@ -13,9 +13,9 @@ import { estimateLeft, estimateStudy } from '../lab/run/estimate.js'
 import { type PickValue, pickPrimary, RunHistory } from '../lab/run/history.js'
 import { readHost } from '../lab/run/host.js'
 import type { Turn } from '../lab/run/order.js'
+import { type RunSummary, summariseRun, summarySchema } from '../lab/run/run-summary.js'
 import { type RunObserver, runStudy } from '../lab/run/runner.js'
 import { RunStore, type StoredRun } from '../lab/run/store.js'
-import { type RunSummary, summarize, summarySchema } from '../lab/run/summary.js'
 import type { StudyPlan } from '../lab/study/cell.js'
 import { primaryOf } from '../lab/workload/registry.js'
 import { Interruption } from './interruption.js'
@@ -185,7 +185,7 @@ async function labRun(name: string, options: LabRunOptions): Promise<void> {
     progress.end()
     await store.close()
   }
-  const summary = summarize(plan, history, pick, { run, folder: resolve(store.folder), seed })
+  const summary = summariseRun(plan, history, pick, { run, folder: resolve(store.folder), seed })
   print(`\n${summaryText(summary)}`)
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(summarySchema.parse(summary), null, 2)}\n`)
   print(`\nreport: ${writeReport(store.folder, store.folder, { primaryOf }).html}`)
@@ -201,7 +201,7 @@ export function addLabRun(lab: Command): void {
       'a study of "ringferry lab list", or a YAML file (schema: docs/schema/study.schema.json)',
     )
     .description('measures a study; raw data go to a folder as they come, the report beside them at the end')
-    .option('--quick', 'fewer cells and rounds, as the study says: a look, not evidence')
+    .option('--quick', 'fewer cells and rounds, as the study says: a glance, not evidence')
     .addOption(
       new Option('--guests <kind>', "default: the study's, or the best there is").choices([...STUDY_KINDS]),
     )

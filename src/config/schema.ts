@@ -68,7 +68,7 @@ const every = {
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/, 'a name has up to 32 letters, digits, "-", "_" and "."'),
   publish: z.enum(PUBLISH_MODES).exactOptional().meta({
     description:
-      'When the receiver hears of frames: natural, once a burst; per-packet, at each. Default: the policy',
+      'When frames are published to the receiver: natural, once a burst; per-packet, each. Default: the policy',
   }),
   vlan: vlan.exactOptional().meta({ description: 'Access port: untagged frames of this VLAN' }),
   trunk: z.array(vlan).exactOptional().meta({ description: 'Trunk: the VLANs that cross tagged' }),
@@ -237,7 +237,7 @@ export const engineSchema = z.strictObject({
   maxAddresses: z.int().min(1).max(MAX_FDB_ENTRIES).exactOptional().meta({ description: 'Default 16384' }),
   policy: policySchema
     .exactOptional()
-    .meta({ description: `When guests hear of frames. Default ${POLICY_DEFAULT.name}` }),
+    .meta({ description: `When frames are published to guests. Default ${POLICY_DEFAULT.name}` }),
   loopGuard: flag.exactOptional().meta({
     description: 'Whether a port is held down for a while when what leaves it comes back. Default true',
   }),

@@ -26,7 +26,7 @@ export const CALM_PERIOD_US = 20_000
 /** Longest time between two decisions while nothing changes, in microseconds: with delays, and without. */
 const LONGEST_STEADY_US = 100_000
 const LONGEST_CALM_US = 500_000
-/** While nothing is delayed and less than this part of the budget is used, nothing need be. */
+/** Below this share of the budget no delay is considered. */
 const CALM_USE = 0.8
 /** Changes that call for a decision: of the load, as a part of it and in frames a tick; of the use, in shares of the core. */
 const CHANGED_LOAD = 0.25

@@ -36,7 +36,7 @@ export const TURNS_PER_POLL_WITH_HOST_PORTS = 2
 export const MAX_SPIN_TURN_US = 3
 /** A resting engine re-notifies guests that have not answered a call at most so often. */
 export const RENOTIFY_EVERY_US = 1_000
-/** What a short sleep adds to the spin beside doubling it, and below what a spin is not worth its while. */
+/** A short sleep doubles the spin and adds this to it; a spin below it becomes 0. */
 const SPIN_STEP_US = 2
 
 /** What the controller allows. */

@@ -111,7 +111,7 @@ describe('TuningReader.read', () => {
     log.decided(1, true, decision([0]), 0, NO_DELAYS)
     const load = Atomics.load
     let loads = 0
-    // The engine decides between the first look at the counter and the last.
+    // The engine decides between the first reading of the counter and the last.
     Atomics.load = ((...args: Parameters<typeof load>) => {
       if (++loads === 2) log.decided(2, true, decision([1]), 0, NO_DELAYS)
       return load(...args)

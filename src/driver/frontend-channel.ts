@@ -31,7 +31,7 @@ export class FrontendChannel {
   /**
    * @param fd a connected, non-blocking socket, owned from here on
    * @param name how errors call the backend, for example the socket's path
-   * @param tries how often to look for a reply before giving up; about as many milliseconds
+   * @param tries how often to poll for a reply before giving up; about as many milliseconds
    */
   constructor(fd: number, name: string, pump: () => void, tries: number) {
     this.fd = fd

@@ -33,7 +33,7 @@ import type { SplitRing } from './split-ring.js'
 export interface FrontendOptions {
   /** Called while a reply is awaited: one step of a backend that lives in this thread. */
   readonly pump?: () => void
-  /** Looks for a reply before giving up; about as many milliseconds (default 2000). */
+  /** Polls for a reply before giving up; about as many milliseconds (default 2000). */
   readonly tries?: number
 }
 

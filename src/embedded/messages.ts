@@ -60,7 +60,7 @@ export interface EmbeddedWorkerOptions {
   /** "02:00:00:00:00:01" */
   readonly mac: string
   readonly role: EmbeddedRole
-  /** How long it looks at its rings before it sleeps, in microseconds. Default 50; 0 sleeps at once. */
+  /** How long it polls its rings before it sleeps, in microseconds. Default 50; 0 sleeps at once. */
   readonly spinUs?: number
   /** Entries of each ring. Default 256. */
   readonly ringSize?: number

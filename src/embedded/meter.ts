@@ -6,7 +6,7 @@ import { hostClockOffsetUs } from './clock.js'
 import { FRAME_AT, MEASURED_TYPE, MIN_FRAME_BYTES, STREAMS } from './frames.js'
 import { LIVE, type SharedResults } from './messages.js'
 
-/** Frames between two looks at the clock. */
+/** Frames between two readings of the clock. */
 const BURST = 64
 /** How far back a late frame is told from a second copy. */
 const WINDOW = 1024

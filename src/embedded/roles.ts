@@ -15,7 +15,7 @@ const ROUND_TRIP_BYTES = 64
 /** A frame that has not come back by then is lost. */
 const LOST_US = 200_000
 
-/** What an embedded guest does, one look at a time. */
+/** What an embedded guest does, poll by poll. */
 export interface Work {
   /** Does what can be done now. Returns the frames moved. */
   turn(nowUs: number): number

@@ -1,5 +1,5 @@
 /**
- * The thread of an embedded guest: looks at its rings, spins for a bounded time when there is nothing, then
+ * The thread of an embedded guest: polls its rings, spins for a bounded time when there is nothing, then
  * asks for calls and sleeps on the eventfds by which the device calls.
  */
 import { parentPort, workerData } from 'node:worker_threads'
@@ -17,7 +17,7 @@ import { makeWork } from './roles.js'
 const { fd, shared, options } = workerData as EmbeddedThreadData
 const results = new SharedResults(shared)
 /** How long a request to stop may go unseen. */
-const LOOK_UP_US = 50_000
+const STOP_POLL_US = 50_000
 const DEFAULT_SPIN_US = 50
 
 function post(message: FromEmbedded): void {
@@ -45,7 +45,7 @@ function run(guest: EmbeddedGuest, epoll: Epoll): void {
     const ready = rx.armCalls() || (work.waitsForRoom && tx.armCalls())
     if (!ready) {
       live[LIVE.sleeps] = (live[LIVE.sleeps] as number) + 1
-      const count = epoll.wait(Math.min(LOOK_UP_US, work.restUs(now)))
+      const count = epoll.wait(Math.min(STOP_POLL_US, work.restUs(now)))
       for (let i = 0; i < count; i++) drainEventfd(epoll.fd(i))
     }
     rx.disarmCalls()

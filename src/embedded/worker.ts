@@ -79,7 +79,7 @@ export interface RoundTrips {
   readonly p999Us: number
 }
 
-function summarize(counts: Uint32Array): RoundTrips {
+function roundTrips(counts: Uint32Array): RoundTrips {
   const at = (q: number): number => histogramQuantile(counts, q)
   return {
     count: total(counts),
@@ -172,7 +172,7 @@ export class EmbeddedWorker {
 
   /** The round trip times so far: the role `round-trip` fills them. */
   roundTrips(): RoundTrips {
-    return summarize(this.#results.times.slice())
+    return roundTrips(this.#results.times.slice())
   }
 
   /** Roles `meter` and `generator`: the one-way delays since `resetWindow`, or since the start. */
@@ -181,7 +181,7 @@ export class EmbeddedWorker {
     let highest = counts.length - 1
     while (highest >= 0 && counts[highest] === 0) highest--
     const maxUs = highest < 0 ? Number.NaN : bucketStart(highest + 1) / TICKS_PER_US
-    return { ...summarize(counts), maxUs, counts }
+    return { ...roundTrips(counts), maxUs, counts }
   }
 
   /** Starts a window: `delays` counts from here on. `counters` goes on from the start; subtract. */

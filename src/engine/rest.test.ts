@@ -14,7 +14,7 @@ function datagram(): Uint8Array {
   return data
 }
 
-/** Two guests under a budget that no load can keep, driven until the engine rests between its looks. */
+/** Two guests under a budget that no load can keep, driven until the engine rests between its polls. */
 function resting() {
   const engine = newEngine({ policy: { name: 'adaptive' }, budget: 0.001 })
   const a = attach(engine, 'a')
@@ -39,14 +39,14 @@ function resting() {
 }
 
 describe('an engine that rests', () => {
-  it('asks no guest for kicks and finds what was sent all the same, by the next look', () => {
+  it('asks no guest for kicks and finds what was sent all the same, by the next poll', () => {
     const { engine, send, drain } = resting()
     expect(engine.controller.restUs).toBeGreaterThan(0)
     expect(engine.controller.restUs).toBeLessThanOrEqual(500)
     for (let round = 0; round < 50; round++) {
       send()
       let got = 0
-      // One look takes the burst; a hold may keep its publication for the steps after it.
+      // One poll takes the burst; a hold may keep its publication for the steps after it.
       for (let steps = 0; steps < 1000 && got < BURST; steps++) {
         engine.step(1_000)
         got += drain()

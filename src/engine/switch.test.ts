@@ -70,7 +70,7 @@ describe('Switch', () => {
     }
   })
 
-  it('Switch carries frames and counts them while the control thread only looks', async () => {
+  it('Switch carries frames and counts them while the control thread only reads', async () => {
     const made = await start()
     const events: SwitchEvent[] = []
     made.subscribe((event) => events.push(event))

@@ -21,7 +21,7 @@ export type ReservedGroups = (typeof RESERVED_GROUP_MODES)[number]
 /** Settings of every port, whatever its kind. */
 export interface PortSettings extends GuardSettings, RateLimitSettings {
   readonly name: string
-  /** When the receiver hears of frames written into its ring. Default: as the policy of the engine decides. */
+  /** When frames written into the receiver's ring are published. Default: as the policy of the engine decides. */
   readonly publish?: PublishMode
   /** Access port: untagged frames of this VLAN (1 to 4094). Its receiver sees no tag, its sender may use none. */
   readonly vlan?: number

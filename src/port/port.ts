@@ -96,7 +96,7 @@ export interface AnyPort {
 /** A port whose frames lie in rings in memory that its guest granted: the plane takes them and puts them there. */
 export interface RingPort extends AnyPort {
   readonly hasRings: true
-  /** Whether the policy decides when its guest hears of frames; false: its configuration does. */
+  /** Whether the policy decides when frames are published to its guest; false: its configuration does. */
   readonly isControlled: boolean
   /** Called after wake(): asks for serveRequest() if the guest may have written commands. */
   checkCommands(): void

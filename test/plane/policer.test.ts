@@ -74,7 +74,7 @@ const arrivalsOf = fc.array(
 
 /**
  * Puts random limits on a port and compares, clock by clock, what goes with what RateLimiter says.
- * @param tryOne has one frame of so many bytes wait unless one does already, looks once, and tells whether it went
+ * @param tryOne has one frame of so many bytes wait unless one does already, polls once, and tells whether it went
  */
 function compareWithModel(
   engine: Engine,
@@ -114,7 +114,7 @@ function compareWithModel(
   expect(refused).toBeGreaterThan(200)
 }
 
-/** Sends frames of a guest and lets the plane look once. Returns how many were taken from its ring. */
+/** Sends frames of a guest and lets the plane poll once. Returns how many were taken from its ring. */
 function sendFrom(engine: Engine, guest: EmbeddedGuest, frames: readonly Uint8Array[]): number {
   for (const data of frames) guest.driver.enqueue(data)
   guest.driver.publish(1)

@@ -76,7 +76,7 @@ export function collect(
   return frames
 }
 
-/** Frames that come although none should: looks for a while. */
+/** Frames that come although none should: polls for a while. */
 function stray(engine: Engine, take: () => ReceivedFrame | undefined): number {
   return collect(engine, take, 1, 8).length
 }

@@ -30,7 +30,7 @@ export function untilDown(engine: Engine): void {
   stepUntil(engine, () => engine.ports[0]?.status().state !== 'up')
 }
 
-/** The same for what threads of guests do: between steps this thread looks at its messages. Fails when it never happens. */
+/** The same for what threads of guests do: between steps this thread takes its messages. Fails when it never happens. */
 export async function turnUntil(engine: Engine, hasHappened: () => boolean): Promise<void> {
   const deadlineMs = performance.now() + EVENT_LIMIT_MS
   while (!hasHappened() && performance.now() < deadlineMs) {

@@ -48,7 +48,7 @@ export function attach(
   return guest
 }
 
-/** The tuning of an engine as somebody who looks at it from outside reads it. */
+/** The tuning of an engine as it is read from outside. */
 export function tuningOf(engine: Engine): TuneState {
   const nameOf = (row: number) => engine.ports.find(({ index }) => index === row)?.name
   return readTuning(engine.memory.u64, new TuningReader(engine.controller.log.buffer), nameOf)
@@ -87,7 +87,7 @@ export function withTags(plain: Uint8Array, words: readonly number[]): Uint8Arra
   return Uint8Array.from([...plain.subarray(0, 12), ...tags, ...plain.subarray(12)])
 }
 
-/** The same frame as TCP over IPv4, as far as the switch looks: frames that wait when their guest has no buffers. */
+/** The same frame as TCP over IPv4, as far as the switch reads it: frames that wait when their guest has no buffers. */
 export function asTcp(frame: Uint8Array): Uint8Array {
   frame.set([0x08, 0x00, 0x45], 12)
   frame[23] = 6

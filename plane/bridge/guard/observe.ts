@@ -69,7 +69,10 @@ function readDhcp(position: u32): void {
   if (load<u32>(port, P_GUARD) & GUARD_LEARN_DHCP) learnIpv4(port, address, leaseS)
 }
 
-/** Looks whether the frame at hand, admitted from a port, says who has which address. */
+/**
+ * Reads what the frame at hand, admitted from a port, says about addresses: a DHCP server's answer to a client, an IPv6
+ * neighbour advertisement.
+ */
 export function observe(from: usize): void {
   const bytes = frame.headBytes
   const network = frame.network

@@ -6,11 +6,11 @@ import {
   syntheticStudy,
 } from '../../../test/host/support/lab-records.js'
 import type { Metrics } from '../record/metrics.js'
+import { leavesOut, ratioOf, summarise } from './estimate.js'
 import { interference } from './interference.js'
 import { knee } from './knee.js'
 import { representatives } from './representatives.js'
 import { cellSummary, referenceOf, runData } from './run-cells.js'
-import { leavesOut, ratioOf, summarise } from './summary.js'
 
 const runs = (...values: number[]) =>
   summarise(values.map((value, round) => ({ round, value, marked: round === 1 })))!

@@ -6,8 +6,8 @@ import { METRIC_NAMES, METRICS, type MetricName } from '../record/metrics.js'
 import type { Measurement } from '../record/record.js'
 import { measuredValue } from '../run/value.js'
 import { ALONE } from '../study/colocate.js'
+import { type Estimate, ratioOf, type Summary } from './estimate.js'
 import { type RunCell, summariseBy } from './run-cells.js'
-import { type Estimate, ratioOf, type Summary } from './summary.js'
 
 /** Which metric tells how a load does; undefined: it has none. */
 export type MetricOfLoad = (load: string, workload: string) => MetricName | undefined

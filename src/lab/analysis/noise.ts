@@ -2,8 +2,8 @@
 
 import { measuredValue } from '../run/value.js'
 import type { Value } from '../study/study.js'
+import { type Estimate, leavesOut, ratioOf } from './estimate.js'
 import { cellSummary, type RunCell, type RunData, summariseBy } from './run-cells.js'
-import { type Estimate, leavesOut, ratioOf } from './summary.js'
 
 export interface TwinResult {
   readonly cell: string

@@ -4,7 +4,7 @@ import type { Factors, Failure, LabRecord, Measurement, RunEvent, RunHeader } fr
 import { measuredValue } from '../run/value.js'
 import { hasFactors } from '../study/cell.js'
 import type { Value } from '../study/study.js'
-import { type Summary, summarise } from './summary.js'
+import { type Summary, summarise } from './estimate.js'
 
 export interface RunCell {
   readonly id: string

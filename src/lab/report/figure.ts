@@ -1,8 +1,8 @@
 /** What every figure of a report is made of, whatever it shows. */
 import type { ChartTable } from '../../plot/chart.js'
 import { exactText } from '../../plot/number-text.js'
+import type { Estimate } from '../analysis/estimate.js'
 import type { RunCell } from '../analysis/run-cells.js'
-import type { Estimate } from '../analysis/summary.js'
 import type { MetricName } from '../record/metrics.js'
 import { headText, intervalText, type Measure } from './wording.js'
 

@@ -1,6 +1,6 @@
 /** How figures and metrics are worded in a report: one place for digits, units and names. */
 import { exactText } from '../../plot/number-text.js'
-import type { Estimate } from '../analysis/summary.js'
+import type { Estimate } from '../analysis/estimate.js'
 import { METRICS, type MetricName } from '../record/metrics.js'
 import type { Factors } from '../record/record.js'
 import type { Value } from '../study/study.js'

@@ -1,6 +1,6 @@
 /**
  * Whether a study's figures can show anything: every factor that they name is one of some cell, with that value, and
- * every metric and series is given by a workload of the cells that they look at. Found before anything is measured.
+ * every metric and series is given by a workload of the cells that they show. Found before anything is measured.
  */
 import { CELL_METRICS, type MetricName } from '../record/metrics.js'
 import type { Workload } from '../workload/workload.js'

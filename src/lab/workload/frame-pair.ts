@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { EmbeddedWorker, GeneratorRole } from '../../embedded/worker.js'
 import type { BedVm } from '../bed/bed.js'
 
-/** The generator looks at its rings this long before it sleeps; the meter sleeps at once, as a guest's driver does. */
+/** The generator polls its rings this long before it sleeps; the meter sleeps at once, as a guest's driver does. */
 const GENERATOR_SPIN_US = 50
 const POLL_MS = 2
 /** Frames that have not come this long after the last one will not come. */
 const SETTLED_MS = 40
 const SETTLE_LIMIT_MS = 2_000
 
-/** Frames and bytes since the start, or between two looks. */
+/** Frames and bytes since the start, or between two readings. */
 export interface PairCount {
   readonly sent: number
   readonly sentBytes: number
@@ -25,7 +25,7 @@ export interface PairCount {
   readonly duplicated: number
 }
 
-/** What was counted from one look to the next. */
+/** What was counted from one reading to the next. */
 export function countBetween(before: PairCount, after: PairCount): PairCount {
   const names = Object.keys(after) as (keyof PairCount)[]
   return Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as unknown as PairCount

@@ -88,7 +88,7 @@ export class TrialBench {
     return sent - received
   }
 
-  /** Overloads the device for some seconds, lowers the rate, and looks when it stops losing. RFC 2544, 26.5. */
+  /** Overloads the device for some seconds, lowers the rate, and finds when it stops losing. RFC 2544, 26.5. */
   async recovery(overFps: number, thenFps: number, seconds: number, lossRatio: number): Promise<Recovery> {
     const pair = this.#pair
     this.trials++

@@ -18,7 +18,7 @@ export interface WorkloadSite {
   readonly bed: Bed
   /** The VM that is measured. Directions are named from it. */
   readonly vm: BedVm
-  /** The other end; workloads that need none (cpu-hog, idle) do not look at it. */
+  /** The other end; workloads that need none (cpu-hog, idle) do not use it. */
   readonly peer: BedVm | undefined
   /** Unique within the cell and small, for TCP ports (20000 + 16 * slot ...) and file names. */
   readonly slot: number

@@ -53,7 +53,7 @@ it('an engine sleeps as before when the guest that does not kick has gone', () =
   expect(sleepUs()).toBeGreaterThan(150)
 })
 
-it('frames and commands are taken at the next look of a port whose rings are not kicked', () => {
+it('frames and commands are taken at the next poll of a port whose rings are not kicked', () => {
   const { engine, a, b } = polled(CONTROL)
   for (const ring of [1, 2]) b.frontend.setVringKick(ring, -1)
   for (let turns = 0; turns < 3; turns++) engine.step()

@@ -34,7 +34,7 @@ const LEAD_MS = 20
 const GRACE_MS = 1000
 /** The kernel wakes a sleeper about this late: the rest is spun. */
 const SPIN_MS = 0.06
-/** Sends between two looks at the thread's event loop. */
+/** Sends between two turns of the thread's event loop. */
 const TURN = 64
 
 interface SenderData {

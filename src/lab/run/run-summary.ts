@@ -34,7 +34,8 @@ export type RunSummary = z.infer<typeof summarySchema>
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null)
 
-export function summarize(
+/** What a run has given so far, cell by cell, and what is missing. @param pick the value of a measurement that is shown */
+export function summariseRun(
   plan: StudyPlan,
   history: RunHistory,
   pick: PickValue,
