@@ -1,4 +1,4 @@
-// The frame at hand is somebody: what is known of it lies here, at one place of the plane's memory, and the functions
+// The frame at hand has one record: what is known of it lies here, at one place of the plane's memory, and the functions
 // that it goes through read and write it here instead of handing it on.
 //
 //   taken     a chain is walked, or a host port ingests      pieces at SEGS_AT
