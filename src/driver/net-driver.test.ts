@@ -96,6 +96,26 @@ describe('NetDriver transmit (virtio 1.3, 5.1.6.2)', () => {
     expect(driver.inFlightTx(1)).toBe(16)
     driver.memory.close()
   })
+
+  test.each([
+    ['a descriptor for the header', { separateHeader: true }, 8, 2],
+    ['three descriptors, of which a power of two fits', { separateHeader: true, descriptors: 2 }, 4, 3],
+    ['an indirect table', { separateHeader: true, descriptors: 17, indirect: true }, 16, 18],
+  ])('sendPrepared repeats its frames in order when each lies in %s', (_, layout, chains, descriptors) => {
+    const driver = driverWith(MODERN)
+    const frames = [1, 2, 3, 4].map((fill) => new Uint8Array(170).fill(fill))
+    driver.prepareTx(frames, 0, layout)
+    const device = new PlainDevice(driver.tx())
+    expect(driver.sendPrepared(100)).toBe(chains)
+    for (let sent = 0; sent < 3 * chains; sent++) {
+      const chain = device.take()!
+      expect(chain.readable.length / 2).toBe(descriptors)
+      expect(chain.bytes).toEqual(Uint8Array.of(...new Uint8Array(12), ...frames[sent % 4]!))
+      device.complete([chain.head, 0])
+      expect(driver.sendPrepared(2)).toBe(1)
+    }
+    driver.memory.close()
+  })
 })
 
 describe('NetDriver receive (virtio 1.3, 5.1.6.4)', () => {

@@ -169,12 +169,12 @@ export class NetDriver implements Receiver {
   }
 
   /**
-   * Turns a fresh transmit ring into a generator's: every descriptor holds a frame, written once. The ring
+   * Turns a fresh transmit ring into a generator's: it is filled with chains of a frame each, written once. The ring
    * repeats them in order; use only sendPrepared and reapTx on it from now on.
    * @param frames of one length in bytes, used in turn
    */
-  prepareTx(frames: readonly Uint8Array[], queue = 0): void {
-    this.#txQueue(queue).prepare(frames)
+  prepareTx(frames: readonly Uint8Array[], queue = 0, layout: TxLayout = {}): void {
+    this.#txQueue(queue).prepare(frames, layout)
   }
 
   /**

@@ -303,21 +303,22 @@ export class SplitRing {
   }
 
   /**
-   * For generators: makes every descriptor a chain of its own, in order, `stride` bytes apart, and writes
-   * the whole available ring once. Afterwards only publishInOrder and reclaimInOrder are used, and the
-   * device must complete in order, which is not checked: nothing of the used entries is read.
+   * For generators: the chains added so far to a fresh ring, none of them published, are repeated in order from now on;
+   * the available ring is written once. Afterwards only publishInOrder and reclaimInOrder are used, and the device
+   * must complete in order, which is not checked: nothing of the used entries is read.
+   * Returns how many chains there are: a power of two, so that the ring's indices may wrap.
    */
-  fillInOrder(gpa: number, stride: number, lengthBytes: number): void {
-    for (let i = 0; i < this.size; i++) {
-      this.#stagedAddress[0] = gpa + i * stride
-      this.#stagedLength[0] = lengthBytes
-      this.#write(this.#descAt + i * 4, 0, 0, 0)
-      this.#u16[this.#availAt + 2 + i] = i
-      this.#chain[i] = 1
-    }
+  repeatInOrder(): number {
+    const chains = this.#availIdx
+    if (chains === 0 || (chains & (chains - 1)) !== 0)
+      throw new RangeError(`${chains} chains cannot be repeated: their number is no power of two`)
+    for (let i = chains; i < this.size; i++)
+      this.#u16[this.#availAt + 2 + i] = this.#u16[this.#availAt + 2 + (i & (chains - 1))]!
+    this.#availIdx = 0
+    return chains
   }
 
-  /** Publishes the next `count` chains of fillInOrder; the caller knows that they are free. */
+  /** Publishes the next `count` chains of repeatInOrder; the caller knows that they are free. */
   publishInOrder(count: number): void {
     this.#availIdx = (this.#availIdx + count) & 0xffff
     Atomics.store(this.#u16, this.#availAt + 1, this.#availIdx)

@@ -13,6 +13,11 @@ export interface TxLayout {
   readonly indirect?: boolean
 }
 
+/** Most descriptors of the ring that a chain of a layout takes. */
+function descriptorsOf({ descriptors = 1, separateHeader = false, indirect = false }: TxLayout): number {
+  return indirect ? 1 : descriptors + (separateHeader ? 1 : 0)
+}
+
 /** A transmit ring and its buffers: frames of any kind, or a generator's that were written once. */
 export class TxQueue {
   readonly #memory: GuestMemory
@@ -22,6 +27,8 @@ export class TxQueue {
   #slots: Slots | undefined
   /** 0, or for a generator 1 + its frames in flight. */
   #prepared = 0
+  /** Chains of a generator. */
+  #chains = 0
 
   /** @param slotBytes room for a frame and its header */
   constructor(memory: GuestMemory, ring: SplitRing, headerBytes: number, slotBytes: number) {
@@ -46,16 +53,23 @@ export class TxQueue {
     const offset = slots.offsetOf(slot)
     writeNetHeader(this.#memory, offset, this.#headerBytes, header)
     this.#memory.u8.set(frame, offset + this.#headerBytes)
-    const separate = layout.separateHeader ?? false
-    if (separate) ring.stage(gpa, this.#headerBytes, false)
-    const from = separate ? this.#headerBytes : 0
-    const piece = Math.max(1, Math.ceil((total - from) / (layout.descriptors ?? 1)))
-    for (let at = from; at < total; at += piece) ring.stage(gpa + at, Math.min(piece, total - at), false)
-    const head = ring.commit(layout.indirect ?? false)
+    const head = this.#addChain(gpa, total, layout)
     if (head < 0) return false
     ring.tokens[head] = slot
     slots.take()
     return true
+  }
+
+  /** Adds a chain of what lies in guest memory from the header on. Returns its head, or -1 when the ring is full. */
+  #addChain(gpa: number, totalBytes: number, layout: TxLayout): number {
+    const ring = this.#ring
+    const separate = layout.separateHeader ?? false
+    if (separate) ring.stage(gpa, this.#headerBytes, false)
+    const from = separate ? this.#headerBytes : 0
+    const piece = Math.max(1, Math.ceil((totalBytes - from) / (layout.descriptors ?? 1)))
+    for (let at = from; at < totalBytes; at += piece)
+      ring.stage(gpa + at, Math.min(piece, totalBytes - at), false)
+    return ring.commit(layout.indirect ?? false)
   }
 
   /** Takes completed frames back. Returns how many. A generator's are counted by the used index alone. */
@@ -83,21 +97,27 @@ export class TxQueue {
     return this.#slots ? this.#slots.count - this.#slots.freeCount : 0
   }
 
-  /** Writes a frame of a generator into every descriptor, in turn. @param frames of one length in bytes */
-  prepare(frames: readonly Uint8Array[]): void {
+  /**
+   * Writes frames of a generator, in turn, into as many chains as the ring holds, or the power of two below.
+   * @param frames of one length in bytes
+   */
+  prepare(frames: readonly Uint8Array[], layout: TxLayout): void {
     const ring = this.#ring
     const frameBytes = frames[0]?.length ?? 0
     if (frameBytes === 0 || frames.some((frame) => frame.length !== frameBytes))
       throw new RangeError('a generator needs frames of one length')
     if (this.#slots || this.#prepared > 0) throw new RangeError('the transmit ring is in use already')
-    const stride = wholeLines(this.#headerBytes + frameBytes)
-    const gpa = this.#memory.allocate(ring.size * stride)
+    const totalBytes = this.#headerBytes + frameBytes
+    const stride = wholeLines(totalBytes)
+    const chains = 2 ** Math.floor(Math.log2(ring.size / descriptorsOf(layout)))
+    const gpa = this.#memory.allocate(chains * stride)
     const offset = this.#memory.offsetOf(gpa)
-    for (let i = 0; i < ring.size; i++) {
+    for (let i = 0; i < chains; i++) {
       writeNetHeader(this.#memory, offset + i * stride, this.#headerBytes)
       this.#memory.u8.set(frames[i % frames.length]!, offset + i * stride + this.#headerBytes)
+      this.#addChain(gpa + i * stride, totalBytes, layout)
     }
-    ring.fillInOrder(gpa, stride, this.#headerBytes + frameBytes)
+    this.#chains = ring.repeatInOrder()
     this.#prepared = 1
   }
 
@@ -105,7 +125,7 @@ export class TxQueue {
   sendPrepared(count: number): number {
     const ring = this.#ring
     const inFlight = this.#prepared - ring.reclaimInOrder()
-    const free = ring.size - (inFlight - 1)
+    const free = this.#chains - (inFlight - 1)
     const sent = count < free ? count : free
     this.#prepared = inFlight + sent
     if (sent > 0) ring.publishInOrder(sent)
