@@ -12,6 +12,43 @@ export function threadSeconds(thread) {
   }
 }
 
+/**
+ * What every thread of a process has run and waited for a processor so far, in nanoseconds; empty when the kernel has no
+ * such counters.
+ * @param {number | 'self'} pid
+ * @returns {Map<string, { ran: number, waited: number }>} by thread
+ */
+export function threadTimes(pid) {
+  const times = new Map()
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const [ran = 0, waited = 0] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8')
+        .split(' ')
+        .map(Number)
+      times.set(thread, { ran, waited })
+    } catch {
+      // The thread has ended between the two calls, or the kernel has no such counters.
+    }
+  }
+  return times
+}
+
+/**
+ * How long the thread that ran most between two readings waited for its processor meanwhile, in milliseconds.
+ * @param {ReturnType<typeof threadTimes>} before
+ * @param {ReturnType<typeof threadTimes>} after
+ */
+export function busiestWaitedMs(before, after) {
+  let [most, waited] = [-1, 0]
+  for (const [thread, times] of after) {
+    const earlier = before.get(thread)
+    if (!earlier || times.ran - earlier.ran <= most) continue
+    most = times.ran - earlier.ran
+    waited = times.waited - earlier.waited
+  }
+  return waited / 1e6
+}
+
 /** Seconds of processor time of a process so far, by nanosecond counters where the kernel has them. */
 export function processSeconds(pid) {
   let ns = 0

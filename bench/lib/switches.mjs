@@ -10,7 +10,13 @@ import { pinThread } from './pin.mjs'
 
 const START_MS = 30_000
 
-async function waitFor(what, isThere, child) {
+/**
+ * Waits until something is there. Throws when its process ends before, or it takes too long.
+ * @param {string} what
+ * @param {() => boolean} isThere
+ * @param {import('node:child_process').ChildProcess} child
+ */
+export async function waitFor(what, isThere, child) {
   const until = performance.now() + START_MS
   while (!isThere()) {
     if (child.exitCode !== null || child.signalCode !== null)
@@ -25,7 +31,7 @@ function signal(child, name) {
 }
 
 /** A child process that is killed at the end, with its folder removed. */
-function manage(name, child, folder) {
+export function manage(name, child, folder) {
   const ended = new Promise((resolve) => {
     child.once('exit', resolve)
     child.once('error', resolve)
@@ -215,4 +221,9 @@ export async function startFlowgen({ cpu, sockets, bytes, name }) {
   })
   await client.command('start')
   return client
+}
+
+/** Lets one switch run, all others stopped. */
+export function only(switches, target) {
+  for (const each of switches) (each === target ? each.resume : each.pause)()
 }

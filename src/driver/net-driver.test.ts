@@ -75,7 +75,8 @@ describe('NetDriver transmit (virtio 1.3, 5.1.6.2)', () => {
   })
 
   test('sendPrepared repeats its frames in order and never overtakes the device', () => {
-    const driver = driverWith(MODERN, { queuePairs: 2 })
+    const driver = driverWith(MODERN, { queuePairs: 2, ringSize: 8, txRingSize: 16 })
+    expect(driver.rings.map(({ size }) => size)).toEqual([8, 16, 8, 16])
     const frames = [0, 1, 2].map((i) => new Uint8Array(64).fill(i + 1))
     driver.prepareTx(frames, 1)
     const device = new PlainDevice(driver.tx(1))

@@ -27,6 +27,8 @@ export interface NetDriverOptions {
   readonly queuePairs?: number
   /** Entries of each ring (default 256). */
   readonly ringSize?: number
+  /** Entries of each transmit ring; default ringSize. */
+  readonly txRingSize?: number
   /** Room of a transmit slot in bytes, header included (default 2048). */
   readonly txSlotBytes?: number
   /** Called with a ring's number when the device wants a notification. */
@@ -68,12 +70,17 @@ export class NetDriver implements Receiver {
     this.mergeable = (features & VIRTIO_NET_F.MRG_RXBUF) !== 0n
     this.kick = options.kick ?? (() => {})
     const size = options.ringSize ?? 256
-    if (size > MAX_VRING_SIZE) throw new RangeError(`ring size ${size} is above ${MAX_VRING_SIZE}`)
+    const txSize = options.txRingSize ?? size
+    if (Math.max(size, txSize) > MAX_VRING_SIZE)
+      throw new RangeError(`ring size ${Math.max(size, txSize)} is above ${MAX_VRING_SIZE}`)
     const ring = {
       eventIdx: (features & VIRTIO_F.EVENT_IDX) !== 0n,
       indirectEntries: (features & VIRTIO_F.INDIRECT_DESC) !== 0n ? INDIRECT_ENTRIES : 0,
     }
-    const rings = Array.from({ length: this.queuePairs * 2 }, () => new SplitRing(memory, size, ring))
+    const rings = Array.from(
+      { length: this.queuePairs * 2 },
+      (_, number) => new SplitRing(memory, number % 2 === 0 ? size : txSize, ring),
+    )
     const hasControl = (features & VIRTIO_NET_F.CTRL_VQ) !== 0n
     this.controlIndex = hasControl ? rings.length : -1
     this.#control = hasControl ? new ControlQueue(memory, ring) : undefined

@@ -31,6 +31,8 @@ export interface EmbeddedGuestOptions {
   readonly memory?: number | readonly RegionSpec[]
   /** Default 256. */
   readonly ringSize?: number
+  /** Entries of each transmit ring; default ringSize. */
+  readonly txRingSize?: number
   readonly queuePairs?: number
   /** Bytes of each receive buffer. Default 2048 with mergeable buffers, else 65562 + header. */
   readonly bufferBytes?: number
@@ -75,6 +77,7 @@ export class EmbeddedGuest {
       features: this.features,
       queuePairs: options.queuePairs ?? 1,
       ringSize: options.ringSize ?? 256,
+      ...(options.txRingSize === undefined ? {} : { txRingSize: options.txRingSize }),
       txSlotBytes:
         options.txSlotBytes ?? ((this.features & HOST_GSO) !== 0n ? GSO_SLOT_BYTES : PLAIN_SLOT_BYTES),
       kick: (ring) => signalEventfd(this.#kickFds[ring] as number),
