@@ -1,5 +1,6 @@
 // Part c: many addresses, layouts and features, on Ringferry and on other switches in turn; a feature against Ringferry
-// without it. A round counts when all probes around its windows are of one distance class.
+// without it. A window counts when the probes around it agree and nobody else had the processors; ratios are of rounds.
+import { median } from '../../dist/stats/summary.js'
 import { CASES } from '../lib/cases.mjs'
 import { isEnding, sleep } from '../lib/cleanup.mjs'
 import { busiestWaitedMs, threadTimes } from '../lib/cpu.mjs'
@@ -10,10 +11,10 @@ import { only, startRingferry } from '../lib/switches.mjs'
 import { FEATURE_AIM, FEATURES_OF, PEER_AIMS } from './aims.mjs'
 import { SETTLE_MS, WINDOW_MS } from './windows.mjs'
 
-/** Fewer rounds of a distance are no basis for an interval. */
-const MIN_ROUNDS = 5
+/** Fewer windows of a distance are no basis for an interval. */
+const MIN_WINDOWS = 5
 const WITHOUT = 'without'
-/** A round counts when neither switch nor load waited longer for their processors, which others may use, too. */
+/** A window counts when neither switch nor load waited longer for its processor, which others may use, too. */
 const MOST_WAITED_MS = 1
 
 export const TABLE_CASES = CASES.filter(({ name }) => name in PEER_AIMS || name in FEATURES_OF)
@@ -22,29 +23,35 @@ const caseNamed = (name) =>
   /** @type {import('../lib/cases.mjs').Case} */ (CASES.find((each) => each.name === name))
 
 /**
- * One round: a window of every switch, the others stopped; distances around the windows; the longest time that a switch
- * or the load waited for its processor.
+ * @typedef {object} Window
+ * @property {number} fps
+ * @property {number} before nanoseconds of the distance before the window, and `after` it
+ * @property {number} after
+ * @property {number} waitedMs the longest time that the switch or the load waited for its processor
+ */
+
+/**
+ * One round: a window of every switch, the others stopped.
+ * @param {any[]} entries
+ * @param {number} first the entry that begins
+ * @returns {Record<string, Window>} by switch
  */
 function round(entries, probe, first) {
-  /** @type {Record<string, number>} */
-  const fps = {}
-  const distances = []
-  let waitedMs = 0
+  /** @type {Record<string, Window>} */
+  const windows = {}
   for (let turn = 0; turn < entries.length; turn++) {
     const { name, target, load } = entries[(first + turn) % entries.length]
-    distances.push(probe.measure())
+    const before = probe.measure()
     target.resume()
     load(SETTLE_MS)
     const [switchBefore, loadBefore] = [threadTimes(target.pid), threadTimes('self')]
-    fps[name] = load(WINDOW_MS)
+    const fps = load(WINDOW_MS)
     const [switchAfter, loadAfter] = [threadTimes(target.pid), threadTimes('self')]
-    waitedMs = Math.max(
-      ...[waitedMs, busiestWaitedMs(switchBefore, switchAfter), busiestWaitedMs(loadBefore, loadAfter)],
-    )
     target.pause()
-    distances.push(probe.measure())
+    const waited = [busiestWaitedMs(switchBefore, switchAfter), busiestWaitedMs(loadBefore, loadAfter)]
+    windows[name] = { fps, before, after: probe.measure(), waitedMs: Math.max(...waited) }
   }
-  return { fps, distances, waitedMs }
+  return windows
 }
 
 /** The switches that a case runs on, by the names of the table's columns. */
@@ -82,7 +89,7 @@ async function measureCase(of, switches, probe, seconds) {
   progress(`${of.name}: ${seconds} s`)
   const rounds = []
   const until = performance.now() + seconds * 1000
-  while ((performance.now() < until || rounds.length < MIN_ROUNDS) && !isEnding()) {
+  while ((performance.now() < until || rounds.length < MIN_WINDOWS) && !isEnding()) {
     rounds.push(round(entries, probe, rounds.length))
     // So that Ctrl-C is heard.
     await sleep(0)
@@ -106,29 +113,48 @@ export async function measureCases(cases, switches, probe, seconds) {
   return measured
 }
 
-/** The rounds of a case that were all of one class, and that nobody else disturbed. */
-function roundsAt(rounds, distance) {
-  return rounds.filter(
-    ({ distances, waitedMs }) =>
-      waitedMs <= MOST_WAITED_MS && distances.every((ns) => distanceClass(ns) === distance),
-  )
+/** @param {Window} window */
+const isDisturbed = ({ waitedMs }) => waitedMs > MOST_WAITED_MS
+
+/** Rates of a switch by round, in millions a second; NaN where the window does not count. */
+function ratesAt(rounds, name, distance) {
+  return rounds.map((windows) => {
+    const window = windows[name]
+    const counts =
+      window !== undefined &&
+      !isDisturbed(window) &&
+      distanceClass(window.before) === distance &&
+      distanceClass(window.after) === distance
+    return counts ? window.fps / 1e6 : Number.NaN
+  })
 }
+
+const known = (values) => values.filter(Number.isFinite).length
 
 /** @returns {any[]} rows of what was measured, by case and distance */
 export function summariseCases(measured) {
   const rows = []
   for (const { name, rounds } of measured)
     for (const distance of ['shared', 'apart', 'far']) {
-      const chosen = roundsAt(rounds, distance)
-      if (chosen.length < MIN_ROUNDS) continue
-      const mpps = (column) => chosen.map(({ fps }) => (fps[column] ?? Number.NaN) / 1e6)
-      const ours = mpps('ringferry')
-      const row = { name, distance, rounds: chosen.length, mpps: { ringferry: summarise(ours) }, ratios: {} }
-      for (const column of Object.keys(chosen[0].fps))
-        if (column !== 'ringferry') {
-          row.mpps[column] = summarise(mpps(column))
-          row.ratios[column] = ratio(ours, mpps(column))
-        }
+      const ours = ratesAt(rounds, 'ringferry', distance)
+      if (known(ours) < MIN_WINDOWS) continue
+      const ns = rounds.flatMap(({ ringferry }) => [ringferry.before, ringferry.after])
+      const probed = ns.filter((value) => distanceClass(value) === distance)
+      const about = `${distance}, ${median(probed).toFixed(0)} ns`
+      const row = {
+        name,
+        distance,
+        about,
+        windows: known(ours),
+        mpps: { ringferry: summarise(ours) },
+        ratios: {},
+      }
+      for (const column of Object.keys(rounds[0]).filter((each) => each !== 'ringferry')) {
+        const theirs = ratesAt(rounds, column, distance)
+        const both = theirs.filter((value, index) => Number.isFinite(value) && Number.isFinite(ours[index]))
+        if (known(theirs) >= MIN_WINDOWS) row.mpps[column] = summarise(theirs)
+        if (both.length >= MIN_WINDOWS) row.ratios[column] = ratio(ours, theirs)
+      }
       rows.push(row)
     }
   return rows
@@ -147,11 +173,11 @@ export function reportCases(measured, rows) {
   const rate = (interval) => (interval ? shown(interval) : '-')
   console.log('\n(c) millions of frames per second received, 64 bytes unless said; ratios beside their aims')
   table(
-    ['case', 'distance', 'rounds', 'ringferry', 'testpmd', 'OVS-DPDK', 'to testpmd', 'to OVS-DPDK'],
+    ['case', 'distance', 'windows', 'ringferry', 'testpmd', 'OVS-DPDK', 'to testpmd', 'to OVS-DPDK'],
     rows
       .filter(({ name }) => name in PEER_AIMS)
-      .map(({ name, distance, rounds, mpps, ratios }) => [
-        ...[about(name), distance, rounds, rate(mpps.ringferry), rate(mpps.testpmd), rate(mpps['OVS-DPDK'])],
+      .map(({ name, distance, about: where, windows, mpps, ratios }) => [
+        ...[about(name), where, windows, rate(mpps.ringferry), rate(mpps.testpmd), rate(mpps['OVS-DPDK'])],
         judged(ratios.testpmd, PEER_AIMS[name].testpmd[distance]),
         judged(ratios['OVS-DPDK'], PEER_AIMS[name].ovs?.[distance]),
       ]),
@@ -159,20 +185,16 @@ export function reportCases(measured, rows) {
   console.log('\n    a feature, and one pair without it')
   const features = rows.filter(({ name }) => name in FEATURES_OF)
   table(
-    ['case', 'distance', 'rounds', 'ringferry', 'without', 'ratio'],
-    features.map(({ name, distance, rounds, mpps, ratios }) => [
-      ...[about(name), distance, rounds, rate(mpps.ringferry), rate(mpps[WITHOUT])],
+    ['case', 'distance', 'windows', 'ringferry', 'without', 'ratio'],
+    features.map(({ name, distance, about: where, windows, mpps, ratios }) => [
+      ...[about(name), where, windows, rate(mpps.ringferry), rate(mpps[WITHOUT])],
       judged(ratios[WITHOUT], FEATURE_AIM[distance]),
     ]),
   )
-  const disturbed = measured
-    .flatMap(({ rounds }) => rounds)
-    .filter(({ waitedMs }) => waitedMs > MOST_WAITED_MS)
-  const all = measured.reduce((sum, { rounds }) => sum + rounds.length, 0)
-  console.log(`\n${disturbed.length} of ${all} rounds left out: others used the processors meanwhile`)
+  const all = measured.flatMap(({ rounds }) => rounds.flatMap((windows) => Object.values(windows)))
+  const disturbed = all.filter(isDisturbed).length
+  console.log(`\n${disturbed} of ${all.length} windows left out: others used the processors meanwhile`)
   const missing = measured.filter(({ name }) => !rows.some((row) => row.name === name))
   if (missing.length > 0)
-    console.log(
-      `no row for ${missing.map(({ name }) => name).join(', ')}: fewer than ${MIN_ROUNDS} rounds of a distance`,
-    )
+    console.log(`no row for ${missing.map(({ name }) => name).join(', ')}: too few windows of a distance`)
 }
