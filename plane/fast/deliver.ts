@@ -247,9 +247,15 @@ export function deliverList(v: usize, first: usize, from: usize, tx: usize): voi
         full = false
         continue
       }
-      if (left === 0 && !isTcp(at, firstBytes(record, length))) {
+      const have = firstBytes(record, length)
+      if (
+        left === 0 &&
+        !isTcp(at, have) &&
+        (!isHeldToAddresses || isFromListed(from, at, have, sourceOf(v128.load(record, F_FRONT))))
+      ) {
         // Beyond the buffers of a guest other frames than TCP are dropped: under overload nothing may cost more than a
-        // frame that arrives. What the ring holds is published before the first is.
+        // frame that arrives. What the ring holds is published before the first is. What the sender's guard may refuse
+        // is counted there, by the slow path.
         if (!full) endFull(v)
         full = true
         drop(port, DROP_RING_FULL)
