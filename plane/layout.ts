@@ -8,7 +8,7 @@
 //             tables, ring windows, and the granted guest memory itself
 //
 //   G_ globals | P_ port row | V_ vring row | R_, RECORD_ byte ring and record | M_, A_ merge table, aggregate
-//   F_, D_, L_ frame of a burst, its details, list of frames | SPAN_ span | BUCKET_ token bucket | LEARNED_ learned address | C_, DROP_ counters
+//   T_ target of a burst | SPAN_ span | BUCKET_ token bucket | LEARNED_ learned address | C_, DROP_ counters
 //
 // A field is followed by what lies there (`// u32`, `// 16 x u64`); test/plane/layout.test.ts reads that, so that no
 // two fields overlap and each lies in its row.

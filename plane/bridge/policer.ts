@@ -77,22 +77,20 @@ export function charge(port: usize, first: u32, bytes: u32, segments: u32): void
 export function framesLeft(port: usize, first: u32): u32 {
   const bucket = bucketAt(port, first)
   if (load<i64>(bucket, BUCKET_RATE) === 0) return u32.MAX_VALUE
-  return <u32>clamp(load<i64>(bucket, BUCKET_TOKENS) / MICRO)
+  return <u32>max<i64>(0, min<i64>(load<i64>(bucket, BUCKET_TOKENS) / MICRO, <i64>u32.MAX_VALUE))
 }
 
-/** Bytes that may have gone in one direction when another frame goes, by its limits on bytes as they were filled last. */
-export function bytesLeft(port: usize, first: u32): u64 {
-  let left: u64 = u32.MAX_VALUE
+/**
+ * Bytes that may have gone in one direction when another frame goes, by its limits on bytes as they were filled last;
+ * below 0 when none may.
+ */
+export function bytesLeft(port: usize, first: u32): i64 {
+  let left: i64 = i64.MAX_VALUE
   for (let index: u32 = 1; index < 3; index++) {
     const bucket = bucketAt(port, first + index)
-    if (load<i64>(bucket, BUCKET_RATE) !== 0)
-      left = min(left, <u64>clamp(load<i64>(bucket, BUCKET_TOKENS) / MICRO - 1))
+    if (load<i64>(bucket, BUCKET_RATE) !== 0) left = min(left, load<i64>(bucket, BUCKET_TOKENS) / MICRO - 1)
   }
   return left
-}
-
-function clamp(units: i64): i64 {
-  return max<i64>(0, min<i64>(units, <i64>u32.MAX_VALUE))
 }
 
 /**

@@ -6,7 +6,6 @@ import {
   MAX_PIECES,
   P_SPAN,
   PIECES_AT,
-  PIECES_BYTES,
   SPAN_COUNT,
   SPAN_ENTRIES,
   SPAN_FIRST,
@@ -53,15 +52,15 @@ export function locate(entries: usize, first: u64, granules: u64, address: u64, 
 
 /**
  * Finds the pieces of the plain frame in a chain of several descriptors.
- * @param header bytes of the virtio-net header; @param number of the record that the pieces belong to
+ * @param header bytes of the virtio-net header
  * @returns false when the frame is not for the fast path
  */
-export function findPieces(v: usize, head: u32, header: u32, number: u32): boolean {
+export function findPieces(v: usize, head: u32, header: u32): boolean {
   const span: usize = load<u32>(<usize>load<u32>(v, V_PORT), P_SPAN)
   const entries: usize = load<u32>(span, SPAN_ENTRIES)
   const first: u64 = load<u32>(span, SPAN_FIRST)
   const granules: u64 = load<u32>(span, SPAN_COUNT)
-  const list = <usize>PIECES_AT + <usize>number * PIECES_BYTES
+  const list: usize = PIECES_AT
   let table: usize = load<u32>(v, V_DESC)
   let limit = load<u32>(v, V_SIZE)
   let index = head

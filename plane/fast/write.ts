@@ -1,77 +1,92 @@
 // How a frame is written behind its virtio-net header where it is not one piece into one piece with the tag that it has:
-// in pieces, over several receive buffers (across.ts), with a tag put on or taken off.
+// from pieces (pieces.ts), over several receive buffers (across.ts), with a tag put on or taken off.
+//
+// The first 16 bytes of a frame, its front, are written as they were judged: what was decided on is what leaves.
 import { copy } from '../copy'
-import { BUFFERS_AT, D_BEHIND_TAG, D_PIECES, D_TAG, F_FRONT, F_HEAD, TAG_AS_IS, TAG_OFF } from '../layout'
+import { BUFFERS_AT } from '../layout'
 import { TAG_BYTES } from '../packet/packet'
 import { fillBuffers } from './across'
-import { DETAILED, detailsOf } from './record'
 
-/** Bytes of a frame's front (F_FRONT). */
-const VECTOR: u32 = 16
+/** Bytes of a front. */
+export const FRONT_BYTES: u32 = 16
 
-/** Copies what follows the front of a frame: its bytes from `from` on. */
-function copyPieces(to: usize, list: usize, from: u32, bytes: u32): void {
-  let skip = from
-  let left = bytes
-  while (left > 0) {
-    const at: usize = load<u32>(list)
-    const has = load<u32>(list, 4)
-    list += 8
-    if (skip >= has) {
-      skip -= has
-      continue
-    }
-    const part = min(has - skip, left)
-    copy(to, at + skip, part)
-    to += part
-    left -= part
-    skip = 0
+/** The tag leaves as it came; is taken off. Anything else: the tag (as it lies in memory) that is put on. */
+export const TAG_AS_IS: u32 = 0
+export const TAG_OFF: u32 = 1
+
+/** The frame at hand: its pieces (0: one), how its tag leaves, and, where it is taken off, the four bytes behind it. */
+let pieces: usize = 0
+let tag: u32 = TAG_AS_IS
+let behindTag: u32 = 0
+
+/** Says what the next frame is written from. */
+export function openOdd(piecesOfFrame: usize, tagOfFrame: u32, behind: u32): void {
+  pieces = piecesOfFrame
+  tag = tagOfFrame
+  behindTag = behind
+}
+
+/** Bytes of the frame that its front stands for, and bytes of the front as it is written. */
+function frontRead(): u32 {
+  return tag === TAG_OFF ? FRONT_BYTES + TAG_BYTES : FRONT_BYTES
+}
+function frontWritten(): u32 {
+  return tag === TAG_AS_IS || tag === TAG_OFF ? FRONT_BYTES : FRONT_BYTES + TAG_BYTES
+}
+
+function writeFront(body: usize, front: v128): void {
+  if (tag === TAG_AS_IS) v128.store(body, front)
+  else if (tag === TAG_OFF) v128.store(body, v128.replace_lane<u32>(front, 3, behindTag))
+  else {
+    v128.store(body, v128.replace_lane<u32>(front, 3, tag))
+    store<u32>(body, v128.extract_lane<u32>(front, 3), FRONT_BYTES)
   }
 }
 
-/** Writes a frame over the buffers that were found for it, of which the first holds its front. */
-export function writeAcross(body: usize, record: usize, at: usize, length: u32): void {
-  const isOdd = (load<u32>(record, F_HEAD) & DETAILED) !== 0
-  const details = detailsOf(record)
-  const tag = isOdd ? load<u32>(details, D_TAG) : TAG_AS_IS
-  const pieces: usize = isOdd ? load<u32>(details, D_PIECES) : <usize>0
-  let skip = tag === TAG_OFF ? VECTOR + TAG_BYTES : VECTOR
-  let position = <u32>(body - <usize>load<u32>(BUFFERS_AT))
-  position += tag === TAG_AS_IS || tag === TAG_OFF ? VECTOR : VECTOR + TAG_BYTES
-  writeFront(body, record, tag)
-  if (pieces === 0) fillBuffers(position, at + skip, length - skip)
+/**
+ * Writes a frame into one piece of memory.
+ * @param body where it begins; @param at where it lies, unless it lies in pieces; @param length its bytes as it came
+ */
+export function writeOdd(body: usize, at: usize, length: u32, front: v128): void {
+  let skip = frontRead()
+  let to = body + frontWritten()
+  if (pieces === 0) copy(to, at + skip, length - skip)
   else {
     let left = length
     for (let piece = pieces; left > 0; piece += 8) {
       const from: usize = load<u32>(piece)
       const has = load<u32>(piece, 4)
       left -= has
-      if (skip < has) position = fillBuffers(position, from + skip, has - skip)
+      if (skip < has) {
+        copy(to, from + skip, has - skip)
+        to += has - skip
+      }
       skip = skip < has ? 0 : skip - has
     }
   }
+  writeFront(body, front)
 }
 
-/** Writes the front of a frame as it was judged: the addresses that were decided on are those that leave. */
-function writeFront(body: usize, record: usize, tag: u32): void {
-  const front = v128.load(record, F_FRONT)
-  if (tag === TAG_AS_IS) v128.store(body, front)
-  else if (tag === TAG_OFF)
-    v128.store(body, v128.replace_lane<u32>(front, 3, load<u32>(detailsOf(record), D_BEHIND_TAG)))
-  else {
-    v128.store(body, v128.replace_lane<u32>(front, 3, tag))
-    store<u32>(body, v128.extract_lane<u32>(front, 3), VECTOR)
+/** The same over the buffers that were found for it (findBuffers), of which the first holds the front. */
+export function writeAcross(body: usize, at: usize, length: u32, front: v128): void {
+  let skip = frontRead()
+  let position = <u32>(body - <usize>load<u32>(BUFFERS_AT)) + frontWritten()
+  writeFront(body, front)
+  if (pieces === 0) {
+    fillBuffers(position, at + skip, length - skip)
+    return
+  }
+  let left = length
+  for (let piece = pieces; left > 0; piece += 8) {
+    const from: usize = load<u32>(piece)
+    const has = load<u32>(piece, 4)
+    left -= has
+    if (skip < has) position = fillBuffers(position, from + skip, has - skip)
+    skip = skip < has ? 0 : skip - has
   }
 }
 
-/** Writes a frame that lies in pieces, or leaves with another tag than it came with. */
-export function writeOdd(body: usize, record: usize, at: usize, length: u32): void {
-  const details = detailsOf(record)
-  const pieces: usize = load<u32>(details, D_PIECES)
-  const tag = load<u32>(details, D_TAG)
-  const from = tag === TAG_OFF ? VECTOR + TAG_BYTES : VECTOR
-  const to = body + (tag === TAG_AS_IS || tag === TAG_OFF ? VECTOR : VECTOR + TAG_BYTES)
-  if (pieces === 0) copy(to, at + from, length - from)
-  else copyPieces(to, pieces, from, length - from)
-  writeFront(body, record, tag)
+/** Source MAC address in the front of a frame. */
+export function sourceOf(front: v128): u64 {
+  return (<u64>i64x2.extract_lane(front, 0) >> 48) | ((<u64>v128.extract_lane<u32>(front, 2)) << 16)
 }

@@ -40,8 +40,8 @@ export const V_PATIENCE = 104 // f64
 export const V_BACKLOG = 112 // u32
 /** Free-running u16 index: used as collected for publication. */
 export const V_USED_COLLECTED = 116 // u32
-/** Its list of frames in the burst at hand (layout/burst.ts); checked against that list before it is used. */
-export const V_LIST = 120 // u32
+/** Its number among the targets of the burst at hand (layout/burst.ts); checked against these before it is used. */
+export const V_TARGET = 120 // u32
 export const VRING_BYTES = 128
 
 export const VRING_READY = 1

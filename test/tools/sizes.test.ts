@@ -9,7 +9,7 @@ const MAX_LINES = { src: 350, plane: 260 } as const
 /** Positional parameters of a function of the plane; more are named, or a record. */
 const MAX_PARAMETERS = 5
 /** The fast path: calls that the compiler inlines, with the state of both rings in locals. */
-const FAST_PATH = 'fast/deliver.ts'
+const FAST_PATH = 'fast/fast.ts'
 
 interface Source {
   readonly name: string
