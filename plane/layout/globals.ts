@@ -42,6 +42,10 @@ export const G_RENOTIFY_US = 96 // f64
 export const G_PUBLISHING = 104 // u32
 /** 1 while the engine sleeps, by its own will. */
 export const G_ASLEEP = 120 // u32
+/** Pauses of the engine that have ended, on the u32 circle. */
+export const G_WAKES = 124 // u32
+/** What a wake-up costs, in microseconds; NaN: not known. */
+export const G_WAKE_US = 128 // f64
 /** Units of work left to the burst (work.ts); below 0 when its last frame took more. */
 export const G_WORK_LEFT = 136 // i32
 /** What the hash of the FDB is made of, random so that no guest can aim at a line. */
@@ -53,6 +57,8 @@ export const G_PROBE_ID = 184 // u64
 export const G_LEARNS = 192 // u32
 /** When frames that a rate limit holds back may go on, in microseconds; the engine resets it every turn. */
 export const G_RATE_AT_US = 200 // f64
+/** The longest spin of the engine at present, in microseconds. */
+export const G_SPIN_US = 208 // f64
 
 /** Indices of the active ports. */
 export const ACTIVE_AT = 0x10400 // MAX_PORTS x u32

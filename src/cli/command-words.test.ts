@@ -5,7 +5,10 @@ import { makeProgram } from './program.js'
 
 describe('checkCommandWords', () => {
   it.each([
-    ['tune sho', 'tune: unknown command "sho" (did you mean "show"?); there are show, set, policy, explain'],
+    [
+      'tune sho',
+      'tune: unknown command "sho" (did you mean "show"?); there are show, set, policy, awake, explain',
+    ],
     ['tune --control /tmp/c sho', 'tune: unknown command "sho" (did you mean "show"?)'],
     ['help tune sho', 'tune: unknown command "sho"'],
     ['upp --vif g1=/tmp/g1', 'unknown command "upp" (did you mean "up"?)'],

@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { POLICY_NAMES, type PolicyName } from '../aggregation/create.js'
-import type { TuneState, VifTuning } from '../control/tuning.js'
+import type { VifTuning } from '../control/tuning.js'
 import { askControl, type ControlRequest } from '../daemon/control.js'
+import type { AwakeTuning } from '../engine/keep-awake.js'
+import type { SwitchTuning } from '../engine/switch.js'
 import { RingferryError } from '../errors/errors.js'
 import { didYouMean } from '../errors/suggestion.js'
 import { Interruption } from './interruption.js'
@@ -25,6 +27,15 @@ function parseShare(text: string): number {
   throw new InvalidArgumentError('give a share of a core above 0 and at most 1')
 }
 
+function parseIdleShare(text: string): number {
+  const value = Number(text)
+  if (text !== '' && value >= 0 && value <= 1) return value
+  throw new RingferryError(
+    'USAGE',
+    `tune awake: ${text} is no share of the processors' time; give 0 (never) to 1 (all that is idle)`,
+  )
+}
+
 function parseWeight(text: string): number {
   const value = Number(text)
   if (value > 0 && Number.isFinite(value)) return value
@@ -41,8 +52,29 @@ function reasons(vif: VifTuning): string {
     .join(', ')
 }
 
+/** In one line: "awake on, share 0.5 of 2 processors, burnt 12500 us, a wake-up costs 24 us, now 6 us". */
+function awakeLine({
+  share,
+  state,
+  reason,
+  cpus,
+  burntUs,
+  holdsLatency,
+  asleepUs,
+  wakeUs,
+}: AwakeTuning): string {
+  const cost = (us: number | null): string => (us === null ? 'not known' : `${shortNumber(us)} us`)
+  return [
+    `awake ${state}${reason === '' ? '' : ` (${reason})`}`,
+    `share ${share}${cpus.length === 0 ? '' : ` of ${cpus.length} processor${cpus.length === 1 ? '' : 's'}`}`,
+    `burnt ${shortNumber(burntUs)} us`,
+    ...(holdsLatency ? ['PM QoS held'] : []),
+    `a wake-up costs ${cost(asleepUs)}${wakeUs === asleepUs ? '' : `, now ${cost(wakeUs)}`}`,
+  ].join(', ')
+}
+
 /** The tuning as a table with the figures of the last decision above it. Times in microseconds. */
-export function showTuning(state: TuneState): string {
+export function showTuning(state: SwitchTuning): string {
   const rows = state.vifs.map((vif) => [
     vif.name,
     number(vif.targetUs),
@@ -60,7 +92,8 @@ export function showTuning(state: TuneState): string {
     ([name, value]) => `${name} ${Number(value.toPrecision(4))}`,
   )
   return [
-    `policy ${state.policy.name}, budget ${state.budget}${state.dryRun ? ', dry run: limits stay as they are' : ''}`,
+    `policy ${state.policy.name}, budget ${state.budget}, spins up to ${state.spinUs} us${state.dryRun ? ', dry run: limits stay as they are' : ''}`,
+    awakeLine(state.awake),
     ...(figures.length > 0 ? [figures.join(', ')] : []),
     formatTable(
       [
@@ -83,7 +116,7 @@ export function showTuning(state: TuneState): string {
 }
 
 /** Why the last publications of a vif happened, and the last decisions with their figures. */
-export function explainTuning(state: TuneState, name: string): string {
+export function explainTuning(state: SwitchTuning, name: string): string {
   const vif = state.vifs.find((each) => each.name === name)
   if (!vif)
     throw new RingferryError(
@@ -123,7 +156,7 @@ interface Common {
   readonly json?: boolean
 }
 
-async function ask(options: Common, change: ControlRequest['change']): Promise<TuneState> {
+async function ask(options: Common, change: ControlRequest['change']): Promise<SwitchTuning> {
   return await askControl(options.control, { method: 'tune', change })
 }
 
@@ -160,6 +193,7 @@ Examples:
   ringferry up --control /tmp/rf.ctl --vif g1=/tmp/g1.sock --vif g2=/tmp/g2.sock
   ringferry tune policy adaptive --budget 0.5 --control /tmp/rf.ctl
   ringferry tune set g1 --target 200us --control /tmp/rf.ctl
+  ringferry tune awake 0.5 --control /tmp/rf.ctl
   ringferry tune show --control /tmp/rf.ctl
   ringferry tune explain g1 --control /tmp/rf.ctl
   ringferry tune --dry-run --control /tmp/rf.ctl`,
@@ -171,7 +205,7 @@ Examples:
       .addOption(controlOption())
       .option('--json', 'as JSON')
       .addHelpText('after', `\nExamples:\n  ringferry tune ${example} --control /tmp/rf.ctl`)
-  const finish = (state: TuneState, options: Common): void =>
+  const finish = (state: SwitchTuning, options: Common): void =>
     options.json ? printJson(state) : print(showTuning(state))
 
   add('show', 'targets, limits, delays and reasons', 'show').action(async (options: Common) =>
@@ -209,6 +243,13 @@ Examples:
         finish(await ask(options, { policy, budget: options.budget }), options)
       },
     )
+  add(
+    'awake <share>',
+    "change the share of the processors' time that may be burnt to keep them awake: 0 never, 1 all that is idle",
+    'awake 0.5',
+  ).action(async (share: string, options: Common) =>
+    finish(await ask(options, { awake: parseIdleShare(share) }), options),
+  )
   add(
     'explain <vif>',
     'why the last batches were published and the last decisions made',

@@ -28,13 +28,13 @@ describe('parseConfig', () => {
 
   it('parseConfig takes guards, limits, targets and a policy', () => {
     const text = [
-      'engine: {policy: {name: fixed, holdUs: 50}, budget: 0.5}',
+      'engine: {policy: {name: fixed, holdUs: 50}, budget: 0.5, awake: 0.25}',
       'ports:',
       '  - {kind: vif, name: a, socket: x, targetUs: 200, weight: 2, macs: ["02:00:00:00:00:01"],',
       '     addresses: [10.0.0.1, link-local], fromVm: {averageKiB: 1000}, stormFps: 100, merge: false}',
     ].join('\n')
     expect(parseConfig(text, 'a.yaml')).toEqual({
-      engine: { policy: { name: 'fixed', holdUs: 50 }, budget: 0.5 },
+      engine: { policy: { name: 'fixed', holdUs: 50 }, budget: 0.5, awake: 0.25 },
       ports: [
         {
           ...{ kind: 'vif', name: 'a', socket: 'x', targetUs: 200, weight: 2 },

@@ -1,6 +1,7 @@
 /** What a configuration may contain. The JSON Schema in docs/schema is generated from here. */
 import { z } from 'zod'
 import { POLICY_NAMES } from '../aggregation/create.js'
+import { AWAKE_DEFAULT } from '../control/awake.js'
 import { BUDGET_DEFAULT, POLICY_DEFAULT, VIF_DEFAULTS } from '../control/defaults.js'
 import { MAX_FDB_ENTRIES, MAX_LEARN_ND, MAX_QUEUE_PAIRS } from '../core/layout.js'
 import { MAX_MEMORY_BYTES, MIN_MEMORY_BYTES } from '../core/linear-memory.js'
@@ -222,12 +223,10 @@ export const engineSchema = z.strictObject({
     .multipleOf(2)
     .exactOptional()
     .meta({ description: 'Linear memory of the data plane in MB, address space only. Default 4096' }),
-  spinUs: z
-    .number()
-    .min(0)
-    .max(10_000)
-    .exactOptional()
-    .meta({ description: 'Longest time in microseconds that the engine spins before it sleeps. Default 20' }),
+  spinUs: z.number().min(0).max(10_000).exactOptional().meta({
+    description:
+      'Longest time in microseconds that the engine spins before it sleeps. Default: twice what a wake-up is found to cost, 20 to 200',
+  }),
   ageingS: z
     .int()
     .min(1)
@@ -247,6 +246,14 @@ export const engineSchema = z.strictObject({
     .max(1)
     .exactOptional()
     .meta({ description: `Share of its core that the engine may use. Default ${BUDGET_DEFAULT}` }),
+  awake: z
+    .number()
+    .min(0)
+    .max(1)
+    .exactOptional()
+    .meta({
+      description: `Share of the processors' time that may be burnt to keep them awake while it is worth it. Default ${AWAKE_DEFAULT}: never`,
+    }),
   schedule: flag.exactOptional().meta({
     description: "Whether vifs are served by the engine's time they used. Default true",
   }),

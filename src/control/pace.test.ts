@@ -10,10 +10,12 @@ import {
   type SleepDue,
   SPIN,
   TICK_US,
+  TICKS_PER_PROBING,
   TURN,
   TURNS_PER_POLL,
   TURNS_PER_POLL_WITH_HOST_PORTS,
 } from './pace.js'
+import { PROBE_US, PROBES } from './wake-cost.js'
 
 const FOREVER = Number.POSITIVE_INFINITY
 /** Nothing is due. */
@@ -44,10 +46,12 @@ function limits(): Limits {
   }
 }
 
+/** A pace whose probes of this tick are over. */
 function made(maxSpinUs = MAX_SPIN_US): { pace: Pace; allowed: Limits } {
   const allowed = limits()
   const pace = new Pace(allowed, maxSpinUs)
   pace.ticked(0)
+  for (let probes = 0; probes < PROBES; probes++) pace.slept(-PROBE_US, 0, PROBE_US)
   pace.resumed(0)
   return { pace, allowed }
 }
@@ -55,7 +59,7 @@ function made(maxSpinUs = MAX_SPIN_US): { pace: Pace; allowed: Limits } {
 /** A pace that has learnt to spin as long as it may. */
 function spinning(): { pace: Pace; allowed: Limits } {
   const both = made()
-  for (let sleeps = 0; sleeps < 10; sleeps++) both.pace.slept(0, 1)
+  for (let sleeps = 0; sleeps < 10; sleeps++) both.pace.slept(0, 1, TICK_US)
   both.pace.resumed(0)
   return both
 }
@@ -82,7 +86,7 @@ describe('Pace.next', () => {
     const { pace } = spinning()
     pace.next(100, true)
     expect(pace.next(500, false)).toBe(SLEEP)
-    pace.slept(500, 510)
+    pace.slept(500, 510, TICK_US)
     pace.resumed(512)
     expect(pace.next(512 + MAX_SPIN_US - 1, false)).toBe(SPIN)
     expect(pace.next(512 + MAX_SPIN_US, false)).toBe(SLEEP)
@@ -210,7 +214,7 @@ describe('Pace.slept', () => {
     const { pace } = made()
     const lengths = (toUs: number, times: number): number[] =>
       Array.from({ length: times }, () => {
-        pace.slept(0, toUs)
+        pace.slept(0, toUs, TICK_US)
         return pace.spinUs
       })
     expect(lengths(MAX_SPIN_US - 1, 5)).toEqual([2, 6, 14, 20, 20])
@@ -219,9 +223,59 @@ describe('Pace.slept', () => {
 
   it('never spins when the bound is 0', () => {
     const { pace } = made(0)
-    pace.slept(0, 0)
+    pace.slept(0, 0, TICK_US)
     expect(pace.spinUs).toBe(0)
     expect(pace.next(0, false)).toBe(SLEEP)
+  })
+})
+
+describe('Pace.sleepUs', () => {
+  it('probes what a wake-up costs in some sleeps after a tick, where nothing is due sooner', () => {
+    const pace = new Pace(limits())
+    pace.ticked(0)
+    const next = (due = IDLE): number => pace.sleepUs(0, TICK_US, due)
+    expect(next({ ...IDLE, heldUs: PROBE_US - 1 })).toBe(PROBE_US - 1)
+    pace.slept(0, PROBE_US - 1, PROBE_US - 1)
+    for (let round = 0; round < 3; round++) {
+      for (let probes = 0; probes < PROBES; probes++) {
+        expect(next()).toBe(PROBE_US)
+        pace.slept(0, PROBE_US + 30, PROBE_US)
+      }
+      for (let ticks = 0; ticks < TICKS_PER_PROBING; ticks++) {
+        expect(next()).toBe(TICK_US)
+        pace.ticked(0)
+      }
+    }
+  })
+})
+
+describe('Pace.maxSpinUs', () => {
+  const slept = (pace: Pace, lateUs: number): void => {
+    for (let ticks = 0; ticks < 10 * TICKS_PER_PROBING; ticks++) {
+      pace.ticked(0)
+      for (let probes = 0; probes < PROBES; probes++) pace.slept(0, PROBE_US + lateUs, PROBE_US)
+    }
+    pace.ticked(0)
+  }
+
+  it('follows what wake-ups cost when no bound was given', () => {
+    const pace = new Pace(limits())
+    expect(pace.maxSpinUs).toBe(20)
+    slept(pace, 40)
+    expect([pace.wakeUs, pace.maxSpinUs]).toEqual([40, 80])
+    for (let sleeps = 0; sleeps < 10; sleeps++) pace.slept(0, 79, TICK_US)
+    expect(pace.spinUs).toBe(80)
+    slept(pace, 15)
+    pace.slept(0, 1, TICK_US)
+    expect([pace.maxSpinUs, pace.spinUs <= 30]).toEqual([30, true])
+  })
+
+  it('is what was given, whatever wake-ups cost', () => {
+    for (const given of [0, 35]) {
+      const { pace } = made(given)
+      slept(pace, 90)
+      expect([pace.wakeUs, pace.maxSpinUs]).toEqual([90, given])
+    }
   })
 })
 
@@ -264,7 +318,7 @@ function runModel(
     const fromUs = nowUs
     nowUs += longestUs * sleptPart
     if (step === REST) pace.rested(nowUs)
-    else pace.slept(fromUs, nowUs)
+    else pace.slept(fromUs, nowUs, longestUs)
     pace.resumed(nowUs)
   }
   return { ...did, endUs: nowUs }
@@ -287,12 +341,13 @@ describe('Pace under a modelled clock', () => {
         (turns, maxSpinUs, restUs, workUs) => {
           const { pace, allowed } = made(maxSpinUs)
           Object.assign(allowed, { restUs, workUs })
+          const wakesBefore = pace.wakes
           const { spins, pauses, spinStretchUs, endUs } = runModel(pace, turns)
           expect(pace.spinUs).toBeGreaterThanOrEqual(0)
           expect(pace.spinUs).toBeLessThanOrEqual(maxSpinUs)
           expect(spinStretchUs).toBeLessThanOrEqual(maxSpinUs)
           expect(pace.spunUs).toBeLessThanOrEqual(Math.min(endUs, spins * MAX_SPIN_TURN_US))
-          expect(pace.wakes).toBe(pauses.length)
+          expect(pace.wakes - wakesBefore).toBe(pauses.length)
           for (const us of pauses) {
             expect(us).toBeGreaterThanOrEqual(0)
             expect(us).toBeLessThanOrEqual(restUs > 0 ? restUs : TICK_US)

@@ -14,10 +14,12 @@
  *   +---------------------------------+
  *
  * Spinning adapts: a sleep shorter than the longest spin would have been spared by spinning, so the next spin is longer; a
- * longer one would not, so the next spin is shorter.
+ * longer one would not, so the next spin is shorter. The longest spin follows from what a wake-up costs (wake-cost.ts),
+ * unless it was given.
  *
  * All times in microseconds on the engine's clock.
  */
+import { PROBE_US, PROBES, spinBoundUs, WakeCost } from './wake-cost.js'
 
 /** What the engine does next. */
 export const TURN = 0
@@ -28,6 +30,8 @@ export type Step = typeof TURN | typeof SPIN | typeof SLEEP | typeof REST
 
 /** Ticks: retries, timers and reports of the ports. */
 export const TICK_US = 100_000
+/** Of so many ticks one is followed by probes of what a wake-up costs. */
+export const TICKS_PER_PROBING = 10
 /** Turns between two polls of the descriptors while there is work. */
 export const TURNS_PER_POLL = 32
 /** The same with ports whose descriptors alone tell that they can be read or written. */
@@ -69,7 +73,12 @@ export interface SleepDue extends Due {
 
 export class Pace {
   readonly #limits: PaceLimits
-  readonly #maxSpinUs: number
+  readonly #wakeCost = new WakeCost()
+  /** So many of the next sleeps that may last so long are probes of what a wake-up costs. */
+  #probesLeft = 0
+  #ticks = 0
+  readonly #findsSpin: boolean
+  #maxSpinUs: number
   #spinUs = 0
   #spunUs = 0
   #wakes = 0
@@ -83,10 +92,21 @@ export class Pace {
   /** Whether there was work when the present pause began. */
   #pausesWork = false
 
-  /** @param maxSpinUs longest spin; 0 never spins */
-  constructor(limits: PaceLimits, maxSpinUs: number) {
+  /** @param maxSpinUs longest spin; 0 never spins; left out: what a wake-up is found to cost decides */
+  constructor(limits: PaceLimits, maxSpinUs?: number) {
     this.#limits = limits
-    this.#maxSpinUs = maxSpinUs
+    this.#findsSpin = maxSpinUs === undefined
+    this.#maxSpinUs = maxSpinUs ?? spinBoundUs(this.wakeUs)
+  }
+
+  /** The longest spin at present. */
+  get maxSpinUs(): number {
+    return this.#maxSpinUs
+  }
+
+  /** What a wake-up costs; NaN while it is not known. */
+  get wakeUs(): number {
+    return this.#wakeCost.us
   }
 
   /** How long the engine spins at present before it pauses. */
@@ -115,6 +135,8 @@ export class Pace {
 
   ticked(nowUs: number): void {
     this.#tickUs = nowUs
+    if (this.#ticks++ % TICKS_PER_PROBING === 0) this.#probesLeft = PROBES
+    if (this.#findsSpin) this.#maxSpinUs = spinBoundUs(this.wakeUs)
   }
 
   /** Whether the descriptors are to be polled between two turns. Asked once after each turn that found work. */
@@ -154,7 +176,8 @@ export class Pace {
   sleepUs(nowUs: number, maxUs: number, due: SleepDue): number {
     const untilTick = Math.max(0, this.#tickUs + TICK_US - nowUs)
     const { heldUs, releaseUs, pollUs, renotifyUs, requestUs } = due
-    return Math.min(untilTick, maxUs, heldUs, releaseUs, renotifyUs, pollUs, requestUs)
+    const us = Math.min(untilTick, maxUs, heldUs, releaseUs, renotifyUs, pollUs, requestUs)
+    return this.#probesLeft > 0 && us > PROBE_US ? PROBE_US : us
   }
 
   /** How long a rest lasts at most. */
@@ -169,13 +192,21 @@ export class Pace {
     return true
   }
 
-  /** A sleep has ended. */
-  slept(fromUs: number, toUs: number): void {
+  /**
+   * A sleep has ended.
+   * @param plannedUs how long it was to last at most
+   * @param waitedUs how much of it others had the processor while the engine was ready to run
+   */
+  slept(fromUs: number, toUs: number, plannedUs: number, waitedUs = 0): void {
     this.#wakes++
     this.#awakeUs = toUs
-    if (toUs - fromUs < this.#maxSpinUs)
-      this.#spinUs = Math.min(this.#maxSpinUs, this.#spinUs * 2 + SPIN_STEP_US)
+    if (plannedUs === PROBE_US && this.#probesLeft > 0) {
+      this.#wakeCost.probed(PROBES - this.#probesLeft, toUs - fromUs, waitedUs)
+      this.#probesLeft--
+    }
+    if (toUs - fromUs < this.#maxSpinUs) this.#spinUs = this.#spinUs * 2 + SPIN_STEP_US
     else this.#spinUs = this.#spinUs < SPIN_STEP_US ? 0 : this.#spinUs / 2
+    this.#spinUs = Math.min(this.#maxSpinUs, this.#spinUs)
   }
 
   /** A rest has ended. */

@@ -1,6 +1,7 @@
 import type { PolicyConfig } from '../aggregation/create.js'
 import type { HoldLimits } from '../aggregation/hold-limits.js'
 import { type EngineFigures, explain, type VifDecision } from '../aggregation/policy.js'
+import { EngineSigns } from '../core/globals.js'
 import { readPublication } from '../core/publication.js'
 import { RingferryError } from '../errors/errors.js'
 import type { ControlledVif, Controller } from './controller.js'
@@ -18,6 +19,12 @@ export interface TuneChange {
   /** p99 of the time from arrival to publication, in microseconds. */
   readonly targetUs?: number
   readonly weight?: number
+}
+
+/** The same of a switch, which has threads beside its engine. */
+export interface SwitchTuneChange extends TuneChange {
+  /** Share of the processors' time that may be burnt to keep them awake (0 to 1); 0: never. */
+  readonly awake?: number
 }
 
 /** The tuning of one vif as it is now. Times in microseconds. */
@@ -58,6 +65,9 @@ export interface TuneState {
   readonly dryRun: boolean
   /** How long the engine sleeps without asking guests for kicks, in microseconds. */
   readonly restUs: number
+  /** The longest spin of the engine, and what a wake-up was found to cost; null: not known. In microseconds. */
+  readonly spinUs: number
+  readonly wakeUs: number | null
   /** Figures of the last decision for the whole engine: theta, use, budget, costs. */
   readonly figures: EngineFigures
   readonly vifs: readonly VifTuning[]
@@ -107,8 +117,11 @@ export function readTuning(
     const decided = last?.vifs.find(({ vif }) => vif === row.row)
     return name === undefined ? [] : [tuningOf(memory, row, name, decided)]
   })
+  const signs = new EngineSigns(memory.buffer as unknown as SharedArrayBuffer)
   return {
     ...rest,
+    spinUs: signs.spinUs,
+    wakeUs: known(signs.wakeUs),
     figures: last?.figures ?? {},
     vifs,
     decisions: decisions.map(({ atUs, applied, figures, vifs: decided }) => ({
@@ -123,6 +136,12 @@ export function readTuning(
 function positive(value: number | undefined, what: string): void {
   if (value !== undefined && !(value > 0 && Number.isFinite(value)))
     throw new RingferryError('USAGE', `${what} ${value}: must be a number above 0`)
+}
+
+/** Throws USAGE where a share for keeping awake is none. */
+export function checkAwake(share: number): void {
+  if (!(share >= 0 && share <= 1))
+    throw new RingferryError('USAGE', `awake ${share}: must be a share from 0 to 1`)
 }
 
 /** Carries out a change. Throws NOT_FOUND for an unknown vif, USAGE for a figure out of range; nothing is changed then. */

@@ -114,6 +114,11 @@ export function readCounters(memory: BigUint64Array, index: number): PortCounter
   return { counts: counts as Record<CounterName, number>, drops }
 }
 
+/** One counter of a port. @param counter C_* of the layout */
+export function readCounter(memory: BigUint64Array, index: number, counter: number): number {
+  return Number(memory[(PORTS_AT + index * PORT_BYTES + P_COUNTERS) / 8 + counter])
+}
+
 /** What was counted between two readings of one port. */
 export function countersSince(now: PortCounters, before: PortCounters): PortCounters {
   const counts: Partial<Record<CounterName, number>> = {}

@@ -1,4 +1,13 @@
-import { G_ASLEEP, G_NOW_US, GLOBALS_AT, PORT_BYTES, PORTS_AT } from './layout.js'
+import {
+  G_ASLEEP,
+  G_NOW_US,
+  G_SPIN_US,
+  G_WAKE_US,
+  G_WAKES,
+  GLOBALS_AT,
+  PORT_BYTES,
+  PORTS_AT,
+} from './layout.js'
 import type { LinearMemory } from './linear-memory.js'
 import { Row } from './row.js'
 
@@ -31,10 +40,12 @@ export class Globals extends Row {
 export class EngineSigns {
   readonly #u32: Uint32Array
   readonly #u64: BigUint64Array
+  readonly #f64: Float64Array
 
   constructor(memory: SharedArrayBuffer) {
     this.#u32 = new Uint32Array(memory)
     this.#u64 = new BigUint64Array(memory)
+    this.#f64 = new Float64Array(memory)
   }
 
   /** Whether it sleeps by its own will. */
@@ -45,6 +56,21 @@ export class EngineSigns {
   /** The bits of its clock: they stand still while it does. */
   get clock(): bigint {
     return this.#u64[(GLOBALS_AT + G_NOW_US) >>> 3] as bigint
+  }
+
+  /** Pauses that have ended, on the u32 circle. */
+  get wakes(): number {
+    return this.#u32[(GLOBALS_AT + G_WAKES) >>> 2] as number
+  }
+
+  /** What a wake-up costs, in microseconds; NaN: not known. */
+  get wakeUs(): number {
+    return this.#f64[(GLOBALS_AT + G_WAKE_US) >>> 3] as number
+  }
+
+  /** The longest spin at present, in microseconds. */
+  get spinUs(): number {
+    return this.#f64[(GLOBALS_AT + G_SPIN_US) >>> 3] as number
   }
 }
 

@@ -9,8 +9,7 @@ import { createInterface, type Interface } from 'node:readline'
 import { z } from 'zod'
 import type { ControlConfig } from '../config/config.js'
 import { policySchema } from '../config/schema.js'
-import type { TuneState } from '../control/tuning.js'
-import type { Switch } from '../engine/switch.js'
+import type { Switch, SwitchTuning } from '../engine/switch.js'
 import { type ErrorCode, RingferryError } from '../errors/errors.js'
 import { checkReachable } from '../sys/socket-reach.js'
 import { listenUnix, unlinkQuietly } from '../sys/unix-socket.js'
@@ -23,6 +22,7 @@ const requestSchema = z.strictObject({
   change: z.strictObject({
     policy: policySchema.optional(),
     budget: z.number().optional(),
+    awake: z.number().optional(),
     dryRun: z.boolean().optional(),
     vif: z.string().optional(),
     targetUs: z.number().optional(),
@@ -32,7 +32,7 @@ const requestSchema = z.strictObject({
 export type ControlRequest = z.infer<typeof requestSchema>
 
 type Answer =
-  | { readonly result: TuneState }
+  | { readonly result: SwitchTuning }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } }
 
 /** undefined fields of a parsed request are absent fields of a change. */
@@ -105,7 +105,7 @@ export async function openControl(
 }
 
 /** Sends one request to a running switch. Throws NOT_FOUND when none listens, and what the switch answers. */
-export async function askControl(path: string, request: ControlRequest): Promise<TuneState> {
+export async function askControl(path: string, request: ControlRequest): Promise<SwitchTuning> {
   checkReachable(path, `ringferry up --control ${path}`)
   const socket = connect(path)
   const line = await new Promise<string>((resolve, reject) => {

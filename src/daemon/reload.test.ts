@@ -88,14 +88,14 @@ describe('reload', () => {
     expect(calls).toEqual(['set t'])
   })
 
-  it('reload changes policy and budget, and names what needs a restart, when the engine differs', async () => {
+  it('reload changes policy, budget and the share for keeping awake, and names what needs a restart, when the engine differs', async () => {
     const { calls, running } = fakeSwitch()
     const { changes, config: now } = await reload(
       running,
-      config([], { spinUs: 5, budget: 0.5 }),
+      config([], { spinUs: 5, budget: 0.5, awake: 0.3 }),
       config([], { spinUs: 9, policy: { name: 'adaptive' } }),
     )
-    expect(calls).toEqual(['tune {"policy":{"name":"adaptive"},"budget":0.8}'])
+    expect(calls).toEqual(['tune {"policy":{"name":"adaptive"},"budget":0.8,"awake":0}'])
     expect(changes).toContainEqual({ subject: 'engine', change: 'needs-restart', detail: 'spinUs' })
     expect(now.engine).toEqual({ spinUs: 5, policy: { name: 'adaptive' } })
   })

@@ -5,8 +5,9 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { SwitchConfig } from '../config/config.js'
+import { AWAKE_DEFAULT } from '../control/awake.js'
 import { BUDGET_DEFAULT, POLICY_DEFAULT } from '../control/defaults.js'
-import type { TuneChange } from '../control/tuning.js'
+import type { SwitchTuneChange } from '../control/tuning.js'
 import type { Switch } from '../engine/switch.js'
 import { changesInPlace, differences, type PortChange } from '../port/change.js'
 
@@ -30,7 +31,7 @@ export type ReloadableSwitch = Pick<Switch, 'apply' | 'tune'>
 type EngineSettings = SwitchConfig['engine']
 
 /** Settings of the engine that change while it runs. Without them it does what these say. */
-const ENGINE_DEFAULTS = { policy: POLICY_DEFAULT, budget: BUDGET_DEFAULT } as const
+const ENGINE_DEFAULTS = { policy: POLICY_DEFAULT, budget: BUDGET_DEFAULT, awake: AWAKE_DEFAULT } as const
 
 /** What a part of the reload comes to: what the switch is asked, and what is said of it. */
 interface Step {
@@ -68,14 +69,19 @@ function portSteps(before: SwitchConfig, after: SwitchConfig): Step[] {
 function engineStep(
   before: EngineSettings,
   after: EngineSettings,
-): { readonly tune: TuneChange; readonly engine: EngineSettings; readonly say: readonly ReloadChange[] } {
-  const { policy, budget, ...fixed } = after
-  const { policy: oldPolicy, budget: oldBudget, ...oldFixed } = before
+): {
+  readonly tune: SwitchTuneChange
+  readonly engine: EngineSettings
+  readonly say: readonly ReloadChange[]
+} {
+  const { policy, budget, awake, ...fixed } = after
+  const { policy: oldPolicy, budget: oldBudget, awake: oldAwake, ...oldFixed } = before
   const keys = [...new Set([...Object.keys(oldFixed), ...Object.keys(fixed)])] as (keyof typeof fixed)[]
   const needsRestart = keys.filter((key) => !isDeepStrictEqual(oldFixed[key], fixed[key]))
   const tune = {
     ...(isDeepStrictEqual(oldPolicy, policy) ? {} : { policy: policy ?? ENGINE_DEFAULTS.policy }),
     ...(oldBudget === budget ? {} : { budget: budget ?? ENGINE_DEFAULTS.budget }),
+    ...(oldAwake === awake ? {} : { awake: awake ?? ENGINE_DEFAULTS.awake }),
   }
   const says: ReloadChange[] = []
   if (needsRestart.length > 0)
@@ -86,6 +92,7 @@ function engineStep(
     ...oldFixed,
     ...(policy === undefined ? {} : { policy }),
     ...(budget === undefined ? {} : { budget }),
+    ...(awake === undefined ? {} : { awake }),
   }
   return { tune, engine, say: says }
 }

@@ -5,7 +5,10 @@ import type { PortEvent, PortStatus } from '../port/port.js'
 export interface EngineOptions extends ControllerOptions {
   /** Linear memory in bytes. Default 4 GB; all of it is only address space until guests map into it. */
   readonly memoryBytes?: number
-  /** Longest time in microseconds that the loop spins before it sleeps. Default 20; 0 never spins. */
+  /**
+   * Longest time in microseconds that the loop spins before it sleeps; 0 never spins. Default: twice what a wake-up is
+   * found to cost, 20 to 200.
+   */
   readonly spinUs?: number
   /** Seconds after which a silent address is forgotten. Default 300. */
   readonly ageingS?: number
@@ -21,7 +24,6 @@ export interface EngineOptions extends ControllerOptions {
 }
 
 /** What is taken when nothing is said. */
-export const DEFAULT_SPIN_US = 20
 export const DEFAULT_AGEING_S = 300
 export const DEFAULT_MAX_ADDRESSES = 16_384
 /** Part of the engine's time that the requests of one port may take in the long run. */

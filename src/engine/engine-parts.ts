@@ -19,7 +19,6 @@ import {
   DEFAULT_AGEING_S,
   DEFAULT_MAX_ADDRESSES,
   DEFAULT_REQUEST_SHARE,
-  DEFAULT_SPIN_US,
   type EngineOptions,
 } from './engine-options.js'
 import { EngineTime } from './engine-time.js'
@@ -49,7 +48,7 @@ export function makeParts(options: EngineOptions, report: Report) {
   const detachments = new Detachments(memory, containment, table)
   const calls = new Calls(memory, (row) => detachments.blocksCalls(row))
   const controller = new Controller(memory, options)
-  const pace = new Pace(controller, options.spinUs ?? DEFAULT_SPIN_US)
+  const pace = new Pace(controller, options.spinUs)
   const time = new EngineTime(pace)
   const clock = new EngineClock(memory)
   const woken = new WokenPorts(controller)

@@ -70,6 +70,11 @@ export class EngineTime {
     return Number.isNaN(since) ? 0 : since
   }
 
+  /** How long the engine has waited for its processor since its start, read for its own sake. */
+  waited(): number {
+    return this.#ownsThread ? this.#clock.waitedUs() : 0
+  }
+
   /** A rest has ended: how much of it was waiting is not known. */
   rested(): void {
     this.#waitedAtWake = Number.NaN

@@ -13,7 +13,7 @@ import type { Controller } from '../control/controller.js'
 import { REST, SPIN, TICK_US, TURN } from '../control/pace.js'
 import type { TuneChange } from '../control/tuning.js'
 import { warmUpController } from '../control/warm-up.js'
-import { G_RATE_AT_US } from '../core/layout.js'
+import { G_RATE_AT_US, G_SPIN_US, G_WAKE_US } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import { GranulePool } from '../grants/granule-pool.js'
@@ -162,9 +162,11 @@ export class Engine implements PortHost {
   }
 
   #tick(now: number): void {
-    const { time, pace, containment, bridgeEvents, loopGuard, calls, reports } = this.#parts
+    const { globals, time, pace, containment, bridgeEvents, loopGuard, calls, reports } = this.#parts
     time.tick(now)
     pace.ticked(now)
+    globals.setF64(G_WAKE_US, pace.wakeUs)
+    globals.setF64(G_SPIN_US, pace.maxSpinUs)
     for (const port of this.ports) containment.run(port, TICK, now)
     const report: PortHost['report'] = (port, event, detail) => this.report(port, event, detail)
     bridgeEvents.check(now, this.ports, report)

@@ -1,7 +1,8 @@
 import type { Pace, SleepDue } from '../control/pace.js'
 import type { RequestScheduler } from '../control/request-scheduler.js'
+import { PROBE_US } from '../control/wake-cost.js'
 import type { Globals } from '../core/globals.js'
-import { G_HELD_US, G_RATE_AT_US, G_WOKE_US } from '../core/layout.js'
+import { G_HELD_US, G_RATE_AT_US, G_WAKES, G_WOKE_US } from '../core/layout.js'
 import { nowUs } from '../sys/clock.js'
 import type { Descriptors } from './descriptors.js'
 import type { EngineTime } from './engine-time.js'
@@ -37,11 +38,17 @@ export class Pauses {
       const before = nowUs()
       time.addWork(before - start)
       const renotifyUs = kicks.renotify()
-      descriptors.poll(pace.sleepUs(before, maxUs, this.#due(before, renotifyUs)))
-      woken.wakePolled()
+      const plannedUs = pace.sleepUs(before, maxUs, this.#due(before, renotifyUs))
+      const isProbe = plannedUs === PROBE_US
+      const waitedBeforeUs = isProbe ? time.waited() : 0
+      const slept = isProbe ? nowUs() : before
+      descriptors.poll(plannedUs)
       const woke = nowUs()
-      pace.slept(before, woke)
-      globals.setF64(G_WOKE_US, woke - Math.min(woke - before, time.waitedSinceWake()))
+      woken.wakePolled()
+      const waitedUs = Math.min(woke - before, time.waitedSinceWake())
+      pace.slept(slept, woke, plannedUs, isProbe ? time.waited() - waitedBeforeUs : waitedUs)
+      globals.set(G_WAKES, pace.wakes)
+      globals.setF64(G_WOKE_US, woke - waitedUs)
     }
     kicks.disarm()
   }
@@ -51,13 +58,14 @@ export class Pauses {
    * they nor we pay for a kick and a switch for each. What that costs in delay is measured as queue.
    */
   rest(maxUs: number): void {
-    const { pace, time, kicks, woken, descriptors } = this.#parts
+    const { globals, pace, time, kicks, woken, descriptors } = this.#parts
     const start = nowUs()
     if (pace.isRenotifyDue(start)) kicks.renotify()
     const before = nowUs()
     descriptors.poll(pace.restUs(maxUs, this.#due(before, Number.POSITIVE_INFINITY)))
     woken.wakePolled()
     pace.rested(nowUs())
+    globals.set(G_WAKES, pace.wakes)
     time.rested()
     time.addWork(before - start)
   }

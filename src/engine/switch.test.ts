@@ -1,7 +1,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { seenIdleThreads } from '../../test/support/idle-threads-seen.js'
 import { frame } from '../../test/support/switch.js'
 import { EmbeddedGuest } from '../embedded/guest.js'
 import { RingferryError } from '../errors/errors.js'
@@ -143,6 +144,19 @@ describe('Switch', () => {
     await expect(made.tune({ vif: 'b', targetUs: 9 })).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await made.removePort('a')
     expect(made.tuning().vifs).toEqual([])
+  })
+
+  it('Switch.tune takes a share for keeping awake, and leaves no thread for it behind when stopped', async () => {
+    const made = await start()
+    expect(made.tuning().awake).toMatchObject({ share: 0, state: 'off', burntUs: 0, cpus: [] })
+    expect((await made.tune({ awake: 0.25 })).awake.share).toBe(0.25)
+    await vi.waitFor(() => expect(seenIdleThreads().length).toBeGreaterThan(0))
+    for (const awake of [-0.1, 1.1, Number.NaN])
+      await expect(made.tune({ awake, budget: 0.3 })).rejects.toMatchObject({ code: 'USAGE' })
+    expect(made.tuning()).toMatchObject({ budget: 0.8, awake: { share: 0.25 } })
+    await made.stop()
+    await vi.waitFor(() => expect(seenIdleThreads()).toEqual([]))
+    await expect(start({ awake: 2 })).rejects.toMatchObject({ code: 'USAGE' })
   })
 
   it('Switch.stop removes all sockets and refuses what comes later', async () => {

@@ -7,7 +7,8 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { readTuning, type TuneChange, type TuneState } from '../control/tuning.js'
+import { AWAKE_DEFAULT } from '../control/awake.js'
+import { checkAwake, readTuning, type SwitchTuneChange, type TuneState } from '../control/tuning.js'
 import { TuningReader } from '../control/tuning-reader.js'
 import { type PortCounters, readCounters } from '../core/counters.js'
 import { type PortDelays, readDelays } from '../core/delays.js'
@@ -21,6 +22,7 @@ import { createEventfd, signalEventfd } from '../sys/eventfd.js'
 import { ThreadTime } from '../sys/thread-time.js'
 import { closeFd } from '../sys/unix-socket.js'
 import type { EngineOptions } from './engine-options.js'
+import { type AwakeTuning, KeepAwake } from './keep-awake.js'
 import {
   type EngineThreadData,
   type FromEngine,
@@ -34,6 +36,13 @@ import { Watchdog } from './watchdog.js'
 export interface SwitchOptions extends Omit<EngineOptions, 'onReport'> {
   /** Processor that the engine's thread is bound to. Default: any. */
   readonly cpu?: number
+  /** Share of the processors' time that may be burnt to keep them awake while it is worth it (0 to 1). Default 0: never. */
+  readonly awake?: number
+}
+
+/** The tuning of a switch: of its engine, and of the threads beside it. */
+export interface SwitchTuning extends TuneState {
+  readonly awake: AwakeTuning
 }
 
 /** A change of a port that nobody asked for, or that a request led to. */
@@ -68,6 +77,9 @@ export class Switch {
   #memory: BigUint64Array = new BigUint64Array(0)
   #tuning: TuningReader | undefined
   #watchdog: Watchdog | undefined
+  #keepAwake: KeepAwake | undefined
+  #awakeEnded: Promise<void> | undefined
+  readonly #awakeShare: number
   #time: ThreadTime | undefined
   /** Sockets that the ports listen on, by port. */
   readonly #sockets = new Map<string, string>()
@@ -79,7 +91,8 @@ export class Switch {
   #onReady: () => void = () => {}
 
   private constructor(options: SwitchOptions) {
-    const { cpu, ...engine } = options
+    const { cpu, awake = AWAKE_DEFAULT, ...engine } = options
+    this.#awakeShare = awake
     const { port1, port2 } = new MessageChannel()
     this.#channel = port1
     this.#wakeFd = createEventfd()
@@ -99,6 +112,7 @@ export class Switch {
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         this.#watchdog?.stop()
+        void this.#keepAwake?.close()
         // What the thread posted last may still wait here; it comes before the verdict.
         setImmediate(() => {
           if (!this.#stopping) this.#end(new Error(`the engine's thread ended by itself (code ${code})`))
@@ -117,6 +131,7 @@ export class Switch {
 
   /** Starts an engine without ports. Throws UNSUPPORTED or USAGE when the options do not fit the machine. */
   static async start(options: SwitchOptions = {}): Promise<Switch> {
+    if (options.awake !== undefined) checkAwake(options.awake)
     const made = new Switch(options)
     const ready = new Promise<void>((resolve) => {
       made.#onReady = resolve
@@ -145,6 +160,8 @@ export class Switch {
         this.#tuning = new TuningReader(message.tuning)
         this.#watchdog = new Watchdog(message.memory, message.thread)
         this.#time = new ThreadTime(message.thread)
+        this.#keepAwake = new KeepAwake(message.memory, () => this.#ports.map(({ row }) => row))
+        this.#keepAwake.share = this.#awakeShare
         this.#onReady()
         return
       case 'done':
@@ -262,15 +279,19 @@ export class Switch {
   }
 
   /** The tuning now. Like counters, delays and addresses it is read from memory; the engine does not notice. */
-  tuning(): TuneState {
-    if (!this.#tuning) throw new RingferryError('UNSUPPORTED', 'the switch has not started')
+  tuning(): SwitchTuning {
+    if (!this.#tuning || !this.#keepAwake)
+      throw new RingferryError('UNSUPPORTED', 'the switch has not started')
     const names = this.#names
-    return readTuning(this.#memory, this.#tuning, (row) => names.get(row))
+    const tuning = readTuning(this.#memory, this.#tuning, (row) => names.get(row))
+    return { ...tuning, awake: this.#keepAwake.tuning }
   }
 
   /** Changes the tuning and tells what it is then. Rejects with NOT_FOUND or USAGE, and changes nothing then. */
-  async tune(change: TuneChange = {}): Promise<TuneState> {
+  async tune({ awake, ...change }: SwitchTuneChange = {}): Promise<SwitchTuning> {
+    if (awake !== undefined) checkAwake(awake)
     if (Object.keys(change).length > 0) await this.#ask({ method: 'tune', change })
+    if (awake !== undefined && this.#keepAwake && !this.#stopping) this.#keepAwake.share = awake
     return this.tuning()
   }
 
@@ -293,8 +314,10 @@ export class Switch {
     if (!this.#stopping) {
       this.#stopping = true
       this.cpuSeconds()
+      this.#awakeEnded = this.#keepAwake?.close()
       this.#ask({ method: 'stop' }).catch(() => {})
     }
+    await this.#awakeEnded
     let isHeld = true
     const ended = this.#exited.then(() => {
       isHeld = false

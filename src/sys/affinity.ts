@@ -1,22 +1,42 @@
 import { RingferryError } from '../errors/errors.js'
-import { libc } from './libc.js'
+import { check, libc } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
 
 /** Bytes of a cpu_set_t. */
-const SET_BYTES = 128
+export const CPU_SET_BYTES = 128
+const PROCESSORS = CPU_SET_BYTES * 8
 
 /** Binds the calling thread to one processor. Throws UNSUPPORTED when the thread may not run there. */
 export function bindToCpu(cpu: number): void {
-  const mask = new NativeBuffer(SET_BYTES)
+  const mask = new NativeBuffer(CPU_SET_BYTES)
   try {
-    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= SET_BYTES * 8)
-      throw new RingferryError('USAGE', `cpu ${cpu}: choose a number from 0 to ${SET_BYTES * 8 - 1}`)
+    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= PROCESSORS)
+      throw new RingferryError('USAGE', `cpu ${cpu}: choose a number from 0 to ${PROCESSORS - 1}`)
     mask.bytes[cpu >> 3] = 1 << (cpu & 7)
-    if (libc.sched_setaffinity(0, SET_BYTES, mask.address) < 0)
+    if (libc.sched_setaffinity(0, CPU_SET_BYTES, mask.address) < 0)
       throw new RingferryError(
         'UNSUPPORTED',
         `cpu ${cpu}: this process may not run there; taskset -p ${process.pid} shows where it may`,
       )
+  } finally {
+    mask.free()
+  }
+}
+
+/**
+ * The processors on which a process may run, those that are offline left out. Source: sched_getaffinity(2).
+ * @param process its number; 0: the calling thread
+ */
+export function allowedCpus(process: number): number[] {
+  const mask = new NativeBuffer(CPU_SET_BYTES)
+  try {
+    check(
+      libc.sched_getaffinity(process, CPU_SET_BYTES, mask.address),
+      'reading the processors of the switch',
+    )
+    return Array.from({ length: PROCESSORS }, (_, cpu) => cpu).filter(
+      (cpu) => ((mask.bytes[cpu >> 3] as number) & (1 << (cpu & 7))) !== 0,
+    )
   } finally {
     mask.free()
   }

@@ -50,6 +50,7 @@ export const libc = {
   recvmmsg: lib.func('int recvmmsg(int fd, uintptr_t msgvec, uint count, int flags, uintptr_t timeout)'),
   if_nametoindex: lib.func('uint if_nametoindex(const char *name)'),
   sched_setaffinity: lib.func('int sched_setaffinity(int pid, size_t size, uintptr_t mask)'),
+  sched_getaffinity: lib.func('int sched_getaffinity(int pid, size_t size, uintptr_t mask)'),
   prctl: lib.func('int prctl(int option, ulong a, ulong b, ulong c, ulong d)'),
   clock_gettime: lib.func('int clock_gettime(int clock, uintptr_t timespec)'),
   sched_yield: lib.func('int sched_yield()'),

@@ -1,6 +1,7 @@
 /** Signal handlers of machine code: installed for the whole process, for good. */
+import { executable } from './executable.js'
 import { check, libc } from './libc.js'
-import { NativeBuffer, PAGE_BYTES } from './native-buffer.js'
+import { NativeBuffer } from './native-buffer.js'
 
 export const SIGBUS = 7
 /** Ignored by default, so that it does no harm where no handler is installed. */
@@ -8,7 +9,6 @@ export const SIGURG = 23
 const SA_SIGINFO = 4
 /** A signal that comes while a thread is on its alternate stack stays there. */
 const SA_ONSTACK = 0x08000000
-const PROT_READ_EXEC = 5
 /** struct sigaction of the C library: handler, mask of 128 bytes, flags, restorer. Source: bits/sigaction.h (glibc 2.36). */
 const SIGACTION_BYTES = 152
 const SIGACTION_FLAGS = 136
@@ -20,15 +20,6 @@ const ARM64 = process.arch === 'arm64'
 const SYS_RT_SIGACTION = ARM64 ? 134 : 13
 const SYS_GETTID = ARM64 ? 178 : 186
 const SYS_TGKILL = ARM64 ? 131 : 234
-
-/** Copies machine code into a page of its own that can be executed and no longer written. Returns its address. */
-function executable(code: Uint8Array): number {
-  const bytes = Math.ceil(code.length / PAGE_BYTES) * PAGE_BYTES
-  const page = new NativeBuffer(bytes)
-  page.bytes.set(code)
-  check(libc.mprotect(page.address, bytes, PROT_READ_EXEC), 'making a signal handler executable')
-  return page.address
-}
 
 /** What a signal does now, as the kernel's struct sigaction in memory that stays: its address. */
 export function currentAction(signal: number): number {
@@ -43,7 +34,7 @@ export function currentAction(signal: number): number {
 /** Installs machine code as the handler of a signal. System calls that it interrupts are not restarted. */
 export function installHandler(signal: number, code: Uint8Array): void {
   const action = new NativeBuffer(SIGACTION_BYTES)
-  action.data.setBigUint64(0, BigInt(executable(code)), true)
+  action.data.setBigUint64(0, BigInt(executable(code, 'a signal handler')), true)
   action.data.setInt32(SIGACTION_FLAGS, SA_SIGINFO | SA_ONSTACK, true)
   try {
     check(libc.sigaction(signal, action.address, 0), `installing a handler for signal ${signal}`)

@@ -45,6 +45,18 @@ describe('ringferry tune', () => {
     ])
   })
 
+  it('changes the share for keeping awake, and shows what it burns', async () => {
+    const { code, stdout } = await tune('awake', '0.5', '--control', control)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^awake \w+, share 0\.5.*, burnt \d+ us, a wake-up costs /m)
+    expect(JSON.parse((await tune('awake', '0', '--json', '--control', control)).stdout).awake).toMatchObject(
+      {
+        share: 0,
+        state: 'off',
+      },
+    )
+  })
+
   it('explains a vif with the decisions taken', async () => {
     const { stdout, code } = await tune('explain', 'g1', '--control', control)
     expect(code).toBe(0)
@@ -56,6 +68,7 @@ describe('ringferry tune', () => {
     [['set', 'g9', '--target', '1ms', '--control', control], 4, /g9/],
     [['set', 'g1', '--control', control], 2, /--target/],
     [['set', 'g1', '--target', 'soon', '--control', control], 2, /200us/],
+    [['awake', '2', '--control', control], 2, /share of the processors' time/],
     [['policy', 'best', '--control', control], 2, /adaptive/],
     [['show', '--control', join(folder, 'nobody')], 4, /there is no such socket; start the switch/],
     [['sho'], 2, /did you mean "show"/],

@@ -228,8 +228,9 @@ function carry(bursts, everyUs, costUs) {
       }
       const fromUs = nowUs
       if (step === SLEEP) {
-        nowUs += Math.max(WAKE_UP_US, pace.sleepUs(nowUs, endUs - nowUs, due()))
-        pace.slept(fromUs, nowUs)
+        const plannedUs = pace.sleepUs(nowUs, endUs - nowUs, due())
+        nowUs += Math.max(WAKE_UP_US, plannedUs)
+        pace.slept(fromUs, nowUs, plannedUs)
       } else {
         nowUs += Math.max(WAKE_UP_US, pace.restUs(endUs - nowUs, due()))
         pace.rested(nowUs)

@@ -26,6 +26,8 @@ export const switchSchema = z.strictObject({
   maxFrames: z.int().positive().optional(),
   /** Share of its core that the engine may use. */
   budget: z.number().positive().max(1).optional(),
+  /** Ringferry: whether the processors are kept awake while it is worth it, whatever that burns. */
+  awake: z.boolean().optional(),
   /** Deficit round robin between VMs, storm limits: isolation. */
   isolation: z.boolean().default(true),
 })

@@ -29,6 +29,8 @@ export function refusalOf(spec: BedSpec): string | undefined {
     return `VM ${wrong.name}: the switch ${kind} cannot carry a VM of kind ${wrong.kind} (${WHY[kind]})`
   if (spec.vms.filter((vm) => vm.kind === 'host').length > 1)
     return 'two VMs of kind host would be one and the same: use a netns VM for one of them'
+  if (spec.switch.awake !== undefined && kind !== 'ringferry')
+    return `awake needs the switch ringferry, not ${kind}`
   for (const vm of spec.vms) {
     if (vm.model === 'e1000' && vm.kind !== 'qemu')
       return `VM ${vm.name}: only a qemu VM has an e1000 NIC, not ${vm.kind}`

@@ -21,6 +21,11 @@ describe('settings of ringferry', () => {
     expect(policyOf(bed({ policy: 'dim' }, { kind: 'uml' }).spec)).toEqual({ name: 'dim' })
   })
 
+  it('switchOptions lets all idle time be burnt to keep awake when the bed says so, and none else', () => {
+    const share = (settings: object) => switchOptions(bed(settings, { kind: 'uml' }).spec).awake
+    expect([share({}), share({ awake: false }), share({ awake: true })]).toEqual([0, 0, 1])
+  })
+
   it('portLimits turns megabits into KiB a second, and sets no limit without isolation', () => {
     const limited = { kind: 'uml', limitMbps: 100 }
     const { spec, vm } = bed({}, limited)

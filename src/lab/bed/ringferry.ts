@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PolicyConfig } from '../../aggregation/create.js'
+import { AWAKE_DEFAULT } from '../../control/awake.js'
 import { BUDGET_DEFAULT, VIF_DEFAULTS } from '../../control/defaults.js'
 import { Switch, type SwitchOptions } from '../../engine/switch.js'
 import { RingferryError } from '../../errors/errors.js'
@@ -28,6 +29,11 @@ export function policyOf({ policy, holdUs, maxFrames }: SwitchSpec): PolicyConfi
   }
 }
 
+/** Share of the processors' time that may be burnt to keep them awake: all that is idle, or none. */
+function awakeShare({ awake }: SwitchSpec): number {
+  return awake ? 1 : AWAKE_DEFAULT
+}
+
 /** Options of the engine for a spec. */
 export function switchOptions(spec: SwitchSpec): SwitchOptions {
   return {
@@ -35,6 +41,7 @@ export function switchOptions(spec: SwitchSpec): SwitchOptions {
     schedule: spec.isolation,
     ageingS: AGEING_S,
     ...(spec.budget === undefined ? {} : { budget: spec.budget }),
+    awake: awakeShare(spec),
   }
 }
 
@@ -156,7 +163,7 @@ class RingferryFabric implements Fabric {
   async reshape(spec: BedSpec): Promise<boolean> {
     if (spec.switch.isolation !== this.#spec.switch.isolation) return false
     const budget = spec.switch.budget ?? BUDGET_DEFAULT
-    await this.#switch.tune({ policy: policyOf(spec.switch), budget })
+    await this.#switch.tune({ policy: policyOf(spec.switch), budget, awake: awakeShare(spec.switch) })
     for (const vm of spec.vms) {
       const { targetUs, weight } = { ...VIF_DEFAULTS, ...targets(vm) }
       for (const { name, kind } of this.#switch.status())
@@ -169,7 +176,7 @@ class RingferryFabric implements Fabric {
 
   async describe(): Promise<Record<string, unknown>> {
     const ports = await this.#switch.refresh()
-    const { policy, budget, restUs, figures, vifs } = this.#switch.tuning()
+    const { policy, budget, restUs, spinUs, wakeUs, awake, figures, vifs } = this.#switch.tuning()
     return {
       ports: Object.fromEntries(
         ports.map(({ name, kind, state, negotiated, detachments }) => [
@@ -178,7 +185,7 @@ class RingferryFabric implements Fabric {
         ]),
       ),
       tuning: {
-        ...{ policy, budget, restUs, figures },
+        ...{ policy, budget, restUs, spinUs, wakeUs, awake, figures },
         vifs: Object.fromEntries(
           vifs.map(({ name, targetUs, weight, limits, why }) => [name, { targetUs, weight, limits, why }]),
         ),
