@@ -261,7 +261,10 @@ export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): 
         if (chains > 0 && toRoom > 0 && toMost >= 0) continue
         if (chains !== 0) break
       }
-      if (isTcp(at, pieces === 0 ? bytes : load<u32>(pieces, 4))) break
+      const have = pieces === 0 ? bytes : load<u32>(pieces, 4)
+      if (isTcp(at, have)) break
+      // What the sender's guard may refuse is counted there, by the slow path.
+      if (isHeldToAddresses && !isFromListed(port, at, have, sourceOf(front))) break
       if (!isFull) {
         endFull(toV)
         store<u32>(target, 1, T_FULL)
