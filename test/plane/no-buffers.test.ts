@@ -1,7 +1,8 @@
 import { afterEach, expect, it } from 'vitest'
 import { Globals } from '../../src/core/globals.js'
-import { DROP_BUFFER_TOO_SMALL, DROP_RING_FULL } from '../../src/core/layout.js'
+import { DROP_BUFFER_TOO_SMALL, DROP_RING_FULL, DROP_SPOOFED } from '../../src/core/layout.js'
 import { LINUX_FEATURES } from '../../src/embedded/guest.js'
+import { ipv4, OTHER, OTHER4, OWN, OWN4, udp } from '../support/guard-frames.js'
 import { asTcp, attach, cleanUp, dropped, frame, newEngine } from '../support/switch.js'
 
 afterEach(cleanUp)
@@ -52,4 +53,25 @@ it('without buffers TCP waits and datagrams are dropped at once, whichever way t
     engine.step()
   }
   expect(lengths).toEqual([64, 64, 64, 64, 600, 600, 600])
+})
+
+it("without buffers a spoofed frame is counted as its sender's, not as what the receiver had no room for", () => {
+  const engine = newEngine()
+  const held = { macs: ['02:00:00:00:00:01'], addresses: ['10.0.0.1'] }
+  const a = attach(engine, 'a', {}, held)
+  const b = attach(engine, 'b', { ringSize: 4, bufferBytes: 2048 })
+  b.driver.send(frame(1, 9, 60))
+  engine.step()
+  const packet = (source: number[]): Uint8Array => {
+    const bytes = Uint8Array.from([...ipv4(source, OTHER4, 17, udp(68, 69)), ...new Uint8Array(32)])
+    bytes.set([...OTHER, ...OWN])
+    return bytes
+  }
+  for (let i = 0; i < 8; i++) a.driver.enqueue(packet(i % 2 === 0 ? OWN4 : OTHER4))
+  for (let i = 0; i < 4; i++) a.driver.enqueue(packet(OTHER4))
+  a.driver.enqueue(packet(OWN4))
+  a.driver.publish(1)
+  engine.step()
+  expect(dropped(engine, 0, DROP_SPOOFED)).toBe(8)
+  expect(dropped(engine, 1, DROP_RING_FULL)).toBe(1)
 })
