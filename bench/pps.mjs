@@ -66,8 +66,12 @@ await runBench(async () => {
     Object.assign(results, { windows, summary: reportOwnGenerator(windows, sizes) })
   }
   if (parts.includes('b')) {
-    const clientWindows = await testpmdClient(switches, sizes, rounds, LOAD_CPU)
+    plain.pause()
+    // All frames of the client are flooded: the limit of such frames is not what is measured.
+    const flooding = await startRingferry({ cpu: SWITCH_CPU, vifs: [{ stormFps: 0 }, { stormFps: 0 }] })
+    const clientWindows = await testpmdClient([flooding, testpmd], sizes, rounds, LOAD_CPU)
     progressEnd()
+    await flooding.stop()
     Object.assign(results, { clientWindows, clientSummary: reportTestpmdClient(clientWindows, sizes) })
   }
   if (parts.includes('c')) {
