@@ -1,15 +1,18 @@
 // Ringferry as a process of its own for the benches. Started with IPC; ends with its parent.
 //
-//   argument   {ports: PortConfig[], options: EngineOptions, cpu: processor of the engine's thread}
+//   argument   {ports: PortConfig[], options: EngineOptions, cpu: processor of the engine's thread, awake: share of the
+//              processors' time that may be burnt to keep them awake}
 //              The thread that reads the counters leaves that processor to the engine: reading takes milliseconds.
 //   requests   {id, method: 'snapshot' | 'configure' | 'target' | 'decisions' | 'status', ...}
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { readCounters } from '../../dist/core/counters.js'
 import { readDelays } from '../../dist/core/delays.js'
+import { EngineSigns } from '../../dist/core/globals.js'
 import { readPublication } from '../../dist/core/publication.js'
+import { KeepAwake } from '../../dist/engine/keep-awake.js'
 import { createEventfd, signalEventfd } from '../../dist/sys/eventfd.js'
 
-const { ports, options, cpu } = JSON.parse(process.argv[2])
+const { ports, options, cpu, awake } = JSON.parse(process.argv[2])
 const wakeFd = createEventfd()
 const { port1, port2 } = new MessageChannel()
 const worker = new Worker(new URL('./engine-thread.mjs', import.meta.url), {
@@ -24,6 +27,9 @@ worker.on('error', (error) => {
 
 const { memory, rows } = await new Promise((resolve) => worker.once('message', resolve))
 const words = new BigUint64Array(memory)
+const signs = new EngineSigns(memory)
+const keepAwake = new KeepAwake(memory, () => rows.map(({ index }) => index))
+keepAwake.share = awake ?? 0
 
 /** Everything that was counted, at one time (milliseconds of this process). */
 function snapshot() {
@@ -35,7 +41,9 @@ function snapshot() {
       delays: readDelays(words, index),
       serviceUs: readPublication(words, index).servedUs,
     }
-  return { atMs, startedMs: performance.timeOrigin, ports: state }
+  const { spinUs, wakeUs } = signs
+  const tuning = { spinUs, wakeUs, awake: keepAwake.tuning }
+  return { atMs, startedMs: performance.timeOrigin, ports: state, tuning }
 }
 
 port1.on('message', (message) => process.send?.(message))

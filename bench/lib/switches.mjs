@@ -70,10 +70,10 @@ const NAMES = { to: 'egress_frames', bytes: 'egress_bytes' }
 
 /**
  * Ringferry with vifs on sockets of their own, its engine's thread bound to a processor.
- * @param {{ cpu?: number, vifs?: number | object[], options?: object, name?: string }} setup processor, how many vifs or their
- *   settings, options of the engine, name for tables
+ * @param {{ cpu?: number, vifs?: number | object[], options?: object, awake?: number, name?: string }} setup processor, how
+ *   many vifs or their settings, options of the engine, share that may be burnt to keep processors awake, name for tables
  */
-export async function startRingferry({ cpu, vifs = 2, options = {}, name = 'ringferry' } = {}) {
+export async function startRingferry({ cpu, vifs = 2, options = {}, awake = 0, name = 'ringferry' } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'ringferry-bench-'))
   const settings = typeof vifs === 'number' ? Array.from({ length: vifs }, () => ({})) : vifs
   const ports = settings.map((more, index) => ({
@@ -82,7 +82,7 @@ export async function startRingferry({ cpu, vifs = 2, options = {}, name = 'ring
   }))
   const script = fileURLToPath(new URL('./ringferry-switch.mjs', import.meta.url))
   // Benches run longer than an address lives, and their receivers are silent.
-  const setup = JSON.stringify({ ports, options: { ageingS: 86_400, ...options }, cpu })
+  const setup = JSON.stringify({ ports, options: { ageingS: 86_400, ...options }, cpu, awake })
   const [command, args] = leaveCpu(cpu, process.execPath, [script, setup])
   const child = spawn(command, args, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
