@@ -2,10 +2,11 @@
 // for the TAPs that it makes beside its ports. Needs root, openvswitch-switch and openvswitch-switch-dpdk; no huge
 // pages, as testpmd.
 import { execFile, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { undoLater } from './cleanup.mjs'
 import { manage, waitFor } from './switches.mjs'
 
 const run = promisify(execFile)
@@ -26,6 +27,7 @@ const LONGEST_AGE_S = 3600
 export async function startOvs({ cpu, otherCpu, ports }) {
   if (!existsSync(DAEMON)) throw new Error('openvswitch-switch-dpdk is not installed')
   const folder = mkdtempSync(join(tmpdir(), 'ovs-bench-'))
+  undoLater(() => rmSync(folder, { recursive: true, force: true }))
   const environment = {
     ...process.env,
     ...{ OVS_RUNDIR: folder, OVS_LOGDIR: folder, OVS_DBDIR: folder, OVS_SYSCONFDIR: folder },
@@ -38,8 +40,7 @@ export async function startOvs({ cpu, otherCpu, ports }) {
   }
   await run('ovsdb-tool', ['create', database, SCHEMA], { env: environment })
   const args = [`--remote=punix:${socket}`, `--unixctl=${join(folder, 'store')}`, database]
-  // The first to start is the last to go, and takes the folder with it.
-  const store = manage('ovsdb-server', start('ovsdb-server', args), folder)
+  const store = manage('ovsdb-server', start('ovsdb-server', args))
   await waitFor('ovsdb-server', () => existsSync(socket), store.child)
   const ask = (...words) =>
     run('ovs-vsctl', [`--db=unix:${socket}`, '--timeout=20', ...words], { env: environment })
