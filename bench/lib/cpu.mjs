@@ -34,7 +34,7 @@ export function threadTimes(pid) {
 }
 
 /**
- * How long the thread that ran most between two readings waited for its processor meanwhile, in milliseconds.
+ * How long the thread that ran or waited most between two readings waited for its processor, in milliseconds.
  * @param {ReturnType<typeof threadTimes>} before
  * @param {ReturnType<typeof threadTimes>} after
  */
@@ -42,9 +42,11 @@ export function busiestWaitedMs(before, after) {
   let [most, waited] = [-1, 0]
   for (const [thread, times] of after) {
     const earlier = before.get(thread)
-    if (!earlier || times.ran - earlier.ran <= most) continue
-    most = times.ran - earlier.ran
-    waited = times.waited - earlier.waited
+    if (!earlier) continue
+    const waits = times.waited - earlier.waited
+    if (times.ran - earlier.ran + waits <= most) continue
+    most = times.ran - earlier.ran + waits
+    waited = waits
   }
   return waited / 1e6
 }

@@ -63,14 +63,18 @@ export async function startPairLoad(target, of) {
   }
   source.driver.prepareTx(frames, 0, of.layout)
   mover?.driver.prepareTx(frames, 0, of.layout)
-  const movesAfter = Math.round((of.movesEvery ?? 0) / BURST)
-  let turns = 0
+  /** Frames that the sender sends until one comes from the further port. */
+  const movesEvery = of.movesEvery ?? 0
+  let untilMove = movesEvery
 
   function burst() {
     const { driver } = source
     driver.reapTx()
-    driver.sendPrepared(Math.min(BURST, DEPTH - driver.inFlightTx()))
-    if (mover && ++turns % movesAfter === 0) mover.driver.sendPrepared(1)
+    const sent = driver.sendPrepared(Math.min(BURST, DEPTH - driver.inFlightTx()))
+    if (mover) {
+      untilMove -= sent
+      if (untilMove <= 0) untilMove += movesEvery * mover.driver.sendPrepared(1)
+    }
     for (let queue = 0; queue < queuePairs; queue++) sink.driver.drainRx(true, queue)
   }
 
