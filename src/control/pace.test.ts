@@ -15,7 +15,7 @@ import {
   TURNS_PER_POLL,
   TURNS_PER_POLL_WITH_HOST_PORTS,
 } from './pace.js'
-import { PROBE_US, PROBES } from './wake-cost.js'
+import { LEAST_SPIN_US, PROBE_US, PROBES } from './wake-cost.js'
 
 const FOREVER = Number.POSITIVE_INFINITY
 /** Nothing is due. */
@@ -268,6 +268,15 @@ describe('Pace.maxSpinUs', () => {
     slept(pace, 15)
     pace.slept(0, 1, TICK_US)
     expect([pace.maxSpinUs, pace.spinUs <= 30]).toEqual([30, true])
+  })
+
+  it('is the least one while others want the processor', () => {
+    const pace = new Pace(limits())
+    slept(pace, 40)
+    pace.ticked(0, true)
+    expect(pace.maxSpinUs).toBe(LEAST_SPIN_US)
+    pace.ticked(0, false)
+    expect(pace.maxSpinUs).toBe(80)
   })
 
   it('is what was given, whatever wake-ups cost', () => {

@@ -19,7 +19,7 @@
  *
  * All times in microseconds on the engine's clock.
  */
-import { PROBE_US, PROBES, spinBoundUs, WakeCost } from './wake-cost.js'
+import { LEAST_SPIN_US, PROBE_US, PROBES, spinBoundUs, WakeCost } from './wake-cost.js'
 
 /** What the engine does next. */
 export const TURN = 0
@@ -133,10 +133,11 @@ export class Pace {
     return nowUs - this.#tickUs >= TICK_US
   }
 
-  ticked(nowUs: number): void {
+  /** A tick. @param isCrowded whether others want the processor: spinning for long takes it from them */
+  ticked(nowUs: number, isCrowded = false): void {
     this.#tickUs = nowUs
     if (this.#ticks++ % TICKS_PER_PROBING === 0) this.#probesLeft = PROBES
-    if (this.#findsSpin) this.#maxSpinUs = spinBoundUs(this.wakeUs)
+    if (this.#findsSpin) this.#maxSpinUs = isCrowded ? LEAST_SPIN_US : spinBoundUs(this.wakeUs)
   }
 
   /** Whether the descriptors are to be polled between two turns. Asked once after each turn that found work. */

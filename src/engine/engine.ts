@@ -164,7 +164,7 @@ export class Engine implements PortHost {
   #tick(now: number): void {
     const { globals, time, pace, containment, bridgeEvents, loopGuard, calls, reports } = this.#parts
     time.tick(now)
-    pace.ticked(now)
+    pace.ticked(now, time.isCrowded)
     globals.setF64(G_WAKE_US, pace.wakeUs)
     globals.setF64(G_SPIN_US, pace.maxSpinUs)
     for (const port of this.ports) containment.run(port, TICK, now)
