@@ -12,8 +12,10 @@ import { nowUs } from '../sys/clock.js'
 import { IdleThreads } from '../sys/idle-threads.js'
 import { holdWakeLatency } from '../sys/wake-latency.js'
 
-/** Between two decisions; threads spin on by themselves for one slice, which is longer. */
+/** Between two decisions while on: threads spin on by themselves for one slice, which is longer. */
 const CHECK_MS = 20
+/** The same while off: looking costs time, too. */
+const CALM_CHECK_MS = 80
 /** Between two looks at the processors on which the switch may run. */
 const CPUS_EVERY_US = 1_000_000
 
@@ -68,15 +70,13 @@ export class KeepAwake {
     if (share === this.#rule.share) return
     this.#rule.share = share
     this.#reason = ''
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    clearTimeout(this.#timer)
     if (share === 0) {
       this.#rest()
       return
     }
     this.#countWakes()
-    this.#timer = setInterval(() => this.#check(), CHECK_MS)
-    this.#timer.unref()
+    this.#checkIn(CHECK_MS)
   }
 
   get tuning(): AwakeTuning {
@@ -110,6 +110,11 @@ export class KeepAwake {
     }
   }
 
+  #checkIn(ms: number): void {
+    this.#timer = setTimeout(() => this.#check(), ms)
+    this.#timer.unref()
+  }
+
   #check(): void {
     try {
       const now = nowUs()
@@ -124,10 +129,10 @@ export class KeepAwake {
       })
       if (state === 'on') this.#keep()
       else this.#rest()
+      this.#checkIn(state === 'on' ? CHECK_MS : CALM_CHECK_MS)
     } catch (error) {
       // What the machine refuses once it refuses again: say so, and go on as a switch without.
       this.#reason = (error as Error).message
-      clearInterval(this.#timer)
       this.#rest()
     }
   }
