@@ -11,6 +11,7 @@ import { drainBacklog, hasBacklog } from './backlog'
 import { isMetered, mayGo, waitsNoMore } from './bridge/shaper'
 import { count } from './counters'
 import { fastBurst } from './fast/fast'
+import { noteTargets } from './fast/target'
 import { endBurst } from './hold'
 import {
   BUCKET_FROM,
@@ -109,6 +110,7 @@ export function poll(index: u32, burst: u32): u32 {
   if (!servesVrings(port)) return 0
   store<u32>(GLOBALS_AT, 0, G_CALL_NOW)
   openWork()
+  noteTargets()
   const now = load<f64>(GLOBALS_AT, G_NOW_US)
   const since = max(load<f64>(port, P_POLLED_US), load<f64>(GLOBALS_AT, G_WOKE_US))
   store<f64>(port, now, P_POLLED_US)

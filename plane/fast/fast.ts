@@ -83,7 +83,7 @@ import {
 import { body as bodyAcross, bodyBytes, findBuffers, useBuffers } from './across'
 import { decide, decidedMask, decidedMost, decidedTag } from './decide'
 import { findPieces, locate, pieceAt, pieceBytes, pieceList } from './pieces'
-import { addTo, noteTarget, noteTargets, openTargets, park, targetOf } from './target'
+import { addTo, noteTarget, noteTargets, park, targetOf } from './target'
 import { FRONT_BYTES, openOdd, sourceOf, TAG_AS_IS, TAG_OFF, writeAcross, writeOdd } from './write'
 
 /** Whether a descriptor is a writable buffer for the virtio-net header alone, with the frame's behind it. */
@@ -154,7 +154,6 @@ export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): 
   let toUrgent = false
   let isMergeable = false
 
-  openTargets()
   while (done < mostFrames && fromBytes <= mostBytes) {
     // ---- where the frame lies ----
     const head = loadHead(avail, (last + done) & mask)

@@ -28,11 +28,6 @@ import { isLive } from '../ring/door'
 
 let targets: u32 = 0
 
-/** Begins a burst. */
-export function openTargets(): void {
-  targets = 0
-}
-
 /** The target of a receive ring, begun if need be; 0 when the ring takes no frames from the fast path now. */
 export function targetOf(v: usize): usize {
   const number = load<u32>(v, V_TARGET)
@@ -85,7 +80,12 @@ export function addTo(target: usize, frames: u32, bytes: u32, urgent: boolean): 
   if (urgent) store<u32>(target, 1, T_URGENT)
 }
 
-/** Ends a burst: notes all that is not noted. */
+/**
+ * Ends a burst: notes all that is not noted. At the start of the next it is what a burst had written before it trapped.
+ * The number goes first, so that what traps is not tried again.
+ */
 export function noteTargets(): void {
-  for (let i: u32 = 0; i < targets; i++) noteTarget(<usize>TARGETS_AT + <usize>i * TARGET_BYTES)
+  const open = targets
+  targets = 0
+  for (let i: u32 = 0; i < open; i++) noteTarget(<usize>TARGETS_AT + <usize>i * TARGET_BYTES)
 }
