@@ -1,7 +1,7 @@
 // One burst of one port with vrings:
 //
 //   backlogs of its receive rings   what waits for buffers or tokens goes first
-//   its transmit rings, in turn     prefetch, then fast path for as long as frames are plain, slow path for the next one
+//   its transmit rings, in turn     fast path for as long as frames are plain, slow path for the next one
 //   end of burst                    decide on every ring that was touched, publish what was collected (hold.ts)
 //
 // A burst ends early when it has cost enough (work.ts), moved BURST_BYTES, or owes a call at once; what is left waits in
@@ -34,7 +34,6 @@ import { portAt, servesVrings, vringAt } from './port'
 import { checkedHead, checkedWaiting } from './ring/broken'
 import { chainBytes } from './ring/chain'
 import { complete, isLive, isReady, take } from './ring/door'
-import { prefetch } from './ring/prefetch'
 import { markDirty } from './ring/publish'
 import { takeChain } from './take-chain'
 import { isSpent, openWork } from './work'
@@ -67,7 +66,6 @@ function pollRing(v: usize, port: usize, limit: u32): u32 {
   const size = load<u32>(v, V_SIZE)
   if (<u32>available > size - (size >> 3)) count(port, C_CROWDED)
   const burst = <u32>available < limit ? <u32>available : limit
-  if (burst > 1) prefetch(v, burst)
   let left = burst
   let bytes: u64 = 0
   let done: u32 = 0

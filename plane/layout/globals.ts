@@ -24,8 +24,6 @@ export const G_NOW_US = 40 // f64
 export const G_ACTIVE = 48 // u32
 /** Addresses that could not be learned because the FDB was full. */
 export const G_FDB_FULL = 52 // u32
-/** Sum of what was prefetched; nobody reads it. */
-export const G_PREFETCHED = 56 // u32
 /** Entries in the held list. */
 export const G_HELD = 64 // u32
 /** Entries in the list of batches that are collected for publication. */

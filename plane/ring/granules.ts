@@ -129,16 +129,3 @@ export function grant(port: usize, address: u64, length: u32, segs: usize, count
   }
   return missed ? MISS : count
 }
-
-/**
- * Where a guest address lies, for prefetching only: a linear offset of which `bytes` lie in one mapped granule and may be
- * read, at most 4096; 0 (reserved memory, which may be read as well) when there is none. The bytes may be anything.
- * @param entries table of the span that was used last; @param first its first granule; @param granules their number
- */
-export function peek(entries: usize, first: u64, granules: u64, address: u64, bytes: u32): usize {
-  const index = granuleOf(address) - first
-  if (index >= granules) return 0
-  const at: usize = <u32>loadEntry(entries, <usize>index)
-  const offset = offsetOf(address)
-  return at === 0 || offset > <u32>GRANULE_BYTES - bytes ? 0 : at + offset
-}
