@@ -58,15 +58,6 @@ function isOpen(to: usize, fromFlags: u32): boolean {
   return load<u32>(to, P_MAX_BATCH_FRAMES) > 1 && !notesUse(to)
 }
 
-/** Whether the source address is known where the frame came in; it is seen again then. */
-function isKnown(source: u64, vlan: u32, index: u32): boolean {
-  const entry = findEntry(fdbKey(source, vlan))
-  if (entry === 0 || load<u32>(entry, FDB_PORT) !== index) return false
-  const nowS = load<u32>(GLOBALS_AT, G_NOW_S)
-  if (load<u32>(entry, FDB_SEEN) !== nowS) store<u32>(entry, nowS, FDB_SEEN)
-  return true
-}
-
 /**
  * The port that a frame goes to, or 0 when that is for the slow path to say.
  * @param port that it came in on, and `index` its index; @param low first 8 bytes of the frame; @param tail the next 8
@@ -91,11 +82,20 @@ export function decide(port: usize, index: u32, low: u64, tail: u64, current: us
     frame.source = source
     if (!allowsMac(port)) return 0
   }
-  if ((flags & PORT_NO_LEARN) === 0 && !isKnown(source, vlan, index)) return 0
-  const entry = findEntry(fdbKey(destination, vlan))
-  if (entry === 0) return 0
-  if (load<u32>(GLOBALS_AT, G_NOW_S) - load<u32>(entry, FDB_SEEN) > load<u32>(GLOBALS_AT, G_FDB_AGE_S))
-    return 0
+  // The source must be known where the frame came in; it is seen again then. Both are found by one call, compiled into
+  // the loop.
+  const nowS = load<u32>(GLOBALS_AT, G_NOW_S)
+  let isSource = (flags & PORT_NO_LEARN) === 0
+  let entry: usize = 0
+  while (true) {
+    entry = findEntry(fdbKey(isSource ? source : destination, vlan))
+    if (entry === 0) return 0
+    if (!isSource) break
+    if (load<u32>(entry, FDB_PORT) !== index) return 0
+    if (load<u32>(entry, FDB_SEEN) !== nowS) store<u32>(entry, nowS, FDB_SEEN)
+    isSource = false
+  }
+  if (nowS - load<u32>(entry, FDB_SEEN) > load<u32>(GLOBALS_AT, G_FDB_AGE_S)) return 0
   const number = load<u32>(entry, FDB_PORT)
   if (number === index) return 0
   const to = portAt(number)

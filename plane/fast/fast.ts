@@ -327,11 +327,11 @@ export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): 
 
     // ---- the copy ----
     storeNetHeader(place, toHeader, 0, 0, chains)
-    if (pieces | tag | (chains - 1)) {
+    if (pieces | (chains - 1)) {
       openOdd(pieces, tag, behind)
       if (chains > 1) writeAcross(body, at, bytes, front)
       else writeOdd(body, at, bytes, front)
-    } else {
+    } else if (tag === TAG_AS_IS) {
       if (bytes > FRONT_BYTES) {
         if (bytes <= 64) {
           if (bytes > 32) v128.store(body, v128.load(at, 16), 16)
@@ -341,6 +341,21 @@ export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): 
       }
       // Last, so that the addresses that were decided on are those that leave.
       v128.store(body, front)
+    } else if (tag === TAG_OFF) {
+      if (bytes <= 68) {
+        if (bytes > 36) v128.store(body, v128.load(at, 20), 16)
+        if (bytes > 52) v128.store(body, v128.load(at, 36), 32)
+        v128.store(body + out - FRONT_BYTES, v128.load(at + bytes - FRONT_BYTES))
+      } else copy(body + FRONT_BYTES, at + FRONT_BYTES + TAG_BYTES, out - FRONT_BYTES)
+      v128.store(body, v128.replace_lane<u32>(front, 3, behind))
+    } else {
+      if (bytes <= 64) {
+        if (bytes > 32) v128.store(body, v128.load(at, 16), 20)
+        if (bytes > 48) v128.store(body, v128.load(at, 32), 36)
+        v128.store(body + out - FRONT_BYTES, v128.load(at + bytes - FRONT_BYTES))
+      } else copy(body + FRONT_BYTES + TAG_BYTES, at + FRONT_BYTES, bytes - FRONT_BYTES)
+      v128.store(body, v128.replace_lane<u32>(front, 3, tag))
+      store<u32>(body, v128.extract_lane<u32>(front, 3), FRONT_BYTES)
     }
     // What was copied is judged: the sender may change its own memory.
     if (isHeldToAddresses && !isFromListed(port, body, have, sourceOf(front))) break
