@@ -21,6 +21,11 @@ export function activeIndex(number: u32): u32 {
   return load<u32>(<usize>ACTIVE_AT + <usize>number * 4)
 }
 
+/** The index of a port, by its row. */
+export function indexOf(port: usize): u32 {
+  return <u32>((port - PORTS_AT) / PORT_BYTES)
+}
+
 /** The vring of a queue: 2n receives, 2n + 1 transmits. */
 export function vringAt(port: usize, queue: u32): usize {
   return port + P_VRINGS + <usize>queue * VRING_BYTES

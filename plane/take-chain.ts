@@ -8,10 +8,9 @@ import {
   DROP_NO_LINK,
   DROP_TOO_LONG,
   MAX_FRAME_BYTES,
-  PORT_BYTES,
-  PORTS_AT,
   V_HEADER_BYTES,
 } from './layout'
+import { indexOf } from './port'
 import { chainBytes, isBad, READABLE, walk } from './ring/chain'
 import { BAD_ADDRESS, MISS } from './ring/granules'
 
@@ -27,7 +26,7 @@ export function takeChain(v: usize, port: usize, head: u32, live: boolean): bool
   else {
     const reason = openFrame(port, <u32>chainBytes(), header)
     if (reason >= 0) drop(port, reason)
-    else forward(<u32>((port - PORTS_AT) / PORT_BYTES), port)
+    else forward(indexOf(port), port)
   }
   return true
 }

@@ -38,10 +38,8 @@ import {
   P_GUARD,
   P_QUEUE_PAIRS,
   P_SPAN,
-  PORT_BYTES,
   PORT_GUARDED,
   PORT_HELD,
-  PORTS_AT,
   SPAN_COUNT,
   SPAN_ENTRIES,
   SPAN_FIRST,
@@ -62,7 +60,7 @@ import { OFFLOAD_MASK, storeNetHeader } from '../packet/net-header'
 import { TAG_BYTES } from '../packet/packet'
 import { isTag } from '../packet/tags'
 import { isTcp, isUrgent } from '../packet/urgent'
-import { vringAt } from '../port'
+import { indexOf, vringAt } from '../port'
 import { waiting } from '../ring/door'
 import { granuleOf, isGranted, loadEntry, notesUse, offsetOf } from '../ring/granules'
 import { markDirty } from '../ring/publish'
@@ -84,7 +82,7 @@ import { body as bodyAcross, bodyBytes, findBuffers, useBuffers } from './across
 import { decide, decidedMask, decidedMost, decidedTag } from './decide'
 import { findPieces, locate, pieceAt, pieceBytes, pieceList } from './pieces'
 import { addTo, noteTarget, noteTargets, park, targetOf } from './target'
-import { FRONT_BYTES, openOdd, sourceOf, TAG_AS_IS, TAG_OFF, writeAcross, writeOdd } from './write'
+import { FRONT_BYTES, openOdd, sourceOf, TAG_AS_IS, TAG_OFF, writeAcross, writePieces } from './write'
 
 /** Whether a descriptor is a writable buffer for the virtio-net header alone, with the frame's behind it. */
 function isHeaderAlone(rest: u64, header: u32): boolean {
@@ -111,7 +109,7 @@ export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): 
   const used: usize = load<u32>(v, V_USED)
   const last = load<u32>(v, V_LAST_AVAIL)
   const next = load<u32>(v, V_USED_NEXT)
-  const index = <u32>((port - PORTS_AT) / PORT_BYTES)
+  const index = indexOf(port)
   const isHeldToAddresses = (flags & PORT_GUARDED) !== 0 && (load<u32>(port, P_GUARD) & GUARD_ADDRESSES) !== 0
   const mostFrames = limited ? min(burst, framesLeft(port, BUCKET_FROM)) : burst
   const mostBytes: i64 = limited ? bytesLeft(port, BUCKET_FROM) : i64.MAX_VALUE
@@ -131,7 +129,6 @@ export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): 
   // The receive ring at hand.
   let target: usize = 0
   let toV: usize = 0
-  let _toPort: usize = 0
   let toTable: usize = 0
   let toFirst: u64 = 0
   let toGranules: u64 = 0
@@ -220,7 +217,6 @@ export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): 
       target = targetOf(wanted)
       if (target === 0) break
       toV = wanted
-      _toPort = to
       const toSpan: usize = load<u32>(to, P_SPAN)
       toTable = load<u32>(toSpan, SPAN_ENTRIES)
       toFirst = load<u32>(toSpan, SPAN_FIRST)
@@ -330,7 +326,7 @@ export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): 
     if (pieces | (chains - 1)) {
       openOdd(pieces, tag, behind)
       if (chains > 1) writeAcross(body, at, bytes, front)
-      else writeOdd(body, at, bytes, front)
+      else writePieces(body, bytes, front)
     } else if (tag === TAG_AS_IS) {
       if (bytes > FRONT_BYTES) {
         if (bytes <= 64) {

@@ -1,5 +1,5 @@
-// How a frame is written behind its virtio-net header where it is not one piece into one piece with the tag that it has:
-// from pieces (pieces.ts), over several receive buffers (across.ts), with a tag put on or taken off.
+// How a frame is written behind its virtio-net header where it does not go from one piece into one: from pieces (pieces.ts),
+// over several receive buffers (across.ts).
 //
 // The first 16 bytes of a frame, its front, are written as they were judged: what was decided on is what leaves.
 import { copy } from '../copy'
@@ -44,30 +44,27 @@ function writeFront(body: usize, front: v128): void {
 }
 
 /**
- * Writes a frame into one piece of memory.
- * @param body where it begins; @param at where it lies, unless it lies in pieces; @param length its bytes as it came
+ * Writes a frame that lies in pieces into one piece of memory. One that lies in one is written by the loop itself.
+ * @param body where it begins; @param length its bytes as it came
  */
-export function writeOdd(body: usize, at: usize, length: u32, front: v128): void {
+export function writePieces(body: usize, length: u32, front: v128): void {
   let skip = frontRead()
   let to = body + frontWritten()
-  if (pieces === 0) copy(to, at + skip, length - skip)
-  else {
-    let left = length
-    for (let piece = pieces; left > 0; piece += 8) {
-      const from: usize = load<u32>(piece)
-      const has = load<u32>(piece, 4)
-      left -= has
-      if (skip < has) {
-        copy(to, from + skip, has - skip)
-        to += has - skip
-      }
-      skip = skip < has ? 0 : skip - has
+  let left = length
+  for (let piece = pieces; left > 0; piece += 8) {
+    const from: usize = load<u32>(piece)
+    const has = load<u32>(piece, 4)
+    left -= has
+    if (skip < has) {
+      copy(to, from + skip, has - skip)
+      to += has - skip
     }
+    skip = skip < has ? 0 : skip - has
   }
   writeFront(body, front)
 }
 
-/** The same over the buffers that were found for it (findBuffers), of which the first holds the front. */
+/** Writes a frame over the buffers that were found for it (findBuffers), of which the first holds the front. */
 export function writeAcross(body: usize, at: usize, length: u32, front: v128): void {
   let skip = frontRead()
   let position = <u32>(body - <usize>load<u32>(BUFFERS_AT)) + frontWritten()

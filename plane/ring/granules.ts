@@ -24,14 +24,13 @@ import {
   P_SPAN,
   P_SPANS,
   P_TOUCHED,
-  PORT_BYTES,
-  PORTS_AT,
   SPAN_BYTES,
   SPAN_COUNT,
   SPAN_ENTRIES,
   SPAN_FIRST,
   SPAN_TOUCHED,
 } from '../layout'
+import { indexOf } from '../port'
 
 /** Results of `grant` and of whoever calls it. */
 export const BAD_ADDRESS: i32 = -1
@@ -42,7 +41,7 @@ function recordMiss(port: usize, granule: u32): void {
   const count = load<u32>(GLOBALS_AT, G_MISSES)
   if (count >= <u32>MAX_MISSES) return
   const at: usize = <usize>MISSES_AT + <usize>count * 8
-  store<u32>(at, <u32>((port - PORTS_AT) / PORT_BYTES))
+  store<u32>(at, indexOf(port))
   store<u32>(at + 4, granule)
   store<u32>(GLOBALS_AT, count + 1, G_MISSES)
 }
