@@ -176,14 +176,19 @@ describe.runIf(able('tap', 'iperf3'))('network workloads between two netns VMs',
       }
     }
     const QUARTER = 'numgen inc mod 4 == 3'
+    /** A quarter is lost by rule; what a busy machine loses beside it makes it more. */
+    function expectQuarter(lossRatio: number | undefined): void {
+      expect(lossRatio).toBeGreaterThan(0.2)
+      expect(lossRatio).toBeLessThan(0.5)
+    }
     const FOR_EVER = (WINDOW.warmUpS + WINDOW.measureS + 1) * 1e6
 
     it('udp-stream has that loss', async () => {
       const { metrics } = await losing(pair.vm, QUARTER, () =>
         measure('udp-stream', pair, { rateFps: 2000, payloadBytes: 64 }),
       )
-      expect(metrics.lossRatio).toBeGreaterThan(0.2)
-      expect(metrics.lossRatio).toBeLessThan(0.3)
+      expectQuarter(metrics.lossRatio)
+      expect(metrics.lossRatio).toBeCloseTo(1 - (metrics.fps ?? 0) / (metrics.offeredFps ?? 0), 6)
     })
 
     it('udp-stream has a loss of 1 when none arrives', async () => {
@@ -201,8 +206,7 @@ describe.runIf(able('tap', 'iperf3'))('network workloads between two netns VMs',
       const { metrics, series } = await losing(pair.vm, QUARTER, () =>
         measure('latency', pair, { rateFps: 1000, tool }),
       )
-      expect(metrics.lossRatio).toBeGreaterThan(0.2)
-      expect(metrics.lossRatio).toBeLessThan(0.3)
+      expectQuarter(metrics.lossRatio)
       expect(metrics.p50Us).toBeLessThan(FOR_EVER)
       expect([metrics.p90Us, metrics.p99Us, metrics.p999Us]).toEqual([FOR_EVER, FOR_EVER, FOR_EVER])
       expect(series?.percentiles?.at(-1)).toEqual([100, FOR_EVER])

@@ -6,6 +6,7 @@ import {
   allowBuffers,
   carryFile,
   checksumErrors,
+  LITTLE_LOSS_PERCENT,
   pingLoss,
   tcpBothWays,
   udpBothWays,
@@ -82,7 +83,7 @@ describe.runIf(able('uml', 'iperf3', 'tap'))('a uml guest and namespaces on TAP 
   it('run UDP at a moderate rate with little loss', async () => {
     const { datagrams, lostPercent } = await udpBothWays(uml, netns, '10.93.0.2', 30)
     expect(datagrams).toBeGreaterThan(300)
-    expect(lostPercent).toBeLessThan(3)
+    expect(lostPercent).toBeLessThan(LITTLE_LOSS_PERCENT)
   })
 
   it('carry 100 MB unchanged, each way', async () => {

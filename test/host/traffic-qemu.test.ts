@@ -5,6 +5,7 @@ import {
   allowBuffers,
   carryFile,
   checksumErrors,
+  LITTLE_LOSS_PERCENT,
   must,
   pingLoss,
   tcpBothWays,
@@ -49,7 +50,7 @@ describe.runIf(able('uml', 'qemu', 'iperf3'))('a uml guest and a qemu guest over
   it('run UDP at a moderate rate with little loss', async () => {
     const { datagrams, lostPercent } = await udpBothWays(uml, qemu, '10.92.0.2', 10)
     expect(datagrams).toBeGreaterThan(200)
-    expect(lostPercent).toBeLessThan(3)
+    expect(lostPercent).toBeLessThan(LITTLE_LOSS_PERCENT)
   })
 
   it('carry files unchanged both ways', async () => {

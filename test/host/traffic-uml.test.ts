@@ -5,6 +5,7 @@ import {
   allowBuffers,
   carryFile,
   checksumErrors,
+  LITTLE_LOSS_PERCENT,
   must,
   pingLoss,
   tcpBothWays,
@@ -57,7 +58,7 @@ describe.runIf(able('uml', 'iperf3'))('two uml guests over vhost-user', () => {
   it('run UDP at a moderate rate with little loss', async () => {
     const { datagrams, lostPercent } = await udpBothWays(a, b, '10.90.0.2', 30)
     expect(datagrams).toBeGreaterThan(300)
-    expect(lostPercent).toBeLessThan(3)
+    expect(lostPercent).toBeLessThan(LITTLE_LOSS_PERCENT)
   })
 
   it('carry 100 MB unchanged', async () => {
@@ -74,7 +75,7 @@ describe.runIf(able('uml', 'iperf3'))('two uml guests over vhost-user', () => {
       expect(Math.min(forth, back)).toBeGreaterThan(10)
       const { datagrams, lostPercent } = await udpBothWays(a, b, '10.90.0.2', 50, 8900)
       expect(datagrams).toBeGreaterThan(100)
-      expect(lostPercent).toBeLessThan(3)
+      expect(lostPercent).toBeLessThan(LITTLE_LOSS_PERCENT)
       // Nothing was cut into fragments: the large packets crossed as they are.
       expect(await both("awk '/^Ip: [0-9]/ {print $20}' /proc/net/snmp")).toEqual(['0\n', '0\n'])
     } finally {

@@ -86,6 +86,9 @@ export async function iperf(from: Guest, to: Guest, address: string, options = '
   }
 }
 
+/** What fails to carry datagrams loses most of them; what a busy machine loses of few is no verdict. */
+export const LITTLE_LOSS_PERCENT = 20
+
 /**
  * UDP in both directions at a moderate rate. Returns the datagrams sent each way and the larger loss in percent.
  * @param mbps Mb/s; @param size bytes of payload
