@@ -2,7 +2,6 @@ import { CostEstimator, type Costs, fastUpSlowDown } from './estimators.js'
 import { type HoldLimits, NO_LIMIT } from './hold-limits.js'
 import {
   type Decision,
-  type EngineFigures,
   type HostSample,
   NATURAL_LIMITS,
   type Policy,
@@ -12,16 +11,16 @@ import {
 } from './policy.js'
 import { fairShares, sumShares } from './share.js'
 import {
+  leastScaling,
   type Pacing,
   publicationRate,
   restFor,
   type SlackLoad,
   scaledShares,
   sharesAt,
-  slackScaling,
   totalShare,
 } from './theory.js'
-import { VifEstimate } from './vif-estimate.js'
+import { GUARD, VifEstimate } from './vif-estimate.js'
 
 /**
  * A delay target per VM under one CPU budget. Frames for each VM are delayed by the same part theta of the slack that its
@@ -97,12 +96,12 @@ const ENDLESS = 1e9
 const NOTHING = 1e-9
 
 /** Figures to show: those from ENDLESS on are left out (JSON knows no infinity), those below NOTHING are 0. */
-function shown(figures: EngineFigures): EngineFigures {
+function shown<Figures extends object>(figures: Figures): Figures {
   return Object.fromEntries(
     Object.entries(figures)
       .filter(([, value]) => value < ENDLESS)
       .map(([name, value]) => [name, value < NOTHING ? 0 : value]),
-  )
+  ) as Figures
 }
 
 class AdaptivePolicy implements Policy {
@@ -132,7 +131,8 @@ class AdaptivePolicy implements Policy {
     const carried = vifs.map((vif, i) => estimates[i]!.carriedLoad(vif.targetUs, costs))
     const trim = this.#trim(sample.periodUs, carried, estimates, pacing)
     const available = budget / trim
-    if (!this.#isOnBudget(loads, available, pacing)) this.#theta = slackScaling(loads, available, pacing)
+    const least = leastScaling(loads, available, pacing)
+    if (!this.#isOnBudget(loads, available, pacing)) this.#theta = Math.min(1, least)
     const needs = scaledShares(loads, 1, pacing)
     const needShare = sumShares(needs)
     this.#pace(sample, this.#theta === 1 && needShare > available)
@@ -157,7 +157,7 @@ class AdaptivePolicy implements Policy {
       restUs: this.#restUs,
       workUs,
       vifs: vifs.map((vif, i) =>
-        this.#decideVif(vif, estimates[i]!, loads[i]!, costs, needs[i]!, shares[i]!),
+        this.#decideVif(vif, estimates[i]!, loads[i]!, costs, { need: needs[i]!, fair: shares[i]!, least }),
       ),
       figures: shown({
         theta: this.#theta,
@@ -244,33 +244,34 @@ class AdaptivePolicy implements Policy {
     estimate: VifEstimate,
     load: SlackLoad,
     { publishUs, frameUs, byteUs }: Costs,
-    needShare: number,
-    fairShare: number,
+    { need, fair, least }: { readonly need: number; readonly fair: number; readonly least: number },
   ): VifDecision {
-    const verdict = this.#verdict(sample, estimate, needShare, fairShare)
+    const verdict = this.#verdict(sample, estimate, need, fair)
     const publications = publicationRate(load, estimate.delayUs)
     return {
       vif: sample.vif,
       limits: this.#limits(sample, estimate, load),
       verdict,
-      figures: {
+      figures: shown({
         targetUs: sample.targetUs,
         totalP99Us: sample.totalP99Us,
         holdP99Us: sample.holdP99Us,
         queueP99Us: estimate.queueP99Us,
+        floorP99Us: (estimate.queueP99Us + least * load.slackUs) / GUARD,
         slackUs: load.slackUs,
         theta: this.#theta,
         delayUs: estimate.delayUs,
         restUs: this.#restUs,
         rateFps: load.rate * 1e6,
+        burstFrames: load.burstRate > 0 ? load.rate / load.burstRate : 1,
         urgentShare: load.urgentShare,
         predictedBatch: publications > 0 ? load.rate / publications : 1,
         publishCostUs: publishUs,
         frameCostUs: frameUs,
         byteCostUs: byteUs,
-        needShare,
-        fairShare,
-      },
+        needShare: need,
+        fairShare: fair,
+      }),
     }
   }
 

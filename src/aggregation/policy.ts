@@ -70,7 +70,17 @@ export const VERDICTS = {
 export type Verdict = keyof typeof VERDICTS
 export const VERDICT_NAMES = Object.keys(VERDICTS) as readonly Verdict[]
 
-/** What a decision rests on, by name, units last. Policies that measure nothing have none of them. For the whole thread: */
+/**
+ * What a decision rests on, by name, units last. Policies that measure nothing have none of them, and what is not known or
+ * without bound is left out. For the whole thread:
+ *
+ * - `theta` part of each slack that is spent; `budget` as set, `availableShare` the same as the model counts, `trim` their
+ *   ratio; `useShare` and `waitShare` of the time worked, and ready to run while others had the processor
+ * - `needShare` what would be used at the longest delays that the targets allow: above `availableShare`, the targets are
+ *   infeasible within the budget
+ * - `restUs`, `workUs`, `longestRestUs` the rest, the work before it, the rest that senders' rings have room for
+ * - `wakeCostUs`, `publishCostUs`, `frameCostUs`, `byteCostUs` what a wake-up, a publication, a frame, a byte costs
+ */
 export const ENGINE_FIGURES = [
   'theta',
   'budget',
@@ -87,17 +97,32 @@ export const ENGINE_FIGURES = [
   'frameCostUs',
   'byteCostUs',
 ] as const
-/** The same for one vif; `profile` is what policy dim has chosen. */
+/**
+ * The same for one vif:
+ *
+ * - `targetUs`; `totalP99Us`, `holdP99Us` as measured over about the last 50 ms
+ * - `queueP99Us` p99 of all that nobody decided: in the sender's ring beyond the rest, waiting for the processor, in the
+ *   backlog. Above the target, no shorter hold meets it
+ * - `floorP99Us` the lowest target that the budget pays for, all vifs delayed by the same part of their slack: above
+ *   `targetUs`, the target is infeasible within the budget. Left out where no delay keeps it, because frames alone cost more
+ * - `slackUs`, `delayUs` what the target leaves for delays, and what is spent of it: rest (`restUs`) and hold together
+ * - `rateFps`, `burstFrames` frames a second, and frames that come together; `urgentShare` of the bursts that may not wait;
+ *   `predictedBatch` frames a publication by the model
+ * - `needShare` the core's share that it needs at its longest delay, `fairShare` what it gets of what is available
+ * - `profile` what policy dim has chosen
+ */
 export const VIF_FIGURES = [
   'targetUs',
   'totalP99Us',
   'holdP99Us',
   'queueP99Us',
+  'floorP99Us',
   'slackUs',
   'theta',
   'delayUs',
   'restUs',
   'rateFps',
+  'burstFrames',
   'urgentShare',
   'predictedBatch',
   'publishCostUs',

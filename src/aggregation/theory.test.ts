@@ -7,6 +7,7 @@ import {
   holdQuantileUs,
   type Load,
   leastMeanDelayBatches,
+  leastScaling,
   meanBatch,
   meanHoldUs,
   minBatch,
@@ -15,7 +16,6 @@ import {
   restFor,
   scaledShares,
   sharesAt,
-  slackScaling,
   totalShare,
 } from './theory.js'
 
@@ -118,18 +118,22 @@ describe('theory', () => {
     expect(cpuShare(load, 90)).toBeCloseTo(0.2 + 0.05, 12)
   })
 
-  it('slackScaling spends exactly the budget when it lies between no hold and full hold', () => {
+  it('leastScaling spends exactly the budget when it lies between no hold and full hold', () => {
     const loads = [
       { rate: 0.05, burstRate: 0.05, urgentShare: 0, publishUs: 5, frameUs: 1, slackUs: 100 },
       { rate: 0.02, burstRate: 0.02, urgentShare: 0.2, publishUs: 5, frameUs: 1, slackUs: 400 },
     ]
-    const theta = slackScaling(loads, 0.2)
+    const theta = leastScaling(loads, 0.2)
     expect(theta).toBeGreaterThan(0)
     expect(totalShare(loads, theta)).toBeCloseTo(0.2, 5)
-    expect(slackScaling(loads, 0.42)).toBe(0)
-    expect(slackScaling(loads, 0.05)).toBe(1)
+    expect(leastScaling(loads, 0.42)).toBe(0)
+    // Frames alone cost less than 0.1, so there is a delay for it; for 0.05 there is none.
+    const beyond = leastScaling(loads, 0.11)
+    expect(beyond).toBeGreaterThan(1)
+    expect(totalShare(loads, beyond)).toBeCloseTo(0.11, 4)
+    expect(leastScaling(loads, 0.05)).toBe(Number.POSITIVE_INFINITY)
     // One VM, by hand: 0.05 (1 + 5 / (1 + 0.05 T)) = 0.1 gives T = 80.
-    expect(slackScaling([loads[0]!], 0.1) * 100).toBeCloseTo(80, 2)
+    expect(leastScaling([loads[0]!], 0.1) * 100).toBeCloseTo(80, 2)
   })
 
   it('restFor is the shortest delay, less the share that is urgent, as long as rings have room', () => {
@@ -151,18 +155,18 @@ describe('theory', () => {
     expect(restFor([load], [39], { ...pacing, leastBursts: 2 })).toBe(39)
   })
 
-  it('slackScaling needs less delay for the same budget when wakes can be saved, too', () => {
+  it('leastScaling needs less delay for the same budget when wakes can be saved, too', () => {
     const load = { rate: 0.1, burstRate: 0.1, urgentShare: 0, publishUs: 5, frameUs: 1, slackUs: 200 }
     const pacing = { wakeUs: 4, longestRestUs: 1000, leastBursts: 4 }
     // By hand: 0.1 (1 + 9 / (1 + 0.1 T)) = 0.2 gives T = 80 where the rest is all of the delay.
-    expect(slackScaling([load], 0.2, pacing) * 200).toBeCloseTo(80, 1)
+    expect(leastScaling([load], 0.2, pacing) * 200).toBeCloseTo(80, 1)
     expect(totalShare([load], 0.4, pacing)).toBeCloseTo(0.2, 9)
     expect(scaledShares([load, load], 0.4, pacing).reduce((sum, share) => sum + share, 0)).toBeCloseTo(
       totalShare([load, load], 0.4, pacing),
       12,
     )
     // Without room for a rest waking costs 0.4 whatever the hold: out of reach.
-    expect(slackScaling([load], 0.2, { ...pacing, longestRestUs: 0 })).toBe(1)
+    expect(leastScaling([load], 0.2, { ...pacing, longestRestUs: 0 })).toBeGreaterThan(1)
     expect(sharesAt([load, load], [200, 200], 0, pacing)[0]).toBeCloseTo(0.1 + 0.5 / 21 + 0.4, 9)
   })
 

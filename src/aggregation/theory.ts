@@ -186,18 +186,26 @@ export function totalShare(loads: readonly SlackLoad[], theta: number, pacing: P
   return share + (pacing.wakeUs * bursts) / (1 + bursts * restUs)
 }
 
-/** Theta to one part in a hundred thousand. */
+/** Theta to one part in a hundred thousand of the interval that it lies in. */
 const BISECTIONS = 17
+/** Intervals of theta, each wider by this, until delays are longer than anybody waits. */
+const WIDER = 8
+const MOST_SCALING = WIDER ** 6
 
 /**
- * Slack-scaling: the smallest theta in [0, 1] at which delays of theta x slack keep all VMs within `share` of the core.
- * 0 when nothing need be delayed; 1 also when even that is not enough (compare `totalShare(loads, 1)`).
+ * Slack-scaling: the smallest theta at which delays of theta x slack keep all VMs within `share` of the core. 0 when nothing
+ * need be delayed, infinite when no delay is enough. Above 1 the targets are infeasible within the share, and theta x slack
+ * is what they would have to leave.
  */
-export function slackScaling(loads: readonly SlackLoad[], share: number, pacing: Pacing = UNPACED): number {
+export function leastScaling(loads: readonly SlackLoad[], share: number, pacing: Pacing = UNPACED): number {
   if (totalShare(loads, 0, pacing) <= share) return 0
-  if (totalShare(loads, 1, pacing) > share) return 1
   let low = 0
   let high = 1
+  while (totalShare(loads, high, pacing) > share) {
+    if (high >= MOST_SCALING) return Number.POSITIVE_INFINITY
+    low = high
+    high *= WIDER
+  }
   for (let i = 0; i < BISECTIONS; i++) {
     const middle = (low + high) / 2
     if (totalShare(loads, middle, pacing) > share) low = middle

@@ -27,7 +27,7 @@ const FRAMES_FOR_P99 = 100
 const LEAST_SLACK = 0.25
 
 /** Part of the target aimed at: a p99 read from a histogram is off by up to 3 %, and scatters. */
-const GUARD = 0.95
+export const GUARD = 0.95
 
 /** What the controller knows of one vif. */
 export class VifEstimate {
