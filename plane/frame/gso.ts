@@ -10,6 +10,7 @@
 
 import { HEAD_AT, IS_UDP, IS_V4, TAKE_USO4, TAKE_USO6 } from '../layout'
 import { pseudoSum, sumBytes } from '../packet/checksum'
+import { findTransport, protocolBehind } from '../packet/extensions'
 import {
   csumOffsetOf,
   csumStartOf,
@@ -21,26 +22,18 @@ import {
   gsoTypeOf,
 } from '../packet/net-header'
 import {
-  DESTINATION_OPTIONS,
   ETH_IPV4,
   ETH_IPV6,
-  EXTENSION_LENGTH,
-  EXTENSION_UNIT,
-  HOP_BY_HOP,
   IPV4_BYTES,
   IPV4_CHECKSUM,
   IPV4_LENGTH,
   IPV4_PROTOCOL,
   IPV6_BYTES,
   IPV6_LENGTH,
-  IPV6_NEXT,
   ipVersion,
   ipv4HeaderBytes,
   isFragment,
-  MAX_EXTENSIONS,
   MAX_IP_BYTES,
-  ROUTING,
-  ROUTING_LEFT,
   storeBe16,
   TCP,
   TCP_BYTES,
@@ -66,21 +59,11 @@ function findInIpv4(network: u32, have: u32, protocol: u32): u32 {
   return header >= IPV4_BYTES ? network + header : 0
 }
 
-/** The same for IPv6: behind extension headers that each segment may repeat, and a route that has ended. */
+/** The same for IPv6, behind extension headers that each segment may repeat. */
 function findInIpv6(network: u32, have: u32, protocol: u32): u32 {
-  const ip: usize = <usize>HEAD_AT + network
-  if (network + IPV6_BYTES > have || ipVersion(ip) !== 6) return 0
-  let next: u32 = load<u8>(ip, IPV6_NEXT)
-  let at = network + IPV6_BYTES
-  for (let i = 0; i < MAX_EXTENSIONS && next !== protocol; i++) {
-    if (next !== HOP_BY_HOP && next !== ROUTING && next !== DESTINATION_OPTIONS) return 0
-    if (at + EXTENSION_UNIT > have) return 0
-    const header: usize = <usize>HEAD_AT + at
-    if (next === ROUTING && load<u8>(header, ROUTING_LEFT) !== 0) return 0
-    next = load<u8>(header)
-    at += (<u32>load<u8>(header, EXTENSION_LENGTH) + 1) * EXTENSION_UNIT
-  }
-  return next === protocol ? at : 0
+  if (network + IPV6_BYTES > have || ipVersion(<usize>HEAD_AT + network) !== 6) return 0
+  const transport = findTransport(HEAD_AT, network, have)
+  return protocolBehind === protocol ? transport : 0
 }
 
 /**

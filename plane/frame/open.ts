@@ -19,6 +19,7 @@ import {
   TAKE_USO4,
   TAKE_USO6,
 } from '../layout'
+import { isExtension } from '../packet/extensions'
 import {
   CSUM_OFFSET,
   csumStartOf,
@@ -30,7 +31,7 @@ import {
   OFFLOAD_MASK,
   offloadsAsked,
 } from '../packet/net-header'
-import { MACS_BYTES, TAG_BYTES } from '../packet/packet'
+import { ETH_IPV6, IPV6_BYTES, IPV6_NEXT, MACS_BYTES, TAG_BYTES } from '../packet/packet'
 import { isTag, networkOffset } from '../packet/tags'
 import { isGuest } from '../port'
 import { readFrame } from './body'
@@ -38,7 +39,7 @@ import { checkGso } from './gso'
 import { frame } from './record'
 import { setSegment, startOf, strip } from './segments'
 
-/** Head bytes copied of a plain frame: a tag, IPv6 and TCP with timestamps. */
+/** Head bytes copied of a plain frame: a tag, IPv6 and TCP with timestamps. Extension headers: MAX_HEAD_BYTES. */
 export const PLAIN_HEAD_BYTES: u32 = 96
 
 /**
@@ -107,6 +108,9 @@ function copyHead(limit: u32): void {
   else readFrame(HEAD_AT, 0, bytes)
   frame.network = networkOffset(HEAD_AT, bytes)
   frame.etherType = load<u16>(<usize>HEAD_AT + frame.network - 2)
+  if (frame.etherType === ETH_IPV6 && frame.network + IPV6_BYTES <= bytes) {
+    if (isExtension(load<u8>(<usize>HEAD_AT + frame.network, IPV6_NEXT))) extendHead()
+  }
 }
 
 /** Copies more of the frame into its head, up to MAX_HEAD_BYTES: for decisions that need more of it. */

@@ -44,7 +44,7 @@ export const A_TAIL_SEGS = 112 // MAX_TAIL_SEGS x u64
 export const MAX_TAIL_SEGS = 24
 /** The first frame's headers. */
 export const A_HEADER_COPY = 304 // MAX_MERGE_HEAD x bytes
-export const MAX_MERGE_HEAD = 128
+export const MAX_MERGE_HEAD = 208
 export const AGGREGATE_BYTES = 512
 
 export const IS_V4 = 1

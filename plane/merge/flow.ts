@@ -4,7 +4,7 @@
 //   BARRIER   of such a flow, but not to be joined (SYN, FIN, RST, URG, options, padding, GSO): ends its aggregate
 //   SEGMENT   data that may be joined                     PURE_ACK   an acknowledgement that may be replaced
 //
-// What may be joined is what Linux 6.1 joins (the sources: match.ts), and a fragment is of no flow.
+// What may be joined is what Linux joins (the sources: match.ts), and a fragment is of no flow.
 
 import { flow, out } from '../frame/record'
 import {
@@ -18,6 +18,7 @@ import {
   P_TAKES,
   TAKE_ECN,
 } from '../layout'
+import { findTransport, protocolBehind } from '../packet/extensions'
 import { csumOffsetOf, csumStartOf, GSO_TYPE_MASK, NEEDS_CSUM, offloadOf } from '../packet/net-header'
 import {
   ACK,
@@ -32,7 +33,6 @@ import {
   IPV4_SOURCE,
   IPV6_BYTES,
   IPV6_LENGTH,
-  IPV6_NEXT,
   IPV6_SOURCE,
   ipVersion,
   ipv4HeaderBytes,
@@ -161,9 +161,9 @@ function roleOf(port: usize): u32 {
     key = load<u64>(ip, IPV4_SOURCE)
   } else if (type === ETH_IPV6) {
     if (network + IPV6_BYTES > have) return OTHER
-    transport = network + IPV6_BYTES
-    protocol = load<u8>(ip, IPV6_NEXT)
-    end = transport + loadBe16(ip + IPV6_LENGTH)
+    transport = findTransport(out.head, network, have)
+    protocol = protocolBehind
+    end = network + IPV6_BYTES + loadBe16(ip + IPV6_LENGTH)
     key = mixAddresses(ip + IPV6_SOURCE)
   } else return OTHER
   if (protocol === UDP) kind |= IS_UDP

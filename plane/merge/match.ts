@@ -1,7 +1,10 @@
 // Whether the frame that is written next (Out, as flow.ts read it) goes on an open aggregate: the comparison of its
-// headers with the first frame's, of which the aggregate keeps a copy. What is compared follows Linux 6.1:
+// headers with the first frame's, of which the aggregate keeps a copy. What is compared follows Linux 6.12:
 // inet_gro_receive (net/ipv4/af_inet.c), ipv6_gro_receive (net/ipv6/ip6_offload.c), tcp_gro_receive
-// (net/ipv4/tcp_offload.c), udp_gro_receive (net/ipv4/udp_offload.c).
+// (net/ipv4/tcp_offload.c), udp_gro_receive (net/ipv4/udp_offload.c). What differs in its flow label or extension headers
+// is another flow there; here it ends the aggregate, so that no connection is reordered. Later kernels also join what
+// they note beside the packet and a virtio-net header cannot say: several segments with CWR (6.15), identifications
+// that stay without DF (6.18).
 import { flow, out } from '../frame/record'
 import {
   A_BYTES,
@@ -26,6 +29,7 @@ import {
   IPV4_FRAGMENT,
   IPV4_IDENTIFICATION,
   IPV4_SOURCE,
+  IPV6_BYTES,
   IPV6_NEXT,
   IPV6_SOURCE,
   loadBe16,
@@ -78,7 +82,7 @@ export function identificationOf(a: usize): u32 {
 
 /** Whether all header fields but lengths, identification, sequence, PSH, CWR and checksums are the first frame's. */
 function areHeadersEqual(a: usize): boolean {
-  if (load<u32>(a, A_HEADERS) !== flow.headers) return false
+  if (load<u32>(a, A_HEADERS) !== flow.headers || load<u32>(a, A_TRANSPORT) !== flow.transport) return false
   const first = a + A_HEADER_COPY
   const ip = out.head + flow.network
   if (flow.kind & IS_V4) {
@@ -87,11 +91,12 @@ function areHeadersEqual(a: usize): boolean {
       load<u32>(first + flow.network, IPV4_FRAGMENT) !== load<u32>(ip, IPV4_FRAGMENT)
     )
       return false
-  } else if (
-    load<u32>(first + flow.network) !== load<u32>(ip) ||
-    load<u16>(first + flow.network, IPV6_NEXT) !== load<u16>(ip, IPV6_NEXT)
-  )
-    return false
+  } else {
+    const was = first + flow.network
+    if (load<u32>(was) !== load<u32>(ip) || load<u16>(was, IPV6_NEXT) !== load<u16>(ip, IPV6_NEXT))
+      return false
+    if (!isEqual(was + IPV6_BYTES, ip + IPV6_BYTES, flow.transport - flow.network - IPV6_BYTES)) return false
+  }
   if (flow.kind & IS_UDP) return true
   const was = first + flow.transport
   const is = out.head + flow.transport

@@ -11,13 +11,16 @@ import {
   TAKE_USO6,
 } from '../layout'
 import {
+  DESTINATION_OPTIONS,
   ETH_IPV4,
   ETH_IPV6,
   ETHERNET_BYTES,
+  HOP_BY_HOP,
   IPV4_BYTES,
   IPV4_PROTOCOL,
   IPV6_NEXT,
   MACS_BYTES,
+  ROUTING,
   TAG_BYTES,
   TCP,
   TCP_BYTES,
@@ -31,6 +34,9 @@ export const MIN_PAYLOAD: u32 = 40
 /** The shortest frame that may open one: UDP over IPv4. Shorter frames are not read. */
 const MIN_FRAME: u32 = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES + MIN_PAYLOAD
 const MIN_ACK: u32 = ETHERNET_BYTES + IPV4_BYTES + TCP_BYTES
+const ONE: u64 = 1
+/** A bit for each protocol that is TCP, or that TCP may be behind (extension headers of IPv6). */
+const MAYBE_TCP: u64 = (ONE << TCP) | (ONE << HOP_BY_HOP) | (ONE << ROUTING) | (ONE << DESTINATION_OPTIONS)
 const SEGMENT_OFFLOADS: u32 = TAKE_TSO4 | TAKE_TSO6 | TAKE_USO4 | TAKE_USO6
 
 /** Whether some frames toward a port may be merged. */
@@ -53,6 +59,6 @@ export function mayMerge(at: usize, port: usize): boolean {
   const isV4 = type === ETH_IPV4
   if (!isV4 && type !== ETH_IPV6) return false
   const protocol: u32 = isV4 ? load<u8>(ip, IPV4_PROTOCOL) : load<u8>(ip, IPV6_NEXT)
-  if (protocol === TCP) return true
+  if (protocol < 64 && ((MAYBE_TCP >> protocol) & 1) !== 0) return true
   return protocol === UDP && (load<u32>(port, P_TAKES) & (TAKE_USO4 | TAKE_USO6)) !== 0
 }

@@ -2,6 +2,8 @@
 // Urgent are: anything but IP (ARP, control protocols), IP that is neither TCP nor UDP (ICMP, ND), TCP with PSH,
 // SYN, FIN, RST or URG, pure acknowledgements, and what is too short or odd to tell. Plain UDP and TCP segments
 // with data may wait. Nothing but the moment of publication depends on it, so guest memory is read as it is.
+
+import { findTransport, protocolBehind } from './extensions'
 import {
   ETH_IPV4,
   ETH_IPV6,
@@ -11,7 +13,6 @@ import {
   IPV4_PROTOCOL,
   IPV6_BYTES,
   IPV6_LENGTH,
-  IPV6_NEXT,
   ipv4HeaderBytes,
   isFragment,
   loadBe16,
@@ -37,7 +38,8 @@ export function isTcp(at: usize, have: u32): boolean {
   if (network + IPV4_BYTES > have) return false
   const type: u32 = load<u16>(at + network - 2)
   if (type === ETH_IPV4) return load<u8>(at + network, IPV4_PROTOCOL) === TCP
-  return type === ETH_IPV6 && load<u8>(at + network, IPV6_NEXT) === TCP
+  if (type !== ETH_IPV6 || network + IPV6_BYTES > have) return false
+  return findTransport(at, network, have) !== 0 && protocolBehind === TCP
 }
 
 /**
@@ -59,9 +61,10 @@ export function isUrgent(at: usize, have: u32, bytes: u32): boolean {
     const length = network + loadBe16(ip + IPV4_LENGTH)
     if (length < end && length > network) end = length
   } else if (type === ETH_IPV6) {
-    transport += IPV6_BYTES
-    protocol = load<u8>(ip, IPV6_NEXT)
-    const length = transport + loadBe16(ip + IPV6_LENGTH)
+    transport = findTransport(at, network, have)
+    if (transport === 0) return true
+    protocol = protocolBehind
+    const length = network + IPV6_BYTES + loadBe16(ip + IPV6_LENGTH)
     if (length < end && length > transport) end = length
   } else return true
   if (protocol === UDP) return false

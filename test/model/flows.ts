@@ -1,8 +1,9 @@
 /** A sender of TCP segments or UDP datagrams with all that a real one counts up: sequence, identification. */
-import { completed, layoutOf, onesSum, type PacketOptions, partialPacket } from './packets.js'
+import { completed, type Extension, layoutOf, onesSum, type PacketOptions, partialPacket } from './packets.js'
 
 export interface FlowOptions {
   readonly v6?: boolean
+  readonly extensions?: readonly Extension[]
   readonly udp?: boolean
   readonly vlan?: number
   /** TCP timestamps. */
@@ -17,6 +18,8 @@ export interface FlowOptions {
 
 export interface FrameOptions {
   readonly flags?: number
+  /** Instead of those of the flow. */
+  readonly extensions?: readonly Extension[]
   /** Changes bytes before the checksums are written; positions as in layoutOf(). */
   readonly change?: (frame: Uint8Array, at: { network: number; transport: number; payload: number }) => void
   /** Only the sum of the pseudo header, for a virtio-net header with NEEDS_CSUM. */
@@ -38,7 +41,8 @@ export class Flow {
   }
 
   /** The next frame, with `bytes` of payload. */
-  next(bytes: number, { flags = 0x10, change, partial = false }: FrameOptions = {}): Uint8Array {
+  next(bytes: number, options: FrameOptions = {}): Uint8Array {
+    const { flags = 0x10, change, partial = false } = options
     const { v6 = false, udp = false, vlan = 0, stamps = false, port = 40001, step = 1 } = this.#options
     const payload = Uint8Array.from(
       { length: bytes },
@@ -46,6 +50,7 @@ export class Flow {
     )
     const packet: PacketOptions = {
       v6,
+      extensions: options.extensions ?? this.#options.extensions ?? [],
       udp,
       vlan,
       payload,

@@ -3,8 +3,18 @@
  * 16-bit words, as RFC 1071 writes it down.
  */
 
+/** An IPv6 extension header: its number, and what follows next header and length (6 bytes, or 8 n more). */
+export type Extension = readonly [number: number, body: readonly number[]]
+
+/** Some as hosts send them: options that are padding alone, and a route that has ended (no segments left). */
+export const HOP_BY_HOP: Extension = [0, [1, 4, 0, 0, 0, 0]]
+export const ENDED_ROUTE: Extension = [43, [4, 0, 0, 0, 0, 0]]
+export const DESTINATION: Extension = [60, [1, 4, 0, 0, 0, 0]]
+
 export interface PacketOptions {
   readonly v6?: boolean
+  /** IPv6 extension headers, outermost first. */
+  readonly extensions?: readonly Extension[]
   readonly udp?: boolean
   readonly vlan?: number
   readonly payload: Uint8Array
@@ -55,11 +65,26 @@ export function pseudoSum(frame: Uint8Array, { network, transport }: Layout, udp
   return onesSum(addresses, (udp ? 17 : 6) + (frame.length - transport))
 }
 
+/** IPv6 headers that are extensions, as far as the tests have them. Source: RFC 8200, 4. */
+const EXTENSIONS = [0, 43, 44, 60]
+
+/** The protocol behind an IP header and all extension headers, and where it lies. */
+export function transportOf(frame: Uint8Array, network: number): { protocol: number; transport: number } {
+  const first = frame[network] as number
+  if (first >> 4 !== 6)
+    return { protocol: frame[network + 9] as number, transport: network + (first & 15) * 4 }
+  let protocol = frame[network + 6] as number
+  let transport = network + 40
+  while (EXTENSIONS.includes(protocol) && transport + 8 <= frame.length) {
+    protocol = frame[transport] as number
+    transport += ((frame[transport + 1] as number) + 1) * 8
+  }
+  return { protocol, transport }
+}
+
 export function layoutOf(frame: Uint8Array): Layout {
   const network = be16(frame, 12) === 0x8100 ? 18 : 14
-  const v6 = (frame[network] as number) >> 4 === 6
-  const transport = network + (v6 ? 40 : ((frame[network] as number) & 15) * 4)
-  const protocol = v6 ? frame[network + 6] : frame[network + 9]
+  const { protocol, transport } = transportOf(frame, network)
   const payload = transport + (protocol === 17 ? 8 : ((frame[transport + 12] as number) >> 4) * 4)
   return { network, transport, payload }
 }
@@ -76,7 +101,9 @@ export function partialPacket(options: PacketOptions): Uint8Array {
   const tcpOptions = options.tcpOptions ?? new Uint8Array(0)
   const ipOptions = v6 ? new Uint8Array(0) : (options.ipOptions ?? new Uint8Array(0))
   const network = vlan > 0 ? 18 : 14
-  const transport = network + (v6 ? 40 : 20 + ipOptions.length)
+  const extensions = v6 ? (options.extensions ?? []) : []
+  const ahead = extensions.reduce((bytes, [, body]) => bytes + 2 + body.length, 0)
+  const transport = network + (v6 ? 40 + ahead : 20 + ipOptions.length)
   const start = transport + (udp ? 8 : 20 + tcpOptions.length)
   const frame = new Uint8Array(start + payload.length)
   frame.set([2, 0, 0, 0, 0, options.to ?? 2, 2, 0, 0, 0, 0, options.from ?? 1])
@@ -84,9 +111,17 @@ export function partialPacket(options: PacketOptions): Uint8Array {
   put16(frame, network - 2, v6 ? 0x86dd : 0x0800)
   if (v6) {
     frame[network] = 0x60
-    put16(frame, network + 4, frame.length - transport)
-    frame[network + 6] = udp ? 17 : 6
+    put16(frame, network + 4, frame.length - network - 40)
     frame[network + 7] = 64
+    let next = network + 6
+    let end = network + 40
+    for (const [number, body] of extensions) {
+      frame[next] = number
+      next = end
+      frame.set([0, (body.length - 6) / 8, ...body], end)
+      end += 2 + body.length
+    }
+    frame[next] = udp ? 17 : 6
     for (let at = 8; at < 40; at++) frame[network + at] = (at * 37) & 0xff
   } else {
     frame[network] = 0x40 | (5 + ipOptions.length / 4)
@@ -135,7 +170,7 @@ export function faultOf(frame: Uint8Array, udp: boolean): string | undefined {
   if ((frame[network] as number) >> 4 === 4) {
     if (onesSum(frame.subarray(network, transport)) !== 0xffff) return 'IPv4 header checksum'
     if (be16(frame, network + 2) !== frame.length - network) return 'IPv4 length'
-  } else if (be16(frame, network + 4) !== frame.length - transport) return 'IPv6 length'
+  } else if (be16(frame, network + 4) !== frame.length - network - 40) return 'IPv6 length'
   if (udp && be16(frame, transport + 4) !== frame.length - transport) return 'UDP length'
   if (udp && be16(frame, transport + 6) === 0) return 'UDP without checksum'
   if (onesSum(frame.subarray(transport), pseudoSum(frame, layout, udp)) !== 0xffff)

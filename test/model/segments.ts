@@ -3,7 +3,7 @@
  * field at a time. Source: tcp_gso_segment, __udp_gso_segment, inet_gso_segment (Linux 6.1).
  */
 import type { ReceivedFrame } from '../../src/driver/net-driver.js'
-import { be16, be32, completed, layoutOf, onesSum, pseudoSum } from './packets.js'
+import { be16, be32, completed, layoutOf, onesSum, pseudoSum, transportOf } from './packets.js'
 
 const FIN_PSH = 0x09
 const CWR = 0x80
@@ -16,8 +16,7 @@ function put16(bytes: Uint8Array, at: number, value: number): void {
 /** The frames that a received frame stands for, checksums complete. One without gso_type stands for itself. */
 export function segmentsOf({ frame, header }: ReceivedFrame): Uint8Array[] {
   if (header.gsoType === 0) {
-    const { network } = layoutOf(frame)
-    const isUdp = frame[network + ((frame[network] as number) >> 4 === 6 ? 6 : 9)] === 17
+    const isUdp = transportOf(frame, layoutOf(frame).network).protocol === 17
     return [(header.flags & 1) !== 0 ? completed(frame, isUdp) : frame]
   }
   const { network, transport, payload } = layoutOf(frame)
@@ -29,7 +28,7 @@ export function segmentsOf({ frame, header }: ReceivedFrame): Uint8Array[] {
     const out = new Uint8Array(payload + end - at)
     out.set(frame.subarray(0, payload))
     out.set(frame.subarray(at, end), payload)
-    if (isV6) put16(out, network + 4, out.length - transport)
+    if (isV6) put16(out, network + 4, out.length - network - 40)
     else {
       put16(out, network + 2, out.length - network)
       put16(out, network + 4, be16(frame, network + 4) + segments.length)

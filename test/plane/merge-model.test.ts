@@ -13,7 +13,7 @@ import { LINUX_FEATURES } from '../../src/embedded/guest.js'
 import { VIRTIO_NET_F } from '../../src/virtio/virtio.js'
 import { Flow, type FlowOptions } from '../model/flows.js'
 import { stopGuests } from '../model/guest.js'
-import { be16, layoutOf } from '../model/packets.js'
+import { be16, DESTINATION, ENDED_ROUTE, HOP_BY_HOP, layoutOf } from '../model/packets.js'
 import { segmentsOf } from '../model/segments.js'
 import { ACK, drain, MB, PSH, partialHeader, wire } from '../support/merge.js'
 import { cleanUp, counter, dropped, frame } from '../support/switch.js'
@@ -51,7 +51,17 @@ interface Send {
   readonly flow: number
   readonly count: number
   readonly bytes: number
-  readonly odd: 'none' | 'push' | 'fin' | 'ack' | 'hole' | 'corrupt' | 'partial' | 'short' | 'noise'
+  readonly odd:
+    | 'none'
+    | 'push'
+    | 'fin'
+    | 'ack'
+    | 'hole'
+    | 'corrupt'
+    | 'partial'
+    | 'short'
+    | 'noise'
+    | 'extended'
 }
 type Op = Send | { readonly kind: 'receive'; readonly count: number } | { readonly kind: 'step' | 'publish' }
 const op: fc.Arbitrary<Op> = fc.oneof(
@@ -59,7 +69,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({
       kind: fc.constant('send' as const),
-      flow: fc.nat(9),
+      flow: fc.nat(13),
       count: fc.integer({ min: 1, max: 6 }),
       bytes: fc.oneof(
         fc.integer({ min: 1, max: 90 }),
@@ -71,7 +81,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
         {
           weight: 4,
           arbitrary: fc.constantFrom(
-            ...(['push', 'fin', 'ack', 'hole', 'corrupt', 'partial', 'short', 'noise'] as const),
+            ...(['push', 'fin', 'ack', 'hole', 'corrupt', 'partial', 'short', 'noise', 'extended'] as const),
           ),
         },
       ),
@@ -81,7 +91,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom({ kind: 'step' as const }, { kind: 'publish' as const }) },
 )
 
-const FLOWS: readonly FlowOptions[] = Array.from({ length: 10 }, (_, i) => ({
+const FLOWS: FlowOptions[] = Array.from({ length: 10 }, (_, i) => ({
   port: 4000 + i,
   v6: i % 3 === 1,
   stamps: i % 2 === 1,
@@ -89,6 +99,13 @@ const FLOWS: readonly FlowOptions[] = Array.from({ length: 10 }, (_, i) => ({
   ...(i % 5 === 2 ? { vlan: 5 } : {}),
   sequence: i === 4 ? 0xfffff000 : i * 1000,
 }))
+FLOWS.push(
+  { port: 4010, v6: true, extensions: [DESTINATION] },
+  { port: 4011, v6: true, extensions: [HOP_BY_HOP, ENDED_ROUTE, DESTINATION], stamps: true, vlan: 5 },
+  { port: 4012, v6: true, extensions: [DESTINATION], udp: true },
+  // Longer than the plane keeps of an aggregate's headers.
+  { port: 4013, v6: true, extensions: [[60, new Array(134).fill(1)]] },
+)
 
 /** What frames of one flow have in common, for frames of FLOWS; 'noise' for all others. */
 function flowOf(bytes: Uint8Array): string {
@@ -153,6 +170,7 @@ function play(wish: Scene, ops: readonly Op[]): void {
       else if (step.odd === 'ack' && !udp) send(flow.next(0))
       else if (step.odd === 'hole') flow.skip(100)
       else if (step.odd === 'short') send(flow.next(Math.ceil(step.bytes / 2)))
+      else if (step.odd === 'extended') send(flow.next(step.bytes, { extensions: [HOP_BY_HOP] }))
       else if (step.odd === 'noise') send(frame(2, 1, 60, noise++))
       else if (step.odd === 'corrupt') {
         const bytes = flow.next(step.bytes)
