@@ -1,8 +1,9 @@
-// Builds everything: the layout copy for TypeScript, the plane (.wasm) and the JavaScript in dist/.
-// `node tools/build.mjs plane` builds only the layout and the plane, `node tools/build.mjs dist` only the JavaScript.
+// Builds everything: the layout copy for TypeScript, the plane (.wasm), the JavaScript in dist/ and the schemas in docs/schema.
+// `node tools/build.mjs plane` builds only the layout and the plane, `node tools/build.mjs dist` only the rest.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { writeSchemas } from './schemas.mjs'
 import { removeStaleOutputs } from './stale-outputs.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -57,11 +58,12 @@ function buildPlane() {
   renameSync(fresh, 'dist/plane.wasm')
 }
 
-function buildDist() {
+async function buildDist() {
   mkdirSync('dist', { recursive: true })
   removeStaleOutputs('dist', 'src')
   execFileSync(bin('tsc'), ['-p', 'tsconfig.json'], { stdio: 'inherit' })
   if (existsSync('dist/cli/main.js')) chmodSync('dist/cli/main.js', 0o755)
+  await writeSchemas()
 }
 
 const part = process.argv[2]
@@ -69,4 +71,4 @@ if (part !== 'dist') {
   generateLayout()
   buildPlane()
 }
-if (part !== 'plane') buildDist()
+if (part !== 'plane') await buildDist()

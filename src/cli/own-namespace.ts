@@ -6,6 +6,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
+import { CONTROL_VARIABLE, defaultControlPath } from '../daemon/control-path.js'
 import { findInstalled } from '../lab/guest/tools.js'
 import { CAP_NET_ADMIN, hasCapability } from '../lab/machine/doctor.js'
 import { endWithParent } from '../sys/process-end.js'
@@ -41,7 +42,8 @@ export function runInOwnNamespace(): Promise<number> {
   const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
   const child = spawn(findInstalled('unshare') ?? 'unshare', [...NAMESPACE, '--', ...again], {
     stdio: 'inherit',
-    env: { ...process.env, [OUTSIDE]: `${process.pid}` },
+    // Inside, the user looks like root: the socket is where the user's commands will look for it.
+    env: { ...process.env, [OUTSIDE]: `${process.pid}`, [CONTROL_VARIABLE]: defaultControlPath() },
   })
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal))
   return new Promise((resolve, reject) => {

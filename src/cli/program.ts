@@ -1,9 +1,11 @@
 import { Command } from 'commander'
-import { ringferryVersion } from '../lab/machine/machine.js'
+import { ringferryVersion } from '../sys/version.js'
 import { addAttach } from './attach.js'
 import { addDoctor } from './doctor.js'
 import { addGuest } from './guest.js'
 import { addLab } from './lab.js'
+import { addPort } from './port.js'
+import { addStatus } from './status.js'
 import { addTune } from './tune.js'
 import { addUp } from './up.js'
 
@@ -23,11 +25,14 @@ export function makeProgram(): Command {
 Examples:
   ringferry doctor                                       what this machine can do
   ringferry up --vif g1=/tmp/g1.sock --vif g2=/tmp/g2.sock
-  ringferry tune show --control /tmp/rf.ctl              hold times, delays, reasons
+  ringferry status                                       the running switch
+  ringferry tune show                                    hold times, delays, reasons
   ringferry attach --print qemu g1 --socket /tmp/g1.sock
   ringferry guest run uml --name g1 --socket /tmp/g1.sock -- ip link`,
     )
   addUp(program)
+  addStatus(program)
+  addPort(program)
   addTune(program)
   addAttach(program)
   addGuest(program)

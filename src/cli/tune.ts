@@ -1,11 +1,9 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { POLICY_NAMES, type PolicyName } from '../aggregation/create.js'
-import type { VifTuning } from '../control/tuning.js'
-import { askControl, type ControlRequest } from '../daemon/control.js'
-import type { AwakeTuning } from '../engine/keep-awake.js'
-import type { SwitchTuning } from '../engine/switch.js'
+import { changeTuning, getTuning, type TuneChangeBody, type Tuning } from '../daemon/api/routes/tuning.js'
 import { RingferryError } from '../errors/errors.js'
 import { didYouMean } from '../errors/suggestion.js'
+import { type ControlOptions, clientOf, controlOption } from './control-options.js'
 import { Interruption } from './interruption.js'
 import { formatTable, print, printJson, shortNumber } from './output.js'
 
@@ -45,7 +43,7 @@ function parseWeight(text: string): number {
 const number = (value: number | null): string => (value === null ? '-' : shortNumber(value))
 const limit = (value: number): string => (value >= 0x7fffffff ? '-' : shortNumber(value))
 
-function reasons(vif: VifTuning): string {
+function reasons(vif: Tuning['vifs'][number]): string {
   return Object.entries(vif.published)
     .sort(([, a], [, b]) => b - a)
     .map(([name, count]) => `${name} ${shortNumber(count)}`)
@@ -62,7 +60,7 @@ function awakeLine({
   holdsLatency,
   asleepUs,
   wakeUs,
-}: AwakeTuning): string {
+}: Tuning['awake']): string {
   const cost = (us: number | null): string => (us === null ? 'not known' : `${shortNumber(us)} us`)
   return [
     `awake ${state}${reason === '' ? '' : ` (${reason})`}`,
@@ -74,7 +72,7 @@ function awakeLine({
 }
 
 /** The tuning as a table with the figures of the last decision above it. Times in microseconds. */
-export function showTuning(state: SwitchTuning): string {
+export function showTuning(state: Tuning): string {
   const rows = state.vifs.map((vif) => [
     vif.name,
     number(vif.targetUs),
@@ -116,7 +114,7 @@ export function showTuning(state: SwitchTuning): string {
 }
 
 /** Why the last publications of a vif happened, and the last decisions with their figures. */
-export function explainTuning(state: SwitchTuning, name: string): string {
+export function explainTuning(state: Tuning, name: string): string {
   const vif = state.vifs.find((each) => each.name === name)
   if (!vif)
     throw new RingferryError(
@@ -145,23 +143,15 @@ export function explainTuning(state: SwitchTuning, name: string): string {
   ].join('\n')
 }
 
-function controlOption(): Option {
-  return new Option('--control <socket>', 'control socket of the switch (ringferry up --control)')
-    .env('RINGFERRY_CONTROL')
-    .makeOptionMandatory()
-}
-
-interface Common {
-  readonly control: string
-  readonly json?: boolean
-}
-
-async function ask(options: Common, change: ControlRequest['change']): Promise<SwitchTuning> {
-  return await askControl(options.control, { method: 'tune', change })
+/** Changes the tuning, if there is something to change. Returns what it is then. */
+async function ask(options: ControlOptions, change: TuneChangeBody): Promise<Tuning> {
+  const client = clientOf(options)
+  if (Object.keys(change).length === 0) return await client.call(getTuning)
+  return await client.call(changeTuning, { body: change })
 }
 
 /** Decides without applying and prints each decision, until Ctrl-C; then the limits follow the policy again. */
-async function followDryRun(options: Common): Promise<void> {
+async function followDryRun(options: ControlOptions): Promise<void> {
   const interruption = new Interruption()
   let seen = -1
   try {
@@ -190,13 +180,13 @@ export function addTune(program: Command): void {
       'after',
       `
 Examples:
-  ringferry up --control /tmp/rf.ctl --vif g1=/tmp/g1.sock --vif g2=/tmp/g2.sock
-  ringferry tune policy adaptive --budget 0.5 --control /tmp/rf.ctl
-  ringferry tune set g1 --target 200us --control /tmp/rf.ctl
-  ringferry tune awake 0.5 --control /tmp/rf.ctl
-  ringferry tune show --control /tmp/rf.ctl
-  ringferry tune explain g1 --control /tmp/rf.ctl
-  ringferry tune --dry-run --control /tmp/rf.ctl`,
+  ringferry up --vif g1=/tmp/g1.sock --vif g2=/tmp/g2.sock
+  ringferry tune policy adaptive --budget 0.5
+  ringferry tune set g1 --target 200us
+  ringferry tune awake 0.5
+  ringferry tune show
+  ringferry tune explain g1
+  ringferry tune --dry-run`,
     )
   const add = (name: string, description: string, example: string): Command =>
     tune
@@ -204,20 +194,27 @@ Examples:
       .description(description)
       .addOption(controlOption())
       .option('--json', 'as JSON')
-      .addHelpText('after', `\nExamples:\n  ringferry tune ${example} --control /tmp/rf.ctl`)
-  const finish = (state: SwitchTuning, options: Common): void =>
+      .addHelpText('after', `\nExamples:\n  ringferry tune ${example}`)
+  const finish = (state: Tuning, options: ControlOptions): void =>
     options.json ? printJson(state) : print(showTuning(state))
 
-  add('show', 'targets, limits, delays and reasons', 'show').action(async (options: Common) =>
+  add('show', 'targets, limits, delays and reasons', 'show').action(async (options: ControlOptions) =>
     finish(await ask(options, {}), options),
   )
   add('set <vif>', 'change the target or weight of a vif', 'set g1 --target 200us')
     .option('--target <duration>', 'p99 from arrival to publication', parseDuration)
     .option('--weight <number>', "share of the engine's core relative to others", parseWeight)
-    .action(async (vif: string, options: Common & { target?: number; weight?: number }) => {
+    .action(async (vif: string, options: ControlOptions & { target?: number; weight?: number }) => {
       if (options.target === undefined && options.weight === undefined)
         throw new RingferryError('USAGE', 'tune set: nothing to change; give --target or --weight')
-      finish(await ask(options, { vif, targetUs: options.target, weight: options.weight }), options)
+      finish(
+        await ask(options, {
+          vif,
+          ...(options.target === undefined ? {} : { targetUs: options.target }),
+          ...(options.weight === undefined ? {} : { weight: options.weight }),
+        }),
+        options,
+      )
     })
   add(
     'policy <name>',
@@ -228,7 +225,10 @@ Examples:
     .option('--hold <duration>', 'fixed: longest hold', parseDuration)
     .option('--max-frames <number>', 'fixed: frames that end a batch', parseWeight)
     .action(
-      async (name: string, options: Common & { budget?: number; hold?: number; maxFrames?: number }) => {
+      async (
+        name: string,
+        options: ControlOptions & { budget?: number; hold?: number; maxFrames?: number },
+      ) => {
         if (!POLICY_NAMES.includes(name as PolicyName))
           throw new RingferryError(
             'USAGE',
@@ -240,21 +240,27 @@ Examples:
           ...(holdUs === undefined ? {} : { holdUs }),
           ...(maxFrames === undefined ? {} : { maxFrames }),
         }
-        finish(await ask(options, { policy, budget: options.budget }), options)
+        finish(
+          await ask(options, {
+            policy,
+            ...(options.budget === undefined ? {} : { budget: options.budget }),
+          }),
+          options,
+        )
       },
     )
   add(
     'awake <share>',
     "change the share of the processors' time that may be burnt to keep them awake: 0 never, 1 all that is idle",
     'awake 0.5',
-  ).action(async (share: string, options: Common) =>
+  ).action(async (share: string, options: ControlOptions) =>
     finish(await ask(options, { awake: parseIdleShare(share) }), options),
   )
   add(
     'explain <vif>',
     'why the last batches were published and the last decisions made',
     'explain g1',
-  ).action(async (vif: string, options: Common) => {
+  ).action(async (vif: string, options: ControlOptions) => {
     const state = await ask(options, {})
     const text = explainTuning(state, vif)
     if (options.json)
@@ -263,11 +269,10 @@ Examples:
   })
   tune
     .option('--dry-run', 'decide and show, but leave the limits as they are, until Ctrl-C')
-    .addOption(new Option('--control <socket>', 'control socket of the switch').env('RINGFERRY_CONTROL'))
+    .addOption(controlOption())
     .option('--json', 'as JSON lines')
     .action(async ({ dryRun, control, json }: { dryRun?: boolean; control?: string; json?: boolean }) => {
       if (!dryRun) tune.help({ error: true })
-      if (control === undefined) throw new RingferryError('USAGE', 'tune --dry-run: give --control SOCKET')
-      await followDryRun({ control, ...(json ? { json } : {}) })
+      await followDryRun({ ...(control === undefined ? {} : { control }), ...(json ? { json } : {}) })
     })
 }

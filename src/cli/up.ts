@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
-import { parseControl, type SwitchConfig } from '../config/config.js'
-import { openControl } from '../daemon/control.js'
+import { type ControlConfig, parseControl, type SwitchConfig } from '../config/config.js'
+import { openApi, type RunningApi } from '../daemon/api/serve.js'
+import { defaultControlPath, makeControlFolder } from '../daemon/control-path.js'
+import { Daemon } from '../daemon/daemon.js'
 import { startSwitch } from '../daemon/start.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
@@ -29,7 +31,20 @@ function printPlan(config: SwitchConfig, json: boolean): void {
   else print(formatTable(['port', 'kind', 'place'], rows))
 }
 
-async function runSwitch(config: SwitchConfig, view: View, readAgain: () => SwitchConfig): Promise<void> {
+/** Where the switch listens for commands: as it was told, else on this user's own socket. */
+function controlOf(config: SwitchConfig): ControlConfig {
+  if (config.control) return config.control
+  const socket = defaultControlPath()
+  makeControlFolder(socket)
+  return { socket }
+}
+
+async function runSwitch(
+  config: SwitchConfig,
+  view: View,
+  readAgain: () => SwitchConfig,
+  configFile: string | undefined,
+): Promise<void> {
   const interruption = new Interruption(['SIGINT', 'SIGTERM'])
   void interruption.came.then(() => setTimeout(() => endProcess(0), END_LIMIT_MS).unref())
   const reloading = new Reloading(config, readAgain, view)
@@ -37,9 +52,10 @@ async function runSwitch(config: SwitchConfig, view: View, readAgain: () => Swit
   const stopListening = running.subscribe((event) => view.event(event))
   const sampler = new Sampler(running)
   let timer: NodeJS.Timeout | undefined
-  let control: Awaited<ReturnType<typeof openControl>> | undefined
+  let api: RunningApi | undefined
   try {
-    if (config.control !== undefined) control = await openControl(running, config.control)
+    const daemon = new Daemon(running, configFile === undefined ? {} : { configFile })
+    api = await openApi(daemon, controlOf(config))
     view.begin(sampler.take(), isInOwnNamespace() ? howToEnter() : undefined)
     reloading.begin(running, sampler)
     timer = setInterval(() => view.second(sampler.take()), SECOND_MS)
@@ -48,7 +64,7 @@ async function runSwitch(config: SwitchConfig, view: View, readAgain: () => Swit
     clearInterval(timer)
     await reloading.end()
     stopListening()
-    await control?.close()
+    await api?.close()
     await running.stop(STOP_LIMIT_MS)
   }
 }
@@ -58,7 +74,7 @@ export function addUp(program: Command): void {
   withConfig(command)
     .option(
       '--control <socket>',
-      'listen for ringferry tune on this Unix socket: SOCKET[,socketMode=...,socketOwner=...,socketGroup=...]',
+      'listen for commands on this Unix socket: SOCKET[,socketMode=...,socketOwner=...,socketGroup=...]',
     )
     .option('--dry-run', 'check the configuration, show the ports and end')
     .option('--json', 'JSON lines: what happens, and once a second all counters')
@@ -94,12 +110,13 @@ Ingress is what enters the switch from a port (a guest sent it), egress what lea
         return
       }
       const view = options.json ? jsonView() : process.stdout.isTTY ? liveView() : plainView()
-      await runSwitch(config, view, () => {
+      const readAgain = (): SwitchConfig => {
         if (options.config !== undefined) return read()
         throw new RingferryError(
           'USAGE',
           'there is nothing to reload: the switch was started without --config',
         )
-      })
+      }
+      await runSwitch(config, view, readAgain, options.config)
     })
 }

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -10,6 +12,13 @@ export interface CliResult {
   readonly stderr: string
 }
 
+let sockets = 0
+
+/** A control socket of its own for each process, so that switches of tests that run beside each other do not meet. */
+export function ownControl(): string {
+  return `${tmpdir()}/ringferry-control-${process.pid}-${++sockets}.sock`
+}
+
 /** The built program as a process. */
 export class Cli {
   readonly child: ChildProcess
@@ -17,10 +26,16 @@ export class Cli {
   stdout = ''
   stderr = ''
 
+  /** Where it listens for commands, unless it is told otherwise. */
+  readonly control = ownControl()
+
   /** @param prefix a program that starts it, with arguments: setpriv, unshare */
   constructor(args: readonly string[], prefix: readonly string[] = []) {
     const [program = process.execPath, ...rest] = [...prefix, process.execPath, MAIN, ...args]
-    this.child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.child = spawn(program, rest, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, RINGFERRY_CONTROL: this.control },
+    })
     this.child.stdout?.on('data', (chunk) => {
       this.stdout += chunk
     })
@@ -28,9 +43,11 @@ export class Cli {
       this.stderr += chunk
     })
     this.ended = new Promise((resolve) => {
-      this.child.on('close', (code) =>
-        resolve({ code: code ?? -1, stdout: this.stdout, stderr: this.stderr }),
-      )
+      this.child.on('close', (code) => {
+        // One that was killed leaves it.
+        rmSync(this.control, { force: true })
+        resolve({ code: code ?? -1, stdout: this.stdout, stderr: this.stderr })
+      })
     })
   }
 

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { findTool } from '../../src/lab/guest/tools.js'
+import { ownControl } from './cli-process.js'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const README = readFileSync(`${root}/README.md`, 'utf8')
@@ -21,6 +22,7 @@ async function paste(block: string): Promise<{ code: number | null; output: stri
     cwd: root,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, RINGFERRY_CONTROL: ownControl() },
   })
   let output = ''
   for (const stream of [shell.stdout, shell.stderr])

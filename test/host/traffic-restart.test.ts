@@ -29,6 +29,7 @@ class SwitchProcess {
     const flags = NAMES.flatMap((name) => ['--vif', `${name}=${this.socket(name)}`])
     const child = spawn(process.execPath, [MAIN, 'up', '--json', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, RINGFERRY_CONTROL: join(this.#folder, 'control.sock') },
     })
     this.#child = child
     let printed = ''

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { ringferryVersion } from '../../sys/version.js'
 import { fetchedPackages } from '../guest/fetch.js'
 import { kvmOpens } from '../guest/kvm.js'
 import { QEMU_PROGRAM } from '../guest/qemu.js'
@@ -86,12 +86,6 @@ function mitigations(): Record<string, string> {
   if (!existsSync(MITIGATIONS)) return {}
   const entries = readdirSync(MITIGATIONS).map((name) => [name, readText(join(MITIGATIONS, name)).trim()])
   return Object.fromEntries(entries) as Record<string, string>
-}
-
-/** The version in this package's own package.json. */
-export function ringferryVersion(): string {
-  const text = readText(fileURLToPath(new URL('../../../package.json', import.meta.url)))
-  return text ? (JSON.parse(text) as { version: string }).version : 'unknown'
 }
 
 /** Describes this machine as it is now. Takes up to a second: it asks programs for their versions. */

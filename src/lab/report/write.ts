@@ -2,7 +2,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { RingferryError } from '../../errors/errors.js'
-import { ringferryVersion } from '../machine/machine.js'
+import { ringferryVersion } from '../../sys/version.js'
 import { readRun } from '../run/store.js'
 import { studySchema } from '../study/study.js'
 import { renderHtml } from './html.js'

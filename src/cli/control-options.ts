@@ -1,0 +1,27 @@
+/** What commands that ask a running switch have in common: where it is, and --json. */
+import { type Command, Option } from 'commander'
+import { ApiClient } from '../daemon/api/client.js'
+import { CONTROL_VARIABLE, defaultControlPath } from '../daemon/control-path.js'
+
+export interface ControlOptions {
+  readonly control?: string
+  readonly json?: boolean
+}
+
+/** --control, which every command that asks a switch takes. */
+export function controlOption(): Option {
+  return new Option('--control <socket>', 'control socket of the switch').env(CONTROL_VARIABLE)
+}
+
+/** A client of the switch that the options name, or of this user's own. */
+export function clientOf({ control = defaultControlPath() }: ControlOptions): ApiClient {
+  return new ApiClient(control)
+}
+
+/** Adds --control, --json and examples. @param examples without "ringferry" */
+export function withControl(command: Command, examples: readonly string[]): Command {
+  return command
+    .addOption(controlOption())
+    .option('--json', 'as JSON')
+    .addHelpText('after', `\nExamples:\n${examples.map((each) => `  ringferry ${each}`).join('\n')}`)
+}

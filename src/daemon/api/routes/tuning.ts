@@ -1,0 +1,138 @@
+import { z } from 'zod'
+import { NO_LIMIT } from '../../../aggregation/hold-limits.js'
+import { policySchema } from '../../../config/schema.js'
+import { AWAKE_STATES } from '../../../control/awake.js'
+import type { SwitchTuning } from '../../../engine/switch.js'
+import { route } from '../route.js'
+import { portName } from '../schemas.js'
+
+const us = z.number().nullable()
+const figures = z
+  .record(z.string(), z.number())
+  .meta({ description: 'What a decision rests on, by name; units are in the names' })
+
+const vifTuningSchema = z
+  .strictObject({
+    name: portName,
+    targetUs: z
+      .number()
+      .meta({ description: 'p99 from arrival to publication that is accepted, in microseconds' }),
+    weight: z.number().meta({ description: "Share of the engine's core relative to other vifs" }),
+    limits: z
+      .strictObject({
+        holdUs: z.number(),
+        maxFrames: z.number(),
+        maxBytes: z.number(),
+        gapUs: z.number(),
+        urgentPublish: z.boolean(),
+      })
+      .meta({ description: `What ends a batch; ${NO_LIMIT}: no limit. Times in microseconds` }),
+    rateFps: us.meta({ description: 'Frames a second toward the vif at the last decision' }),
+    delayUs: us.meta({ description: 'Delay by decision, rest and hold together' }),
+    p99: z
+      .strictObject({ holdUs: us, queueUs: us, totalUs: us })
+      .meta({ description: 'Over about the last 50 ms, in microseconds; null without frames' }),
+    published: z
+      .record(z.string(), z.number())
+      .readonly()
+      .meta({ description: 'Publications so far, by reason' }),
+    servedUs: z.number().meta({ description: 'Engine time used for what the guest transmits' }),
+    why: z.string().meta({ description: 'Why the limits are what they are' }),
+  })
+  .meta({ id: 'VifTuning' })
+
+const decisionSchema = z
+  .strictObject({
+    atUs: z.number().meta({ description: "Microseconds on the engine's clock" }),
+    applied: z.boolean().meta({ description: 'False in a dry run' }),
+    figures,
+    vifs: z.array(z.strictObject({ name: z.string(), why: z.string() })).readonly(),
+  })
+  .meta({ id: 'Decision' })
+
+const awakeSchema = z
+  .strictObject({
+    share: z.number().meta({ description: "Share of the processors' time that may be burnt" }),
+    state: z.enum(AWAKE_STATES),
+    reason: z.string().meta({ description: 'Why it is unavailable; else empty' }),
+    cpus: z.array(z.int()).readonly(),
+    burntUs: z.number(),
+    holdsLatency: z.boolean(),
+    asleepUs: us.meta({ description: 'What a wake-up costs when nothing keeps processors awake' }),
+    wakeUs: us.meta({ description: 'The same as last measured' }),
+  })
+  .meta({ id: 'Awake' })
+
+export const tuningSchema = z
+  .strictObject({
+    policy: policySchema,
+    budget: z.number().meta({ description: 'Share of its core that the engine may use' }),
+    dryRun: z.boolean().meta({ description: 'Decisions are made and kept, but not applied' }),
+    restUs: z.number().meta({ description: 'How long the engine sleeps without asking for kicks' }),
+    spinUs: z.number().meta({ description: 'Longest spin of the engine' }),
+    wakeUs: us.meta({ description: 'What a wake-up was found to cost' }),
+    figures,
+    vifs: z.array(vifTuningSchema).readonly(),
+    decisions: z.array(decisionSchema).readonly().meta({ description: 'The last ones, oldest first' }),
+    awake: awakeSchema,
+  })
+  .meta({ id: 'Tuning' })
+
+export type Tuning = z.infer<typeof tuningSchema>
+
+export const tuneChangeSchema = z
+  .strictObject({
+    policy: policySchema.exactOptional(),
+    budget: z.number().gt(0).max(1).exactOptional().meta({
+      description: 'Share of its core that the engine may use',
+    }),
+    awake: z.number().min(0).max(1).exactOptional().meta({
+      description: "Share of the processors' time that may be burnt to keep them awake",
+    }),
+    dryRun: z.boolean().exactOptional().meta({ description: 'Decide, but leave the limits as they are' }),
+    vif: portName.exactOptional().meta({ description: 'The vif that target and weight are for' }),
+    targetUs: z.number().positive().exactOptional().meta({
+      description: 'p99 from arrival to publication that is accepted, in microseconds',
+    }),
+    weight: z.number().positive().exactOptional().meta({
+      description: "Share of the engine's core relative to other vifs",
+    }),
+  })
+  .meta({ id: 'TuningChange', description: 'What is left out stays' })
+export type TuneChangeBody = z.infer<typeof tuneChangeSchema>
+
+/** JSON has no infinity: a figure that is none is left out like one that is not known. */
+function finite<Figures extends Readonly<Record<string, number | undefined>>>(
+  all: Figures,
+): Record<string, number> {
+  const known = Object.entries(all).filter(([, value]) => Number.isFinite(value))
+  return Object.fromEntries(known) as Record<string, number>
+}
+
+function answerOf(tuning: SwitchTuning): z.input<typeof tuningSchema> {
+  return {
+    ...tuning,
+    figures: finite(tuning.figures),
+    decisions: tuning.decisions.map((each) => ({ ...each, figures: finite(each.figures) })),
+  }
+}
+
+export const getTuning = route({
+  method: 'GET',
+  path: '/v1/tuning',
+  id: 'getTuning',
+  summary: 'Policy, targets, limits, delays and the last decisions',
+  answer: tuningSchema,
+  handle: (daemon) => answerOf(daemon.switch.tuning()),
+})
+
+export const changeTuning = route({
+  method: 'PATCH',
+  path: '/v1/tuning',
+  id: 'changeTuning',
+  summary: 'Change policy, budget, or the target and weight of one vif',
+  body: tuneChangeSchema,
+  answer: tuningSchema,
+  errors: ['NOT_FOUND'],
+  handle: async (daemon, { body }) => answerOf(await daemon.switch.tune(body)),
+})

@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Switch } from '../../engine/switch.js'
+import { ringferryVersion } from '../../sys/version.js'
+import { Daemon } from '../daemon.js'
+import { ApiClient } from './client.js'
+import { listPorts } from './routes/ports.js'
+import { getStatus } from './routes/status.js'
+import { changeTuning, getTuning } from './routes/tuning.js'
+import { openApi, type RunningApi } from './serve.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'ringferry-api-'))
+const socket = join(folder, 'control.sock')
+let running: Switch
+let api: RunningApi
+const client = new ApiClient(socket)
+
+beforeAll(async () => {
+  running = await Switch.start({ memoryBytes: 64 * 2 ** 20 })
+  await running.addPort({ kind: 'vif', name: 'g1', socket: join(folder, 'g1.sock') })
+  api = await openApi(new Daemon(running), { socket })
+})
+afterAll(async () => {
+  await api.close()
+  await running.stop()
+  rmSync(folder, { recursive: true })
+})
+
+describe('the API on a Unix socket', () => {
+  it('has a socket that its owner and group may use', () => {
+    expect(statSync(socket).mode & 0o777).toBe(0o660)
+  })
+
+  it('answers what the switch is', async () => {
+    const { ports } = await client.call(listPorts)
+    expect(ports).toEqual(running.status())
+    expect(await client.call(getStatus)).toMatchObject({ version: ringferryVersion(), ports: 1, portsUp: 0 })
+  })
+
+  it('changes the tuning', async () => {
+    const changed = await client.call(changeTuning, { body: { vif: 'g1', targetUs: 200 } })
+    expect(changed.vifs).toMatchObject([{ name: 'g1', targetUs: 200 }])
+    expect(await client.call(getTuning)).toMatchObject({ vifs: [{ name: 'g1', targetUs: 200 }] })
+  })
+
+  it('refuses with the code and the text of the switch', async () => {
+    const change = client.call(changeTuning, { body: { vif: 'g9', targetUs: 200 } })
+    await expect(change).rejects.toMatchObject({ code: 'NOT_FOUND', message: expect.stringContaining('g9') })
+  })
+
+  it('is BUSY for a second switch on the same socket', async () => {
+    await expect(openApi(new Daemon(running), { socket })).rejects.toMatchObject({ code: 'BUSY' })
+  })
+})
