@@ -2,6 +2,7 @@
 // the plane's own memory. It is bounded, moved into the ring when there are buffers again, and emptied when its port goes.
 import { chargeTo, dropLate, isMetered, mayGo } from './bridge/shaper'
 import { ringFirst, ringPop, ringReserve } from './byte-ring'
+import { dropQueued } from './capture/frames'
 import { drop } from './counters'
 import { deliver } from './egress'
 import { out } from './frame/record'
@@ -71,19 +72,19 @@ export function drainBacklog(v: usize, port: usize, limit: u32): u32 {
     if (moved === 0)
       store<f64>(GLOBALS_AT, load<f64>(GLOBALS_AT, G_NOW_US) - load<f64>(record, RECORD_ARRIVAL), G_QUEUE_US)
     if (!isLive(v)) {
-      drop(port, DROP_NO_LINK)
+      dropQueued(port, DROP_NO_LINK, record)
       ringPop(ring)
       continue
     }
     takeRecord(record)
     spendFrame(out.bytes)
     const result = deliver(v, port)
-    if (result === TOO_SMALL) drop(port, DROP_BUFFER_TOO_SMALL)
+    if (result === TOO_SMALL) dropQueued(port, DROP_BUFFER_TOO_SMALL, record)
     else if (result <= 0) {
       endFull(v)
       const ageUs = load<f64>(GLOBALS_AT, G_NOW_US) - load<f64>(record, RECORD_ARRIVAL)
       if (result !== NO_BUFFERS || ageUs < STUCK_US || waiting(v) <= 0) break
-      drop(port, DROP_BUFFER_TOO_SMALL)
+      dropQueued(port, DROP_BUFFER_TOO_SMALL, record)
     } else if (metered) chargeTo(port, out.netHeader, out.head, out.bytes)
     ringPop(ring)
     moved++
@@ -110,7 +111,7 @@ function moveBacklog(v: usize, port: usize, pairs: u32): void {
     const bytes = load<u32>(record, RECORD_FRAME_BYTES)
     const other: usize = load<u32>(vringAt(port, pair * 2), V_BACKLOG)
     const copied = other === 0 ? <usize>0 : ringReserve(other, bytes)
-    if (copied === 0) drop(port, DROP_RING_FULL)
+    if (copied === 0) dropQueued(port, DROP_RING_FULL, record)
     else memory.copy(copied + RECORD_ARRIVAL, record + RECORD_ARRIVAL, RECORD_FRAME - RECORD_ARRIVAL + bytes)
     ringPop(ring)
   }

@@ -5,7 +5,8 @@
 
 import { chargeTo, mayGo } from './bridge/shaper'
 import { ringReserve } from './byte-ring'
-import { count, drop } from './counters'
+import { captureLeaving, dropOut } from './capture/frames'
+import { count } from './counters'
 import { putBody } from './frame/body'
 import { frame, out } from './frame/record'
 import { pass, seekPiece, target, write } from './frame/segments'
@@ -98,6 +99,7 @@ export function deliver(v: usize, port: usize): i32 {
   let opening = false
   if (readForMerge(v, port)) {
     if (follow(v, port)) {
+      captureLeaving(port, v, true)
       countTo(port, true)
       note(v, 1, out.bytes, urgent)
       return 1
@@ -110,6 +112,7 @@ export function deliver(v: usize, port: usize): i32 {
   putBody()
   opening = openAggregate(v, chains, opening)
   closeRx(v, chains, opening)
+  captureLeaving(port, v, false)
   countTo(port, false)
   note(v, 1, out.bytes, urgent)
   return chains
@@ -135,14 +138,14 @@ function queue(ring: usize): usize {
 function mayWait(v: usize, port: usize, reason: i32): boolean {
   if (reason === BROKEN) return false
   if (reason === TOO_SMALL) {
-    drop(port, DROP_BUFFER_TOO_SMALL)
+    dropOut(port, DROP_BUFFER_TOO_SMALL)
     return false
   }
   const isDropped = reason === NO_BUFFERS && frame.needs === 0 && !isTcp(out.head, out.headBytes)
   // A smaller frame of this burst may still fit; without a hold the end of the burst publishes anyway.
   if (!isDropped || holds(port)) endFull(v)
   else renotify(v)
-  if (isDropped) drop(port, DROP_RING_FULL)
+  if (isDropped) dropOut(port, DROP_RING_FULL)
   return !isDropped
 }
 
@@ -150,15 +153,17 @@ function mayWait(v: usize, port: usize, reason: i32): boolean {
 function emitToHost(port: usize, metered: boolean): void {
   const ring: usize = load<u32>(port, P_RING)
   if (followRecord(port, ring)) {
+    captureLeaving(port, 0, true)
     countTo(port, true)
     return
   }
   const record = queue(ring)
   if (record === 0) {
-    drop(port, metered ? DROP_RATE : DROP_RING_FULL)
+    dropOut(port, metered ? DROP_RATE : DROP_RING_FULL)
     return
   }
   openRecord(port, record)
+  captureLeaving(port, 0, false)
   countTo(port, false)
 }
 
@@ -168,7 +173,7 @@ function emitToHost(port: usize, metered: boolean): void {
  */
 export function emit(port: usize): void {
   if (isOverdrawn()) {
-    drop(port, DROP_COSTLY)
+    dropOut(port, DROP_COSTLY)
     return
   }
   spendFrame(out.bytes)
@@ -183,7 +188,7 @@ export function emit(port: usize): void {
   const pair = pairs > 1 ? out.hash % pairs : 0
   const v = vringAt(port, pair * 2)
   if (!isLive(v)) {
-    drop(port, DROP_NO_LINK)
+    dropOut(port, DROP_NO_LINK)
     return
   }
   const ring: usize = load<u32>(v, V_BACKLOG)
@@ -196,5 +201,5 @@ export function emit(port: usize): void {
     if (!mayWait(v, port, result)) return
   }
   count(port, C_BACKLOGGED)
-  if (queue(ring) === 0) drop(port, metered ? DROP_RATE : DROP_RING_FULL)
+  if (queue(ring) === 0) dropOut(port, metered ? DROP_RATE : DROP_RING_FULL)
 }

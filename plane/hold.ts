@@ -8,6 +8,7 @@
 //
 // A batch that ends is collected, and published with everything else at the end of the burst or turn (ring/publish.ts).
 // Until it ends segments of a flow join in place (merge/); the limits count them as they arrived.
+import { closeHeld } from './capture/ring'
 import { count } from './counters'
 import { noteArrival, recordDelays } from './delay'
 import {
@@ -25,12 +26,14 @@ import {
   HELD_AT,
   MAX_HELD,
   MAX_QUEUE_PAIRS,
+  P_FLAGS,
   P_GAP_US,
   P_HOLD_US,
   P_MAX_BATCH_BYTES,
   P_MAX_BATCH_FRAMES,
   P_REASONS,
   P_URGENT_PUBLISH,
+  PORT_WATCHED,
   REASON_BYTES,
   REASON_DEADLINE,
   REASON_FRAMES,
@@ -150,6 +153,7 @@ function endBatch(v: usize, reason: u32): void {
   if (load<u32>(v, V_LISTED) !== 0) closeAggregates(v)
   if (frames > 0) {
     recordDelays(v, port)
+    if (load<u32>(port, P_FLAGS) & PORT_WATCHED) closeHeld(port, v, reason)
     count(port, C_PUBLISHES)
     count(port, C_PUBLISHED_FRAMES, frames)
     count(port, C_PUBLISHED_BYTES, load<u32>(v, V_HELD_BYTES))

@@ -3,7 +3,7 @@
 import { forward } from './bridge/bridge'
 import { dropLate, isMetered, mayGo, queueFrom, releaseTo, waitsNoMore } from './bridge/shaper'
 import { ringFirst, ringPop } from './byte-ring'
-import { drop } from './counters'
+import { dropUnopened } from './capture/frames'
 import { openFlat } from './frame/open'
 import { endBurst } from './hold'
 import {
@@ -46,7 +46,7 @@ export function ingest(index: u32, at: usize, bytes: u32, header: u32): u32 {
 function forwardFlat(index: u32, port: usize, at: usize, bytes: u32, header: u32): void {
   openFrameWork()
   const reason = openFlat(port, at, bytes, header)
-  if (reason >= 0) drop(port, reason)
+  if (reason >= 0) dropUnopened(port, reason, bytes, header, true)
   else forward(index, port)
 }
 

@@ -1,6 +1,6 @@
 // The first step of the slow path: from a transmitted chain to the frame at hand.
 import { forward } from './bridge/bridge'
-import { drop } from './counters'
+import { dropUnopened } from './capture/frames'
 import { openFrame } from './frame/open'
 import {
   DROP_BAD_ADDRESS,
@@ -20,12 +20,14 @@ export function takeChain(v: usize, port: usize, head: u32, live: boolean): bool
   const limit = header + MAX_FRAME_BYTES
   const found = walk(v, head, READABLE, 0, limit)
   if (found === MISS) return false
-  if (isBad(found)) drop(port, found === BAD_ADDRESS ? DROP_BAD_ADDRESS : DROP_BAD_CHAIN)
-  else if (!live) drop(port, DROP_NO_LINK)
-  else if (chainBytes() > <u64>limit) drop(port, DROP_TOO_LONG)
+  const bytes = <u32>min<u64>(chainBytes(), u32.MAX_VALUE)
+  if (isBad(found))
+    dropUnopened(port, found === BAD_ADDRESS ? DROP_BAD_ADDRESS : DROP_BAD_CHAIN, 0, header, false)
+  else if (!live) dropUnopened(port, DROP_NO_LINK, bytes, header, false)
+  else if (bytes > limit) dropUnopened(port, DROP_TOO_LONG, bytes, header, false)
   else {
-    const reason = openFrame(port, <u32>chainBytes(), header)
-    if (reason >= 0) drop(port, reason)
+    const reason = openFrame(port, bytes, header)
+    if (reason >= 0) dropUnopened(port, reason, bytes, header, true)
     else forward(indexOf(port), port)
   }
   return true

@@ -6,7 +6,8 @@
 // A port is an access port (untagged frames of one VLAN) or a trunk (tagged frames of the VLANs in its bitmap,
 // and untagged ones if it has a native VLAN). A port that nothing was said about is transparent: it carries every
 // VLAN, and shares VLAN 0 with its like, in which frames cross as they are, other kinds of tags included.
-import { count, drop } from '../counters'
+import { captureEntering, dropEntering, endFrame } from '../capture/frames'
+import { count } from '../counters'
 import { frame } from '../frame/record'
 import { readTags } from '../frame/tags'
 import {
@@ -16,6 +17,7 @@ import {
   C_INGRESS_GSO_FRAMES,
   DROP_GROUP_SOURCE,
   DROP_LOOP,
+  DROP_MIRROR,
   DROP_RESERVED_GROUP,
   DROP_SAME_PORT,
   DROP_STICKY,
@@ -33,9 +35,11 @@ import {
   PORT_HELD,
   PORT_ISOLATED,
   PORT_LINK,
+  PORT_MIRROR,
   PORT_NO_LEARN,
   PORT_TRANSPARENT,
   PORT_TRUNK,
+  PORT_WATCHED,
 } from '../layout'
 import { GSO_NONE, gsoTypeOf } from '../packet/net-header'
 import { isGroup, loadMac, MAC_RESERVED, MAC_RESERVED_MASK, MAC_SOURCE } from '../packet/packet'
@@ -44,7 +48,7 @@ import { activeIndex, portAt } from '../port'
 import { fdbKey, fdbLearn, fdbLookup } from './fdb'
 import { admitIngress, admitStorm } from './guard/guard'
 import { observe } from './guard/observe'
-import { hasVlan, leave } from './leave'
+import { hasVlan, leave, mirrorEntering } from './leave'
 import { takeProbe } from './probe'
 
 /** The VLAN of the frame at hand, which came in on a port; NO_VLAN: of none that the port may send in. */
@@ -82,7 +86,11 @@ function flood(index: u32, from: usize): void {
     if (other === index) continue
     const port = portAt(other)
     const state = load<u32>(port, P_FLAGS)
-    if ((state & (PORT_LINK | PORT_HELD)) !== PORT_LINK || (state & flags & PORT_ISOLATED) !== 0) continue
+    if (
+      (state & (PORT_LINK | PORT_HELD | PORT_MIRROR)) !== PORT_LINK ||
+      (state & flags & PORT_ISOLATED) !== 0
+    )
+      continue
     if (reserved && !carriesGroup(port, frame.destination)) continue
     leave(from, port)
   }
@@ -90,32 +98,48 @@ function flood(index: u32, from: usize): void {
 
 /** Forwards the frame at hand, which came in on a port. */
 export function forward(index: u32, from: usize): void {
+  if ((load<u32>(from, P_FLAGS) & PORT_WATCHED) === 0) {
+    judge(index, from)
+    return
+  }
+  captureEntering(from)
+  judge(index, from)
+  endFrame(from)
+  mirrorEntering(from)
+}
+
+/** Sends the frame at hand to the ports that it is for. */
+function judge(index: u32, from: usize): void {
   countIngress(from)
   frame.destination = loadMac(HEAD_AT)
   frame.source = loadMac(<usize>HEAD_AT + MAC_SOURCE)
   if (isGroup(frame.source) || frame.source === 0) {
-    drop(from, DROP_GROUP_SOURCE)
+    dropEntering(from, DROP_GROUP_SOURCE)
     return
   }
   if (isReserved(frame.destination) && !carriesGroup(from, frame.destination)) {
-    drop(from, DROP_RESERVED_GROUP)
+    dropEntering(from, DROP_RESERVED_GROUP)
+    return
+  }
+  const flags = load<u32>(from, P_FLAGS)
+  if (flags & PORT_MIRROR) {
+    dropEntering(from, DROP_MIRROR)
     return
   }
   if (takeProbe(from)) return
-  const flags = load<u32>(from, P_FLAGS)
   if (flags & PORT_HELD) {
-    drop(from, DROP_LOOP)
+    dropEntering(from, DROP_LOOP)
     return
   }
   if (flags & PORT_GUARDED && !admitIngress(from)) return
   frame.vlan = vlanOf(from, flags)
   if (frame.vlan === NO_VLAN) {
-    drop(from, DROP_VLAN)
+    dropEntering(from, DROP_VLAN)
     return
   }
   if (load<u32>(GLOBALS_AT, G_LEARNS) !== 0) observe(from)
   if ((flags & PORT_NO_LEARN) === 0 && !fdbLearn(fdbKey(frame.source, frame.vlan), index)) {
-    drop(from, DROP_STICKY)
+    dropEntering(from, DROP_STICKY)
     return
   }
   const known = isGroup(frame.destination) ? -1 : fdbLookup(fdbKey(frame.destination, frame.vlan))
@@ -124,7 +148,7 @@ export function forward(index: u32, from: usize): void {
     return
   }
   if (<u32>known === index) {
-    drop(from, DROP_SAME_PORT)
+    dropEntering(from, DROP_SAME_PORT)
     return
   }
   leave(from, portAt(known))

@@ -6,8 +6,8 @@
 // A frame leaves a port that is held to VLANs with one tag or none, never with a tag that its receiver could take
 // for another VLAN's: what looks tagged behind the tag that is taken off is dropped. A priority tag (VID 0) makes
 // no VLAN: a tag that leaves carries its priority, an untagged frame loses it.
+import { dropLeaving } from '../capture/frames'
 import { copy } from '../copy'
-import { drop } from '../counters'
 import { emit } from '../egress'
 import { isTooLong } from '../frame/open'
 import { frame, out } from '../frame/record'
@@ -16,6 +16,7 @@ import {
   DROP_FILTERED,
   DROP_ISOLATED,
   DROP_LOOP,
+  DROP_MIRROR,
   DROP_NO_LINK,
   DROP_TOO_LONG,
   DROP_VLAN,
@@ -24,6 +25,7 @@ import {
   P_FILTER_TABLE,
   P_FILTER_VLANS,
   P_FLAGS,
+  P_MIRRORS,
   P_NATIVE_VLAN,
   P_QUEUE_PAIRS,
   P_TAKES,
@@ -38,8 +40,10 @@ import {
   PORT_HELD,
   PORT_ISOLATED,
   PORT_LINK,
+  PORT_MIRROR,
   PORT_TRANSPARENT,
   PORT_TRUNK,
+  PORT_WATCHED,
   TAKE_CSUM,
   VLAN_HEAD_AT,
 } from '../layout'
@@ -54,6 +58,7 @@ import {
   TAG_CONTROL,
 } from '../packet/packet'
 import { isTag } from '../packet/tags'
+import { portAt } from '../port'
 import { flowHash } from './flow-hash'
 
 /** Whether a bit of a bitmap of VLANs is set. */
@@ -135,31 +140,76 @@ function shape(port: usize): void {
   emit(port)
 }
 
+/** Why a port takes no frames. @param flags PORT_* */
+function whyClosed(flags: u32): u32 {
+  if (flags & PORT_MIRROR) return DROP_MIRROR
+  return flags & PORT_HELD ? DROP_LOOP : DROP_NO_LINK
+}
+
 /** Delivers the frame at hand, which came in on a port, to one port. */
 export function leave(from: usize, port: usize): void {
   const flags = load<u32>(port, P_FLAGS)
-  if ((flags & (PORT_LINK | PORT_HELD)) !== PORT_LINK) {
-    drop(port, flags & PORT_HELD ? DROP_LOOP : DROP_NO_LINK)
+  if ((flags & (PORT_LINK | PORT_HELD | PORT_MIRROR)) !== PORT_LINK) {
+    dropLeaving(port, whyClosed(flags))
     return
   }
   if (flags & PORT_ISOLATED && load<u32>(from, P_FLAGS) & PORT_ISOLATED) {
-    drop(port, DROP_ISOLATED)
+    dropLeaving(port, DROP_ISOLATED)
     return
   }
   const isTagged = frame.vlan !== load<u32>(port, P_NATIVE_VLAN)
   if (!carries(port, flags, isTagged)) {
-    drop(port, DROP_VLAN)
+    dropLeaving(port, DROP_VLAN)
     return
   }
   if (flags & (PORT_FILTER | PORT_FILTER_VLAN) && !passesFilter(port, flags, isTagged)) {
-    drop(port, DROP_FILTERED)
+    dropLeaving(port, DROP_FILTERED)
     return
   }
   retag(flags, isTagged)
   if (isTooLong(port, out.head, frame.wireBytes + out.shift)) {
-    drop(port, DROP_TOO_LONG)
+    dropLeaving(port, DROP_TOO_LONG)
     return
   }
   out.hash = load<u32>(port, P_QUEUE_PAIRS) > 1 ? flowHash() : 0
   shape(port)
+  if (flags & PORT_WATCHED && isMirrored(port)) mirrorLeaving(port, flags, isTagged)
+}
+
+// ---- mirror ports: after the frame has gone where it goes, so that a copy takes nothing from it ----
+
+/** Whether what crosses a port goes to a mirror port, too. */
+function isMirrored(port: usize): boolean {
+  return (load<u64>(port, P_MIRRORS) | load<u64>(port, P_MIRRORS + 8)) !== 0
+}
+
+/** Delivers a copy of the frame, whose head Out has, to a mirror port. */
+function copyTo(mirror: usize): void {
+  if ((load<u32>(mirror, P_FLAGS) & PORT_LINK) === 0) dropLeaving(mirror, DROP_NO_LINK)
+  else if (isTooLong(mirror, out.head, frame.wireBytes + out.shift)) dropLeaving(mirror, DROP_TOO_LONG)
+  else {
+    out.hash = load<u32>(mirror, P_QUEUE_PAIRS) > 1 ? flowHash() : 0
+    shape(mirror)
+  }
+}
+
+/** Copies the frame as it left by a port to the mirror ports of that. */
+function mirrorLeaving(port: usize, flags: u32, isTagged: boolean): void {
+  for (let word: u32 = 0; word < 2; word++)
+    for (let rows = load<u64>(port + P_MIRRORS + word * 8); rows !== 0; rows &= rows - 1) {
+      retag(flags, isTagged)
+      copyTo(portAt(word * 64 + <u32>ctz<u64>(rows)))
+    }
+}
+
+/** Copies the frame as it came in on a port to the mirror ports of that. */
+export function mirrorEntering(port: usize): void {
+  if (!isMirrored(port)) return
+  for (let word: u32 = 0; word < 2; word++)
+    for (let rows = load<u64>(port + P_MIRRORS + word * 8); rows !== 0; rows &= rows - 1) {
+      out.head = HEAD_AT
+      out.headBytes = frame.headBytes
+      out.shift = 0
+      copyTo(portAt(word * 64 + <u32>ctz<u64>(rows)))
+    }
 }

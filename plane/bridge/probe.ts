@@ -3,7 +3,7 @@
 // way floods it; an id of 64 random bits, because another switch's probes must pass, and nobody shall guess ours.
 //
 //   ff:ff:ff:ff:ff:ff | own source | tag, if the VLAN has one there | 88b5 | u64 id | u32 port | zeros
-import { drop } from '../counters'
+import { dropEntering } from '../capture/frames'
 import { emit } from '../egress'
 import { openFlat } from '../frame/open'
 import { frame, out } from '../frame/record'
@@ -19,6 +19,7 @@ import {
   P_LOOPED,
   P_NATIVE_VLAN,
   PORT_LINK,
+  PORT_MIRROR,
   STAGE_AT,
 } from '../layout'
 import {
@@ -45,14 +46,14 @@ export function takeProbe(from: usize): boolean {
   if (at + PAYLOAD_BYTES > frame.headBytes) return false
   if (load<u64>(<usize>HEAD_AT + at) !== load<u64>(GLOBALS_AT, G_PROBE_ID)) return false
   store<u32>(from, load<u32>(<usize>HEAD_AT + at, 8) + 1, P_LOOPED)
-  drop(from, DROP_LOOP)
+  dropEntering(from, DROP_LOOP)
   return true
 }
 
 /** Sends a probe out of a port in a VLAN, whatever the port may carry at the moment. Publication waits for publish(). */
 export function sendProbe(index: u32, vlan: u32): void {
   const port = portAt(index)
-  if ((load<u32>(port, P_FLAGS) & PORT_LINK) === 0) return
+  if ((load<u32>(port, P_FLAGS) & (PORT_LINK | PORT_MIRROR)) !== PORT_LINK) return
   const source = load<u64>(GLOBALS_AT, G_PROBE_SOURCE)
   const probe: usize = STAGE_AT + NET_HEADER_BYTES
   memory.fill(STAGE_AT, 0, NET_HEADER_BYTES + PROBE_BYTES)

@@ -8,8 +8,8 @@
 // Byte rings are bounded by their size and by time: what has waited for MAX_WAIT_US is dropped from the front, so
 // that a sender that does not slow down costs those behind it no more delay than that, and TCP sees the loss early.
 import { ringFirst, ringNext, ringPop, ringReserve } from '../byte-ring'
+import { dropFlat, dropQueued, dropWaiting } from '../capture/frames'
 import { copy } from '../copy'
-import { drop } from '../counters'
 import { segmentsOf } from '../frame/gso'
 import {
   A_KEY,
@@ -88,8 +88,9 @@ export function dropLate(port: usize, ring: usize): void {
   while (load<u32>(ring, R_COUNT) > PATIENT_FRAMES) {
     const record = ringFirst(ring)
     if (now - load<f64>(record, RECORD_ARRIVAL) <= MAX_WAIT_US) return
+    if (ring === <usize>load<u32>(port, P_FROM_RING)) dropWaiting(port, DROP_RATE, record)
+    else dropQueued(port, DROP_RATE, record)
     ringPop(ring)
-    drop(port, DROP_RATE)
   }
 }
 
@@ -134,7 +135,7 @@ export function queueFrom(port: usize, at: usize, bytes: u32, header: u32): bool
   if (load<u32>(ring, R_COUNT) === 0 && mayGo(port, BUCKET_FROM)) return false
   const record = ringReserve(ring, bytes - header)
   if (record === 0) {
-    drop(port, DROP_RATE)
+    dropFlat(port, DROP_RATE, at, bytes, header)
     return true
   }
   store<u32>(record, header, RECORD_HASH)

@@ -24,13 +24,13 @@ import {
   PORT_FILTER,
   PORT_FILTER_VLAN,
   PORT_GUARDED,
-  PORT_HELD,
   PORT_ISOLATED,
   PORT_LINK,
   PORT_NO_LEARN,
   PORT_TRANSPARENT,
   PORT_TRUNK,
   PORT_VRINGS,
+  SLOW_FLAGS,
 } from '../layout'
 import { ETH_VLAN, isGroup, MAC_MASK, TAG_BYTES } from '../packet/packet'
 import { isTag } from '../packet/tags'
@@ -52,7 +52,7 @@ const UNTAGGED_MASK: u64 = 0xffffffffffff
 function isOpen(to: usize, fromFlags: u32): boolean {
   const flags = load<u32>(to, P_FLAGS)
   const need = PORT_VRINGS | PORT_LINK
-  if ((flags & (need | PORT_HELD)) !== need || flags & fromFlags & PORT_ISOLATED) return false
+  if ((flags & (need | SLOW_FLAGS)) !== need || flags & fromFlags & PORT_ISOLATED) return false
   // A DHCP server's answers must be seen.
   if (load<u32>(to, P_GUARD) & GUARD_LEARN_DHCP) return false
   return load<u32>(to, P_MAX_BATCH_FRAMES) > 1 && !notesUse(to)

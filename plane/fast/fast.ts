@@ -39,7 +39,7 @@ import {
   P_QUEUE_PAIRS,
   P_SPAN,
   PORT_GUARDED,
-  PORT_HELD,
+  SLOW_FLAGS,
   SPAN_COUNT,
   SPAN_ENTRIES,
   SPAN_FIRST,
@@ -96,7 +96,7 @@ function isHeaderAlone(rest: u64, header: u32): boolean {
  */
 export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): u32 {
   const flags = load<u32>(port, P_FLAGS)
-  if (notesUse(port) || flags & PORT_HELD) return 0
+  if (notesUse(port) || flags & SLOW_FLAGS) return 0
   const span: usize = load<u32>(port, P_SPAN)
   const table: usize = load<u32>(span, SPAN_ENTRIES)
   const first: u64 = load<u32>(span, SPAN_FIRST)

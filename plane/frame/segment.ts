@@ -2,8 +2,9 @@
 // The result is what the sender's kernel would have put on the wire. Source: Linux net/ipv4/tcp_offload.c
 // and udp_offload.c (6.1) for which fields change; RFC 1071 for the arithmetic.
 
+import { dropOut } from '../capture/frames'
 import { copy } from '../copy'
-import { count, drop } from '../counters'
+import { count } from '../counters'
 import { emit } from '../egress'
 import {
   C_CHECKSUMMED,
@@ -129,7 +130,7 @@ export function emitSegments(port: usize): void {
   let index: u32 = 0
   for (let offset: u32 = 0; offset < payload; offset += size) {
     if (isOverdrawn()) {
-      drop(port, DROP_COSTLY)
+      dropOut(port, DROP_COSTLY)
       break
     }
     const part = payload - offset < size ? payload - offset : size

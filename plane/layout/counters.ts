@@ -64,6 +64,8 @@ export const DROP_STICKY = 21
 export const DROP_LOOP = 22
 /** The frame had cost the burst too much before it reached this receiver. */
 export const DROP_COSTLY = 23
+/** The frame came from a mirror port, or was for its address. */
+export const DROP_MIRROR = 24
 /** Places for drop reasons in a row. */
 export const DROP_REASONS = 32
 

@@ -136,6 +136,9 @@ export const P_LEARN_ND_COUNT = 27264 // u32
 export const P_LEARN_ND = 27280 // MAX_LEARN_ND x LEARN_ND_BYTES
 export const LEARN_ND_BYTES = 32
 export const MAX_LEARN_ND = 8
+/** Capture ring (K_*) of the port, or 0; the mirror ports that get copies of what crosses it, by row, one bit each. */
+export const P_CAPTURE = 28672 // u32
+export const P_MIRRORS = 28680 // 2 x u64
 
 export const PORT_ACTIVE = 1
 /** Frames cross to and from the port in vrings; otherwise the engine moves them through byte rings. */
@@ -170,6 +173,12 @@ export const PORT_TRANSPARENT = 131072
 export const PORT_STICKY = 262144
 /** A loop was found: the port takes and gives nothing but probes. */
 export const PORT_HELD = 524288
+/** What crosses the port is captured or mirrored: all of it takes the slow path, where the copies are made. */
+export const PORT_WATCHED = 1048576
+/** A mirror port: it is sent copies and nothing else, and what comes from it is dropped. */
+export const PORT_MIRROR = 2097152
+/** PORT_HELD, PORT_WATCHED, PORT_MIRROR: the fast path steps aside for frames from and to the port. */
+export const SLOW_FLAGS = 3670016
 
 export const TAKE_CSUM = 1
 export const TAKE_TSO4 = 2

@@ -18,7 +18,7 @@ export interface FlaggedPort {
 }
 
 /** Settings that are lists: their items are joined by "+". */
-const LISTS = new Set(['trunk', 'withhold', 'macs', 'addresses'])
+const LISTS = new Set(['trunk', 'withhold', 'macs', 'addresses', 'mirror'])
 
 /** Settings that are texts even when they look like numbers. */
 const TEXTS = new Set(['socketMode', 'socketOwner', 'socketGroup'])

@@ -8,7 +8,7 @@ import type { SwitchOptions } from '../engine/switch.js'
 import { RingferryError } from '../errors/errors.js'
 import { pathText, SettingError } from '../errors/setting-error.js'
 import { didYouMean } from '../errors/suggestion.js'
-import { claimed } from '../port/change.js'
+import { claimed, wrongMirror } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import { readSettings } from '../port/settings.js'
 import type { SocketAccess } from '../sys/socket-access.js'
@@ -126,6 +126,14 @@ function duplicates(ports: readonly PortConfig[] = []): Mistake | undefined {
   return { path, text: `${clash.setting} ${value} is taken by port ${clash.by.name}; choose another` }
 }
 
+/** A mirror port of what it cannot copy. */
+function mirrors(ports: readonly PortConfig[] = []): Mistake | undefined {
+  const wrong = wrongMirror(ports)
+  if (!wrong) return undefined
+  const path = ['ports', wrong.index, 'mirror', wrong.entry]
+  return { path, text: `${pathText(path)} ${wrong.problem}` }
+}
+
 /** What the schema cannot say of a port: addresses that are none, settings that exclude each other. */
 function unreadable(ports: readonly PortConfig[] = []): Mistake | undefined {
   for (const [index, port] of ports.entries()) {
@@ -175,6 +183,8 @@ function build(raw: Raw): SwitchConfig {
 export function parseConfig(text: string, name: string): SwitchConfig {
   const { data, at } = parsePlaced(text, name)
   const checked = validate(data)
+  const wrong = 'raw' in checked ? mirrors(checked.raw.ports) : undefined
+  if (wrong) throw new RingferryError('CONFIG', `${at(wrong.path)}: ${wrong.text}`)
   if ('raw' in checked) return build(checked.raw)
   const more = checked.more > 0 ? ` (and ${checked.more} more)` : ''
   throw new RingferryError(
@@ -215,6 +225,8 @@ export function addPorts(
     if (clash) throw new RingferryError('USAGE', `${flag}: ${clash.text}`)
     result = { ...result, ports }
   }
+  const wrong = flags.length > 0 ? mirrors(result.ports) : undefined
+  if (wrong) throw new RingferryError('USAGE', wrong.text)
   return result
 }
 

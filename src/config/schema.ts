@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { POLICY_NAMES } from '../aggregation/create.js'
 import { AWAKE_DEFAULT } from '../control/awake.js'
 import { BUDGET_DEFAULT, POLICY_DEFAULT, VIF_DEFAULTS } from '../control/defaults.js'
-import { MAX_FDB_ENTRIES, MAX_LEARN_ND, MAX_QUEUE_PAIRS } from '../core/layout.js'
+import { MAX_FDB_ENTRIES, MAX_LEARN_ND, MAX_PORTS, MAX_QUEUE_PAIRS } from '../core/layout.js'
 import { MAX_MEMORY_BYTES, MIN_MEMORY_BYTES } from '../core/linear-memory.js'
 import {
   type PacketConfig,
@@ -76,6 +76,9 @@ const every = {
   nativeVlan: z.int().min(0).max(4094).exactOptional().meta({
     description:
       'Trunk: VLAN of untagged frames; 0: that of ports without vlan and trunk. Default: they are dropped',
+  }),
+  mirror: z.array(z.string()).min(1).max(MAX_PORTS).exactOptional().meta({
+    description: 'Mirror port: it gets copies of what enters and leaves by these ports, nothing else',
   }),
   isolated: flag.exactOptional().meta({ description: 'Isolated ports do not reach each other' }),
   maxAddresses: z

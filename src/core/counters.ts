@@ -83,6 +83,7 @@ export const DROP_NAMES = [
   'sticky',
   'loop',
   'costly',
+  'mirror',
 ] as const
 
 /** A reason of drops by its name. */

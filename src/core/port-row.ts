@@ -7,6 +7,7 @@ import {
   GUARD_RATE,
   GUARD_STORM,
   MAX_FRAME_BYTES,
+  P_CAPTURE,
   P_COUNTERS,
   P_DROPS,
   P_FDB_LIMIT,
@@ -20,6 +21,7 @@ import {
   P_MAX_BATCH_FRAMES,
   P_MAX_FRAME,
   P_MERGE,
+  P_MIRRORS,
   P_NATIVE_VLAN,
   P_QUEUE_PAIRS,
   P_RING,
@@ -34,10 +36,12 @@ import {
   PORT_GUEST,
   PORT_ISOLATED,
   PORT_METERED,
+  PORT_MIRROR,
   PORT_STICKY,
   PORT_TRANSPARENT,
   PORT_TRUNK,
   PORT_VRINGS,
+  PORT_WATCHED,
   TAKE_CSUM,
   TAKE_ECN,
   TAKE_TSO4,
@@ -55,13 +59,13 @@ export const TAKE_ALL = TAKE_CSUM | TAKE_TSO4 | TAKE_TSO6 | TAKE_ECN | TAKE_USO4
 /** Bytes of a bitmap of VLANs. */
 export const VLAN_BITMAP_BYTES = 512
 /** The flags that settings decide; the rest are the port's state. */
-const SETTING_FLAGS = PORT_TRUNK | PORT_TRANSPARENT | PORT_ISOLATED | PORT_STICKY
+const SETTING_FLAGS = PORT_TRUNK | PORT_TRANSPARENT | PORT_ISOLATED | PORT_STICKY | PORT_MIRROR
 
 /** The settings of a port as its row holds them; src/port/settings.ts makes them of what a user writes. */
 export interface RowSettings {
   /** How errors call the port. */
   readonly name: string
-  /** PORT_TRUNK, PORT_TRANSPARENT, PORT_ISOLATED, PORT_STICKY. */
+  /** PORT_TRUNK, PORT_TRANSPARENT, PORT_ISOLATED, PORT_STICKY, PORT_MIRROR. */
   readonly flags: number
   /** VLAN of untagged frames, or NO_VLAN. */
   readonly nativeVlan: number
@@ -169,6 +173,28 @@ export class PortRow extends Row {
     if ((settings.rates.checks & GUARD_RATE) === 0 || this.has(PORT_VRINGS) || this.#fromRing !== 0) return
     this.#fromRing = this.#allocateRing(settings.name)
     this.set(P_FROM_RING, this.#fromRing)
+  }
+
+  /** Linear offset of the capture ring, or 0. While there is one, what crosses the port is copied into it. */
+  get capture(): number {
+    return this.get(P_CAPTURE)
+  }
+
+  set capture(ring: number) {
+    this.set(P_CAPTURE, ring)
+    this.#watch()
+  }
+
+  /** The mirror ports that get copies of what crosses the port: their rows, one bit each. */
+  setMirrors(rows: bigint): void {
+    this.setU64(P_MIRRORS, BigInt.asUintN(64, rows))
+    this.setU64(P_MIRRORS + 8, rows >> 64n)
+    this.#watch()
+  }
+
+  #watch(): void {
+    const mirrors = this.getU64(P_MIRRORS) | this.getU64(P_MIRRORS + 8)
+    this.flag(PORT_WATCHED, this.capture !== 0 || mirrors !== 0n)
   }
 
   /** Whether what comes from the port has a rate limit. */

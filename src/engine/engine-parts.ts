@@ -10,6 +10,7 @@ import { instantiatePlane } from '../core/plane.js'
 import { nowUs } from '../sys/clock.js'
 import { BridgeEvents } from './bridge-events.js'
 import { Calls } from './calls.js'
+import { Captures } from './captures.js'
 import { Containment, type Work } from './containment.js'
 import { Decisions } from './decisions.js'
 import { Descriptors } from './descriptors.js'
@@ -82,6 +83,7 @@ export function makeParts(options: EngineOptions, report: Report) {
     containment,
     detachments,
     calls,
+    captures: new Captures(memory, table),
     controller,
     pace,
     time,

@@ -21,6 +21,7 @@ import type { PortChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
 import { sharpenTimers } from '../sys/clock.js'
+import type { OpenedCapture } from './captures.js'
 import type { Work } from './containment.js'
 import { doAll } from './do-all.js'
 import type { EngineOptions } from './engine-options.js'
@@ -98,6 +99,19 @@ export class Engine implements PortHost {
   /** Changes the tuning; readTuning tells what it is. Throws RingferryErrors of changeTuning. */
   tune(change: TuneChange): void {
     this.#parts.decisions.tune(change)
+  }
+
+  /**
+   * Has what crosses a port copied into a ring that `CaptureRingReader` reads. Throws NOT_FOUND, BUSY or UNSUPPORTED.
+   * @param snapBytes most bytes kept of a frame
+   */
+  openCapture(name: string, snapBytes: number): OpenedCapture {
+    return this.#parts.captures.open(name, snapBytes)
+  }
+
+  /** Ends a capture. @param ring as openCapture() told */
+  closeCapture(ring: number): void {
+    this.#parts.captures.close(ring)
   }
 
   // ---- what ports ask for ----

@@ -19,6 +19,7 @@ import { createPort } from '../port/create.js'
 import type { Port, PortHost } from '../port/port.js'
 import type { BridgeEvents } from './bridge-events.js'
 import type { Calls } from './calls.js'
+import type { Captures } from './captures.js'
 import type { Containment, Work } from './containment.js'
 import type { Decisions } from './decisions.js'
 import { doAll } from './do-all.js'
@@ -35,6 +36,7 @@ export interface ChangedParts {
   readonly table: PortTable
   readonly controller: Controller
   readonly calls: Calls
+  readonly captures: Captures
   readonly requests: RequestScheduler
   readonly reports: Reports
   readonly decisions: Decisions
@@ -85,6 +87,7 @@ export class PortChanges {
     const port = table.get(name)
     plane.publish()
     table.take(port)
+    this.#parts.captures.forget(port.index)
     plane.fdbSweep(port.index)
     controller.forget(port.index)
     bridgeEvents.forget(port.index)

@@ -4,6 +4,7 @@ import type { LinearMemory } from '../core/linear-memory.js'
 import { PortRow } from '../core/port-row.js'
 import { RingferryError } from '../errors/errors.js'
 import type { HostPort, Port, RingPort } from '../port/port.js'
+import { pointMirrors } from './mirrors.js'
 
 /**
  * The ports of one engine. Outside of it a port is known by its name; its row, a place in the plane's port table, is known
@@ -92,5 +93,6 @@ export class PortTable {
     this.#vifs = ports.filter((port) => port.hasRings)
     for (const [at, port] of ports.entries()) this.#globals.setEntry(ACTIVE_AT, at, port.index)
     this.#globals.set(G_ACTIVE, ports.length)
+    pointMirrors(ports, (index) => this.row(index))
   }
 }

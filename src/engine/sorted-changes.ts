@@ -1,5 +1,5 @@
 import { RingferryError } from '../errors/errors.js'
-import { claimed, type PortChange } from '../port/change.js'
+import { claimed, type PortChange, wrongMirror } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 
 /** A list of changes in the order in which it is carried out. */
@@ -36,6 +36,13 @@ function check(changes: readonly PortChange[], present: readonly PortConfig[], m
     const what = clash.setting === 'name' ? 'the name' : `its ${clash.setting}`
     const by = clash.setting === 'name' ? '' : ` by port ${clash.by.name}`
     throw new RingferryError('USAGE', `port ${name}: ${what} is taken${by}; choose another`)
+  }
+  // A port that goes may leave those behind that copied it; who is told to copy must find it.
+  const told = new Set(changes.flatMap((change) => (change.change === 'remove' ? [] : [change.config.name])))
+  const wrong = wrongMirror(result, (name) => told.has(name))
+  if (wrong) {
+    const { name } = result[wrong.index] as PortConfig
+    throw new RingferryError('USAGE', `port ${name}: mirror[${wrong.entry}] ${wrong.problem}`)
   }
   if (result.length > maxPorts)
     throw new RingferryError('UNSUPPORTED', `${result.length} ports: a switch has at most ${maxPorts} ports`)

@@ -30,7 +30,13 @@ const FIXED = [
 const TOLD = ['mac', 'control', 'withhold', 'mtu'] as const satisfies readonly PortSetting[]
 
 /** Settings that say from which MACs and in which VLANs a port is heard. */
-const ADDRESS_RULES = ['macs', 'vlan', 'trunk', 'nativeVlan'] as const satisfies readonly PortSetting[]
+const ADDRESS_RULES = [
+  'macs',
+  'vlan',
+  'trunk',
+  'nativeVlan',
+  'mirror',
+] as const satisfies readonly PortSetting[]
 
 /** A setting that a guest knows. */
 export type ToldSetting = (typeof TOLD)[number]
@@ -99,6 +105,33 @@ export function claimed(
       seen.set(value, port)
     }
   }
+  return undefined
+}
+
+/** A port that a mirror port is to copy and cannot: where in the list, and why. */
+export interface WrongMirror {
+  /** Places in the list of ports and in its setting `mirror`. */
+  readonly index: number
+  readonly entry: number
+  /** To follow the setting's name. */
+  readonly problem: string
+}
+
+/**
+ * The first port that a mirror port is to copy and cannot: it is not there, or a mirror port itself.
+ * @param isChecked whether what a mirror port copies matters: it may have gone since
+ */
+export function wrongMirror(
+  ports: readonly PortConfig[],
+  isChecked: (name: string) => boolean = () => true,
+): WrongMirror | undefined {
+  for (const [index, port] of ports.entries())
+    for (const [entry, name] of (isChecked(port.name) ? (port.mirror ?? []) : []).entries()) {
+      const source = ports.find((each) => each.name === name)
+      if (!source) return { index, entry, problem: `is "${name}"; there is no such port` }
+      if (source.mirror !== undefined)
+        return { index, entry, problem: `is "${name}", a mirror port; give ports that carry traffic` }
+    }
   return undefined
 }
 

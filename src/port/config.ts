@@ -31,6 +31,11 @@ export interface PortSettings extends GuardSettings, RateLimitSettings {
    * Trunk: VLAN of untagged frames. Default: they are dropped. 0: the one that ports without vlan and trunk are in.
    */
   readonly nativeVlan?: number
+  /**
+   * Mirror port: it is sent a copy of whatever enters or leaves the switch by these ports, and nothing else. What comes
+   * from it is dropped.
+   */
+  readonly mirror?: readonly string[]
   /** Isolated ports do not reach each other. */
   readonly isolated?: boolean
   /** Most addresses learned on this port. Default 4096. */
@@ -39,7 +44,10 @@ export interface PortSettings extends GuardSettings, RateLimitSettings {
   readonly reservedGroups?: ReservedGroups
   /** Addresses heard on this port stay here until they are silent or its peer goes; others may not use them. Default false. */
   readonly sticky?: boolean
-  /** Whether segments of a flow toward the port may become one GSO frame, if its receiver takes them. Default true. */
+  /**
+   * Whether segments of a flow toward the port may become one GSO frame, if its receiver takes them. Default true, but
+   * for a mirror port.
+   */
   readonly merge?: boolean
   /** Whether consecutive pure TCP acknowledgements of a flow toward the port may become the last of them. Default false. */
   readonly thinAcks?: boolean

@@ -5,6 +5,7 @@ import {
   MERGE_SEGMENTS,
   NO_VLAN,
   PORT_ISOLATED,
+  PORT_MIRROR,
   PORT_STICKY,
   PORT_TRANSPARENT,
   PORT_TRUNK,
@@ -53,7 +54,7 @@ function vlanBitmap(vlans: readonly number[], isTransparent: boolean): Uint8Arra
  * SettingError for the first that is malformed or contradicts another.
  */
 export function readSettings(settings: PortSettings): RowSettings {
-  const { name, vlan, trunk, nativeVlan, isolated, sticky, publish } = settings
+  const { name, vlan, trunk, nativeVlan, isolated, sticky, publish, mirror } = settings
   check(settings)
   const isTrunk = vlan === undefined
   const isTransparent = isTrunk && trunk === undefined
@@ -63,11 +64,15 @@ export function readSettings(settings: PortSettings): RowSettings {
       (isTrunk ? PORT_TRUNK : 0) |
       (isTransparent ? PORT_TRANSPARENT : 0) |
       (isolated === true ? PORT_ISOLATED : 0) |
-      (sticky === true ? PORT_STICKY : 0),
+      (sticky === true ? PORT_STICKY : 0) |
+      (mirror === undefined ? 0 : PORT_MIRROR),
     nativeVlan: vlan ?? (isTransparent ? 0 : (nativeVlan ?? NO_VLAN)),
     vlans: vlanBitmap(trunk ?? [], isTransparent),
     groups: RESERVED_GROUPS[settings.reservedGroups ?? 'drop'],
-    merge: ((settings.merge ?? true) ? MERGE_SEGMENTS : 0) | (settings.thinAcks === true ? MERGE_ACKS : 0),
+    // Copies are shown as they are, unless somebody wants otherwise.
+    merge:
+      ((settings.merge ?? mirror === undefined) ? MERGE_SEGMENTS : 0) |
+      (settings.thinAcks === true ? MERGE_ACKS : 0),
     maxAddresses: settings.maxAddresses ?? DEFAULT_MAX_ADDRESSES,
     mtu: settings.mtu,
     guard: readGuard(settings, name),

@@ -8,6 +8,16 @@ export function nowUs(): number {
   return performance.now() * 1000
 }
 
+/** Microseconds since 1970, by the clock that the machine tells the time with: it may be set. Source: clock_gettime(2). */
+export function wallUs(): number {
+  const timespec = new NativeBuffer(TIMESPEC_BYTES)
+  libc.clock_gettime(CLOCK_REALTIME, timespec.address)
+  const { data } = timespec
+  const us = Number(data.getBigInt64(0, true)) * 1e6 + Number(data.getBigInt64(8, true)) / 1e3
+  timespec.free()
+  return us
+}
+
 const PR_SET_TIMERSLACK = 29
 
 /**
@@ -18,6 +28,7 @@ export function sharpenTimers(): void {
   libc.prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)
 }
 
+const CLOCK_REALTIME = 0
 const CLOCK_THREAD_CPUTIME_ID = 3
 const TIMESPEC_BYTES = 16
 

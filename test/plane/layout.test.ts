@@ -44,6 +44,8 @@ const TABLES: readonly (readonly [title: string, prefix: RegExp, bytes: number])
   ['a record before its frame', /^RECORD_(?!FRAME$)/, layout.RECORD_FRAME],
   ['a merge table', /^M_/, layout.M_LIST + layout.LISTED_BYTES],
   ['an aggregate', /^A_/, layout.AGGREGATE_BYTES],
+  ['a capture ring', /^K_/, layout.CAPTURE_HEADER_BYTES],
+  ['a captured frame', /^KR_(?!FRAME$)/, layout.KR_FRAME],
 ]
 
 describe('layout', () => {
@@ -71,11 +73,22 @@ describe('layout', () => {
   })
 
   it('flags of a port, of a vring and offloads are bits of their own', () => {
-    for (const prefix of [/^PORT_(?!BYTES)/, /^VRING_(?!BYTES)/, /^TAKE_/, /^GUARD_/, /^MERGE_(?!HEAD)/]) {
+    for (const prefix of [
+      /^PORT_(?!BYTES)/,
+      /^VRING_(?!BYTES)/,
+      /^TAKE_/,
+      /^GUARD_/,
+      /^MERGE_(?!HEAD)/,
+      /^CAPTURED_/,
+    ]) {
       const bits = fields.filter(({ name }) => prefix.test(name)).map(({ at }) => at)
       expect(bits.length).toBeGreaterThan(1)
       for (const bit of bits) expect(Math.log2(bit) % 1).toBe(0)
       expect(new Set(bits).size).toBe(bits.length)
     }
+  })
+
+  it('ports that are held down, watched or mirrors are those for which the fast path steps aside', () => {
+    expect(layout.SLOW_FLAGS).toBe(layout.PORT_HELD | layout.PORT_WATCHED | layout.PORT_MIRROR)
   })
 })

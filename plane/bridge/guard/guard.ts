@@ -16,7 +16,7 @@
 // Services are not judged: who may use an address may answer DHCP or send router advertisements from it.
 // Sources: libvirt's filter clean-traffic; OVN port security (ovn-nb(5)); RFC 4861, 4.3 to 4.6; RFC 7113, 3.
 
-import { drop } from '../../counters'
+import { dropEntering } from '../../capture/frames'
 import { frame } from '../../frame/record'
 import {
   BUCKET_FROM,
@@ -46,7 +46,7 @@ function guardAddresses(port: usize): boolean {
 export function admitIngress(port: usize): boolean {
   const checks = load<u32>(port, P_GUARD)
   if ((checks & GUARD_MACS && !allowsMac(port)) || (checks & GUARD_ADDRESSES && !guardAddresses(port))) {
-    drop(port, DROP_SPOOFED)
+    dropEntering(port, DROP_SPOOFED)
     return false
   }
   if (checks & GUARD_RATE) charge(port, BUCKET_FROM, frame.bytes, frame.wireFrames)
@@ -56,6 +56,6 @@ export function admitIngress(port: usize): boolean {
 /** Whether the frame at hand may be flooded from its port (PORT_GUARDED); counts the drop when not. */
 export function admitStorm(port: usize): boolean {
   if ((load<u32>(port, P_GUARD) & GUARD_STORM) === 0 || admitFlood(port, frame.wireFrames)) return true
-  drop(port, DROP_STORM)
+  dropEntering(port, DROP_STORM)
   return false
 }
