@@ -75,6 +75,7 @@ export type {
   TapConfig,
   VifConfig,
   VifTargetSettings,
+  VxlanConfig,
 } from './port/config.js'
 export type { GuardSettings, LearnSettings } from './port/guard.js'
 export type { AnyPort, HostPort, Port, PortEvent, PortHost, PortStatus, RingPort } from './port/port.js'

@@ -36,7 +36,10 @@ export const C_UNLEARNED = 26
 export const C_REFUSED = 27
 /** Times that a ring's kicks were ignored for a while because they brought nothing. */
 export const C_MUTED_KICKS = 28
-export const COUNTERS = 29
+/** Addresses heard behind another tunnel end point than before; copies of flooded frames beyond the first (vxlan). */
+export const C_PEER_MOVES = 29
+export const C_REPLICATED = 30
+export const COUNTERS = 31
 
 /** Why a frame was dropped, at P_DROPS + 8 * reason. */
 export const DROP_RUNT = 0
@@ -66,6 +69,10 @@ export const DROP_LOOP = 22
 export const DROP_COSTLY = 23
 /** The frame came from a mirror port, or was for its address. */
 export const DROP_MIRROR = 24
+/** Datagrams of a tunnel: no VXLAN header, another network's, or from a sender that is no peer. */
+export const DROP_BAD_TUNNEL = 25
+export const DROP_WRONG_VNI = 26
+export const DROP_UNKNOWN_PEER = 27
 /** Places for drop reasons in a row. */
 export const DROP_REASONS = 32
 

@@ -7,6 +7,7 @@ export const PORT_FLAGS = {
   tap: 'device',
   packet: 'device',
   stream: 'socket',
+  vxlan: 'local',
 } as const
 export type PortFlag = keyof typeof PORT_FLAGS
 
@@ -18,7 +19,7 @@ export interface FlaggedPort {
 }
 
 /** Settings that are lists: their items are joined by "+". */
-const LISTS = new Set(['trunk', 'withhold', 'macs', 'addresses', 'mirror'])
+const LISTS = new Set(['trunk', 'withhold', 'macs', 'addresses', 'mirror', 'peers'])
 
 /** Settings that are texts even when they look like numbers. */
 const TEXTS = new Set(['socketMode', 'socketOwner', 'socketGroup'])

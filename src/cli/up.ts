@@ -22,6 +22,7 @@ const END_LIMIT_MS = 1_900
 const STOP_LIMIT_MS = 1_000
 
 function placeOf(port: PortConfig): string {
+  if (port.kind === 'vxlan') return port.local
   return 'socket' in port ? port.socket : 'device' in port ? port.device : ''
 }
 
@@ -103,9 +104,10 @@ Ingress is what enters the switch from a port (a guest sent it), egress what lea
       if (config.ports.length === 0)
         throw new RingferryError('USAGE', 'there are no ports; give --vif NAME=SOCKET or --config FILE')
       if (options.dryRun) return printPlan(config, options.json ?? false)
-      // A host NIC is not in a new namespace; without it, TAPs are as good there, for who knows where they are.
+      // Neither a host NIC nor an address is in a new namespace; without them, TAPs are as good there, for who knows where they are.
       const kinds = config.ports.map(({ kind }) => kind)
-      if (kinds.includes('tap') && !kinds.includes('packet') && needsOwnNamespace()) {
+      const needsThis = kinds.includes('packet') || kinds.includes('vxlan')
+      if (kinds.includes('tap') && !needsThis && needsOwnNamespace()) {
         process.exitCode = await runInOwnNamespace()
         return
       }

@@ -11,6 +11,7 @@ import { didYouMean } from '../errors/suggestion.js'
 import { claimed, wrongMirror } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import { readSettings } from '../port/settings.js'
+import { readVxlan } from '../port/vxlan-settings.js'
 import type { SocketAccess } from '../sys/socket-access.js'
 import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS } from './schema.js'
 import { parsePlaced } from './yaml-place.js'
@@ -139,6 +140,7 @@ function unreadable(ports: readonly PortConfig[] = []): Mistake | undefined {
   for (const [index, port] of ports.entries()) {
     try {
       readSettings(port)
+      if (port.kind === 'vxlan') readVxlan(port)
     } catch (error) {
       if (!(error instanceof SettingError)) throw error
       const path = ['ports', index, ...error.path]

@@ -12,7 +12,9 @@ import {
   type StreamConfig,
   type TapConfig,
   type VifConfig,
+  type VxlanConfig,
 } from '../port/config.js'
+import { MAX_SOURCE_PORTS, MAX_STATIC_PEERS, MAX_VNI, VXLAN_UDP_PORT } from '../port/vxlan-settings.js'
 import type { SocketAccess } from '../sys/socket-access.js'
 import { VIRTIO_F, VIRTIO_NET_F } from '../virtio/virtio.js'
 
@@ -196,13 +198,53 @@ const stream = z.strictObject({
   ...access,
   mode,
 } satisfies Shape<StreamConfig>)
+const vxlan = z.strictObject({
+  kind: z.literal('vxlan'),
+  ...every,
+  local: z
+    .string()
+    .min(1)
+    .meta({ description: "This host's address for the tunnel, IPv4 or IPv6, on one of its devices" }),
+  vni: z
+    .int()
+    .min(0)
+    .max(MAX_VNI)
+    .meta({ description: 'Number of the network; frames of others do not cross' }),
+  udpPort: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .exactOptional()
+    .meta({ description: `UDP port on which this host and its peers listen. Default ${VXLAN_UDP_PORT}` }),
+  peers: z.array(z.string()).max(MAX_STATIC_PEERS).exactOptional().meta({
+    description: 'Addresses of the other hosts: they are heard, and get flooded frames',
+  }),
+  learnPeers: flag.exactOptional().meta({
+    description: 'Whether a MAC address is looked for at the peer that it was heard from last. Default true',
+  }),
+  anyPeer: flag
+    .exactOptional()
+    .meta({ description: 'Whether hosts that are not in peers are heard, and answered. Default false' }),
+  ttl: z
+    .int()
+    .min(1)
+    .max(255)
+    .exactOptional()
+    .meta({ description: "Hops that the datagrams may make. Default: the kernel's, 64" }),
+  sourcePorts: z
+    .int()
+    .min(1)
+    .max(MAX_SOURCE_PORTS)
+    .exactOptional()
+    .meta({ description: 'UDP source ports over which flows are spread. Default 4' }),
+} satisfies Shape<VxlanConfig>)
 
 /** The kinds of port that can be configured; `embedded` ones are made by programs. */
-export const PORT_SCHEMAS = { vif, tap, packet, stream } as const
+export const PORT_SCHEMAS = { vif, tap, packet, stream, vxlan } as const
 export type ConfigurableKind = keyof typeof PORT_SCHEMAS
 export const PORT_KINDS = Object.keys(PORT_SCHEMAS) as ConfigurableKind[]
 
-export const portSchema = z.discriminatedUnion('kind', [vif, tap, packet, stream])
+export const portSchema = z.discriminatedUnion('kind', [vif, tap, packet, stream, vxlan])
 
 export const policySchema = z.strictObject({
   name: z.enum(POLICY_NAMES),

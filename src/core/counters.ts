@@ -49,6 +49,9 @@ export const COUNTER_NAMES = [
   'refused_peers',
   /** Times that a ring's kicks were ignored for a while because they brought nothing. */
   'muted_kicks',
+  /** Addresses heard behind another tunnel end point than before; copies of flooded frames beyond the first. */
+  'peer_moves',
+  'replicated',
 ] as const
 
 /** A counter of a port by its name. */
@@ -84,6 +87,9 @@ export const DROP_NAMES = [
   'loop',
   'costly',
   'mirror',
+  'bad_tunnel',
+  'wrong_vni',
+  'unknown_peer',
 ] as const
 
 /** A reason of drops by its name. */

@@ -46,7 +46,14 @@ const FORGIVEN_US = 60_000_000
 const SECOND_US = 1_000_000
 
 /** The lowest of two ports is held down: rather a guest's than the way to the rest of the network. */
-const RANK: Readonly<Record<PortKind, number>> = { vif: 0, embedded: 0, stream: 1, tap: 2, packet: 3 }
+const RANK: Readonly<Record<PortKind, number>> = {
+  vif: 0,
+  embedded: 0,
+  stream: 1,
+  tap: 2,
+  vxlan: 3,
+  packet: 4,
+}
 /** What comes back where it left is a loop outside; a port of these kinds is needed by all others, and stays. */
 const LOWEST_UPLINK_RANK = RANK.tap
 

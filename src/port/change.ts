@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from './config.js'
+import { VXLAN_UDP_PORT } from './vxlan-settings.js'
 
 /** One change of a list that is carried out whole, between two bursts, or refused whole. */
 export type PortChange =
@@ -24,6 +25,7 @@ export type PortSetting = PortConfig extends infer Config
 const FIXED = [
   ...(['kind', 'name', 'socket', 'mode', 'socketMode', 'socketOwner', 'socketGroup'] as const),
   ...(['device', 'queues', 'offloads', 'fd'] as const),
+  ...(['local', 'vni', 'udpPort', 'ttl', 'sourcePorts'] as const),
 ] satisfies readonly PortSetting[]
 
 /** Settings that a guest is told when it attaches: they change while none is attached. */
@@ -89,16 +91,24 @@ export function checkChange<Config extends PortConfig>(
   return { settings: changed, next: after as Config }
 }
 
+/** Settings by which a port claims what no other can have; a vxlan port claims its VNI at an address and UDP port. */
+const CLAIMS = ['name', 'socket', 'device', 'vni'] as const
+type Claim = (typeof CLAIMS)[number]
+
+function claimOf(port: PortConfig, setting: Claim): unknown {
+  if (setting === 'vni' && port.kind === 'vxlan')
+    return `${port.local} ${port.udpPort ?? VXLAN_UDP_PORT} ${port.vni}`
+  return new Map<string, unknown>(Object.entries(port)).get(setting)
+}
+
 /** What two ports cannot have both: the setting in which a port claims what one before it has. */
 export function claimed(
   ports: readonly PortConfig[],
-):
-  | { readonly index: number; readonly setting: 'name' | 'socket' | 'device'; readonly by: PortConfig }
-  | undefined {
-  for (const setting of ['name', 'socket', 'device'] as const) {
+): { readonly index: number; readonly setting: Claim; readonly by: PortConfig } | undefined {
+  for (const setting of CLAIMS) {
     const seen = new Map<unknown, PortConfig>()
     for (const [index, port] of ports.entries()) {
-      const value = new Map<string, unknown>(Object.entries(port)).get(setting)
+      const value = claimOf(port, setting)
       if (value === undefined) continue
       const by = seen.get(value)
       if (by) return { index, setting, by }

@@ -105,6 +105,27 @@ export interface StreamConfig extends PortSettings, SocketAccess {
   readonly mode?: 'server' | 'client'
 }
 
+/** A tunnel to other hosts: VXLAN (RFC 7348) over UDP. */
+export interface VxlanConfig extends PortSettings {
+  readonly kind: 'vxlan'
+  /** This host's address for the tunnel, IPv4 or IPv6, on one of its devices. */
+  readonly local: string
+  /** Number of the network, 0 to 16777215: what has another does not cross. */
+  readonly vni: number
+  /** Where this host and its peers listen. Default 4789. */
+  readonly udpPort?: number
+  /** Addresses of the other hosts: they are heard, and get flooded frames. */
+  readonly peers?: readonly string[]
+  /** Whether a MAC address is looked for where it was heard last. Default true; false: every frame goes to every peer. */
+  readonly learnPeers?: boolean
+  /** Whether hosts that are not in `peers` are heard, and answered. Default false. */
+  readonly anyPeer?: boolean
+  /** Hops that the datagrams may make. Default: the kernel's. */
+  readonly ttl?: number
+  /** Source ports over which flows are spread. Default 4. */
+  readonly sourcePorts?: number
+}
+
 /** A frontend in this process, on the other end of a socket pair whose descriptor is given. */
 export interface EmbeddedConfig extends PortSettings, VifTargetSettings {
   readonly kind: 'embedded'
@@ -116,7 +137,7 @@ export interface EmbeddedConfig extends PortSettings, VifTargetSettings {
 }
 
 /** A port of any kind, as configured. */
-export type PortConfig = VifConfig | TapConfig | PacketConfig | StreamConfig | EmbeddedConfig
+export type PortConfig = VifConfig | TapConfig | PacketConfig | StreamConfig | VxlanConfig | EmbeddedConfig
 
 /** Kinds of ports. */
 export type PortKind = PortConfig['kind']

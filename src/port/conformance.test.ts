@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { type Bench, describePort, type PortCase } from '../../test/support/conformance.js'
-import { guestSide, streamSide } from '../../test/support/far-sides.js'
+import { guestSide, streamSide, tunnelSide } from '../../test/support/far-sides.js'
 import { stepUntil, untilDown, untilUp } from '../../test/support/step-until.js'
 import type { Engine } from '../engine/engine.js'
+import { addressText } from '../sys/udp-address.js'
 import { acceptUnix, closeFd, connectUnix, listenUnix, socketPair } from '../sys/unix-socket.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'ringferry-conformance-'))
@@ -117,6 +118,38 @@ const stream: PortCase = {
   },
 }
 
+const UDP_PORT = 20_000 + (process.pid % 20_000)
+function vxlan(title: string, own: Uint8Array, theirs: Uint8Array): PortCase {
+  const vni = 0x12_3456
+  return {
+    title,
+    maxFrameBytes: 9000,
+    takesOffloads: false,
+    exceptions: {
+      fullReceiver: 'the kernel takes every datagram; a slow peer drops for itself',
+      sendsOffloads: 'VXLAN has no virtio-net header',
+      replug: 'nobody is told that a peer went; it may come back at any time',
+    },
+    open(engine, settings) {
+      const [local, peer] = [theirs, own].map(addressText) as [string, string]
+      engine.addPort({
+        kind: 'vxlan',
+        name: 'port',
+        local,
+        udpPort: UDP_PORT,
+        vni,
+        peers: [peer],
+        ...settings,
+      })
+      const far = tunnelSide({ own, theirs, udpPort: UDP_PORT, vni })
+      return { far, traces: () => [], close: nothing }
+    },
+  }
+}
+
+const LOOPBACK = [2, 3].map((host) => Uint8Array.of(127, 0, 0, host)) as [Uint8Array, Uint8Array]
+
+describePort(vxlan('vxlan over IPv4', ...LOOPBACK))
 describePort(vifServer)
 describePort(clientCase(vifServer, 'vif', guestSide))
 describePort(embedded)

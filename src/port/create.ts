@@ -4,6 +4,7 @@ import type { Port, PortHost } from './port.js'
 import { StreamPort } from './stream.js'
 import { TapPort } from './tap.js'
 import { Vif } from './virtio/vif.js'
+import { VxlanPort } from './vxlan.js'
 
 /** Makes the port that a configuration describes; it is not open yet. */
 export function createPort(host: PortHost, index: number, config: PortConfig): Port {
@@ -17,5 +18,7 @@ export function createPort(host: PortHost, index: number, config: PortConfig): P
       return new PacketPort(host, index, config)
     case 'stream':
       return new StreamPort(host, index, config)
+    case 'vxlan':
+      return new VxlanPort(host, index, config)
   }
 }

@@ -13,7 +13,7 @@ import { PortRow } from '../core/port-row.js'
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { closeFd } from '../sys/unix-socket.js'
 import { affectsAddresses, checkChange, type PreparedChange } from './change.js'
-import type { PacketConfig, PortConfig, StreamConfig, TapConfig } from './config.js'
+import type { EmbeddedConfig, PortConfig, VifConfig } from './config.js'
 import { forgetPeer, HostOutput, offloadNames } from './host-output.js'
 import type { HostPort, PortHost, PortStatus } from './port.js'
 import { Retry } from './retry.js'
@@ -25,9 +25,10 @@ interface Offloads {
   readonly sends: number
 }
 
-export abstract class DescriptorPort<Config extends TapConfig | PacketConfig | StreamConfig>
-  implements HostPort
-{
+/** What a port without rings is made from. */
+type HostPortConfig = Exclude<PortConfig, VifConfig | EmbeddedConfig>
+
+export abstract class DescriptorPort<Config extends HostPortConfig> implements HostPort {
   readonly hasRings = false
   readonly name: string
   readonly kind: Config['kind']

@@ -87,6 +87,13 @@ export function setMtu(device: string, mtu: number): number {
   return before
 }
 
+/** The MTU of a device of the current network namespace in bytes, or undefined without such a device. */
+export function deviceMtu(device: string): number | undefined {
+  const request = ifreq()
+  writeDeviceName(request, device)
+  return deviceIoctl(SIOCGIFMTU) < 0 ? undefined : request.data.getInt32(IFREQ_VALUE, true)
+}
+
 export type DeviceState = 'up' | 'down' | 'gone'
 
 /**

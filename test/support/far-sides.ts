@@ -11,6 +11,9 @@ import {
   PACKET_HEADER_BYTES,
   takenTag,
 } from '../../src/sys/packet-socket.js'
+import { SOCKET_ADDRESS_BYTES, socketAddress } from '../../src/sys/udp-address.js'
+import { UdpSendBatch } from '../../src/sys/udp-batch.js'
+import { openUdpReceiver, openUdpSender, UDP_CONTROL_BYTES } from '../../src/sys/udp-socket.js'
 import { closeFd, receiveWithFds, sendWithFds } from '../../src/sys/unix-socket.js'
 
 /** The other end of a port. */
@@ -129,5 +132,63 @@ export function streamSide(fd: number, pump: () => void): FarSide {
       return { header: NO_HEADER, frame }
     },
     close: () => closeFd(fd),
+  }
+}
+
+/** Where a tunnel's far side is, and where the switch is. */
+export interface TunnelPlace {
+  readonly own: Uint8Array
+  readonly theirs: Uint8Array
+  readonly udpPort: number
+  readonly vni: number
+}
+
+/** A VTEP on a UDP socket. `raw` sends a datagram as it is. */
+export function tunnelSide(place: TunnelPlace): FarSide & { raw(datagram: Uint8Array): void } {
+  const { own, theirs, udpPort, vni } = place
+  const sender = openUdpSender(own, undefined)
+  const receiver = openUdpReceiver(own, udpPort)
+  const memory = new NativeBuffer(SLOT_BYTES + SOCKET_ADDRESS_BYTES)
+  const name = socketAddress(theirs, udpPort)
+  memory.bytes.set(name, SLOT_BYTES)
+  const input = new ReceiveBatch([memory.address], SLOT_BYTES, UDP_CONTROL_BYTES, SOCKET_ADDRESS_BYTES)
+  const output = new UdpSendBatch(1)
+  const waiting: Uint8Array[] = []
+  const raw = (datagram: Uint8Array): void => {
+    memory.bytes.set(datagram)
+    output.clear()
+    output.add(memory.address + SLOT_BYTES, name.length, memory.address, datagram.length)
+    const sent = output.send(sender)
+    if (sent < 0) throw new Error(`sending ${datagram.length} bytes: ${errnoName(-sent)}`)
+  }
+  return {
+    raw,
+    send: (frame) => {
+      const header = Buffer.alloc(8)
+      header.writeUInt32BE(0x0800_0000)
+      header.writeUInt32BE(vni * 256, 4)
+      raw(Buffer.concat([header, frame]))
+    },
+    receive: () => {
+      if (waiting.length === 0 && input.receive(receiver, 1) === 1) {
+        const bytes = input.bytes(0)
+        const size = input.controlBytes(0) > 0 ? input.control(0, 4) & 0xffff : bytes
+        for (let at = 0; at < bytes; at += size)
+          waiting.push(memory.bytes.slice(at, Math.min(at + size, bytes)))
+      }
+      const datagram = waiting.shift()
+      if (!datagram) return undefined
+      const data = new DataView(datagram.buffer)
+      if (datagram[0] !== 8 || data.getUint32(4) !== vni * 256)
+        throw new Error('no VXLAN header of this network')
+      return { header: NO_HEADER, frame: datagram.subarray(8) }
+    },
+    close: () => {
+      closeFd(sender)
+      closeFd(receiver)
+      input.close()
+      output.close()
+      memory.free()
+    },
   }
 }

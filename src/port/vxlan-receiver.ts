@@ -1,0 +1,210 @@
+/**
+ * The UDP socket on which tunnels receive: one for all ports of an engine with the same address and UDP port, each of
+ * which has a network (VNI) of its own.
+ *
+ *   | flags: I, 8 bits | reserved, 24 | VNI, 24 | reserved, 8 | Ethernet frame |
+ *
+ * Source: RFC 7348, 5. Bits that are reserved are ignored.
+ */
+import { DROP_BAD_TUNNEL, DROP_HOST_ERROR, DROP_WRONG_VNI } from '../core/layout.js'
+import type { PortRow } from '../core/port-row.js'
+import { RingferryError } from '../errors/errors.js'
+import { memoryAddress } from '../grants/memory-address.js'
+import { EPOLLIN } from '../sys/epoll.js'
+import { EAGAIN, EINTR } from '../sys/libc.js'
+import { ReceiveBatch } from '../sys/message-batch.js'
+import { addressText, SOCKET_ADDRESS_BYTES } from '../sys/udp-address.js'
+import { openUdpReceiver, UDP_CONTROL_BYTES, udpDrops } from '../sys/udp-socket.js'
+import { closeFd } from '../sys/unix-socket.js'
+import { MAX_READ_BYTES } from './host-output.js'
+import type { PortHost } from './port.js'
+
+/** Bytes of the VXLAN header. */
+export const VXLAN_BYTES = 8
+/** The flag that says that there is a VNI. */
+export const VXLAN_I_FLAG = 0x08
+const VNI_AT = 4
+const SLOTS = 32
+/** Room before a datagram: the empty virtio-net header of its frame begins there, over the VXLAN header. */
+const HEADROOM_BYTES = 16
+/** The largest datagram, with its room. */
+const SLOT_BYTES = 0x11000
+/** Word of the control message with the size of joined segments. */
+const SEGMENT_BYTES_WORD = 4
+/** Reads refused in a row before the turn ends. */
+const MAX_REFUSALS = 16
+
+/** A port that receives by the socket. */
+export interface TunnelMember {
+  readonly index: number
+  readonly name: string
+  readonly row: PortRow
+  /**
+   * One datagram of its network. @param at linear offset of its frame, before which a virtio-net header may be written
+   * @returns false when the burst has cost enough
+   */
+  accept(at: number, bytes: number, batch: ReceiveBatch, slot: number): boolean
+}
+
+const receivers = new WeakMap<PortHost, Map<string, VxlanReceiver>>()
+
+export class VxlanReceiver {
+  readonly #host: PortHost
+  readonly #key: string
+  readonly #fd: number
+  readonly #buffer: number
+  readonly #batch: ReceiveBatch
+  readonly #members = new Map<number, TunnelMember>()
+  /** The member that the engine has read the socket. */
+  #reader: TunnelMember
+  #lastVni = -1
+  #lastMember: TunnelMember | undefined
+  /** Bytes of the largest datagram of the last call: how many may come with the next. */
+  #expectedBytes = SLOT_BYTES
+  #drops = 0
+
+  private constructor(
+    host: PortHost,
+    key: string,
+    address: Uint8Array,
+    udpPort: number,
+    reader: TunnelMember,
+  ) {
+    this.#host = host
+    this.#key = key
+    this.#reader = reader
+    this.#fd = openUdpReceiver(address, udpPort)
+    this.#buffer = host.memory.allocate(SLOTS * SLOT_BYTES)
+    if (this.#buffer === 0) {
+      closeFd(this.#fd)
+      throw new RingferryError(
+        'UNSUPPORTED',
+        `port ${reader.name}: the linear memory is full; remove a port or give it more memory`,
+      )
+    }
+    const base = memoryAddress(host.memory)
+    const slots = Array.from({ length: SLOTS }, (_, slot) => base + this.#datagramAt(slot))
+    this.#batch = new ReceiveBatch(
+      slots,
+      SLOT_BYTES - HEADROOM_BYTES,
+      UDP_CONTROL_BYTES,
+      SOCKET_ADDRESS_BYTES,
+    )
+    host.watch(this.#fd, EPOLLIN, () => host.wake(this.#reader.index))
+  }
+
+  /**
+   * The receiver of an address and UDP port, with one more member. Throws BUSY when the VNI or the port is taken,
+   * NOT_FOUND, PERMISSION, SYSCALL, UNSUPPORTED.
+   */
+  static join(
+    host: PortHost,
+    address: Uint8Array,
+    udpPort: number,
+    vni: number,
+    member: TunnelMember,
+  ): VxlanReceiver {
+    const key = `${addressText(address)} ${udpPort}`
+    const all = receivers.get(host) ?? new Map<string, VxlanReceiver>()
+    receivers.set(host, all)
+    const receiver = all.get(key) ?? new VxlanReceiver(host, key, address, udpPort, member)
+    const holder = receiver.#members.get(vni)
+    if (holder)
+      throw new RingferryError(
+        'BUSY',
+        `port ${member.name}: VNI ${vni} at ${addressText(address)} is port ${holder.name}'s; choose another vni or udpPort`,
+      )
+    all.set(key, receiver)
+    receiver.#members.set(vni, member)
+    return receiver
+  }
+
+  /** A member goes; with the last one the socket does. */
+  leave(vni: number): void {
+    this.#members.delete(vni)
+    this.#lastVni = -1
+    const [next] = this.#members.values()
+    if (next) {
+      this.#reader = next
+      return
+    }
+    receivers.get(this.#host)?.delete(this.#key)
+    this.#host.unwatch(this.#fd)
+    closeFd(this.#fd)
+    this.#batch.close()
+    this.#host.memory.free(this.#buffer)
+  }
+
+  #datagramAt(slot: number): number {
+    return this.#buffer + slot * SLOT_BYTES + HEADROOM_BYTES
+  }
+
+  /** Counts what the kernel has dropped. @param member who asks */
+  countDrops(member: TunnelMember): void {
+    if (member !== this.#reader) return
+    const drops = udpDrops(this.#fd)
+    member.row.countDrops(DROP_HOST_ERROR, (drops - this.#drops) >>> 0)
+    this.#drops = drops
+  }
+
+  /** Reads up to about `budget` frames for all members. @param member who was woken */
+  read(member: TunnelMember, budget: number): number {
+    if (member !== this.#reader) return 0
+    let frames = 0
+    let readBytes = 0
+    let refusals = 0
+    while (frames < budget && readBytes < MAX_READ_BYTES) {
+      const room = Math.floor(MAX_READ_BYTES / this.#expectedBytes)
+      const wanted = Math.max(1, Math.min(budget - frames, SLOTS, room))
+      const got = this.#batch.receive(this.#fd, wanted)
+      if (got < 0) {
+        if (-got === EAGAIN) break
+        // Anything else is an error of a datagram that was sent before: nothing to be done about it here.
+        if (-got !== EINTR && ++refusals >= MAX_REFUSALS) break
+        continue
+      }
+      let largest = 1
+      for (let slot = 0; slot < got; slot++) {
+        const bytes = this.#batch.bytes(slot)
+        largest = Math.max(largest, bytes)
+        const taken = this.#split(slot, bytes)
+        readBytes += taken > 0 ? bytes : MAX_READ_BYTES
+        frames += Math.abs(taken)
+      }
+      this.#expectedBytes = largest
+      if (got < wanted) break
+    }
+    return Math.min(frames, budget)
+  }
+
+  /** Cuts what the kernel joined. Returns the datagrams, negative when the burst has cost enough. */
+  #split(slot: number, bytes: number): number {
+    const joined = this.#batch.controlBytes(slot) > 0
+    const size = joined ? this.#batch.control(slot, SEGMENT_BYTES_WORD) & 0xffff : bytes
+    let count = 0
+    let more = true
+    for (let at = 0; at < bytes || count === 0; at += Math.max(size, 1)) {
+      count++
+      more = this.#take(this.#datagramAt(slot) + at, Math.min(size, bytes - at), slot) && more
+    }
+    return more ? count : -count
+  }
+
+  /** Hands a datagram to the port of its network. */
+  #take(at: number, bytes: number, slot: number): boolean {
+    const { u8, data } = this.#host.memory
+    if (bytes < VXLAN_BYTES || ((u8[at] as number) & VXLAN_I_FLAG) === 0) {
+      this.#reader.row.countDrops(DROP_BAD_TUNNEL, 1)
+      return true
+    }
+    const vni = data.getUint32(at + VNI_AT, false) >>> 8
+    if (vni !== this.#lastVni) {
+      this.#lastVni = vni
+      this.#lastMember = this.#members.get(vni)
+    }
+    if (this.#lastMember)
+      return this.#lastMember.accept(at + VXLAN_BYTES, bytes - VXLAN_BYTES, this.#batch, slot)
+    this.#reader.row.countDrops(DROP_WRONG_VNI, 1)
+    return true
+  }
+}
