@@ -3,6 +3,7 @@
  * the names and in the descriptions. A schema with an `id` is a component of the OpenAPI document.
  */
 import { z } from 'zod'
+import { PORT_KINDS } from '../../config/schema.js'
 import { ERRORS, type ErrorCode } from '../../errors/errors.js'
 
 const ERROR_CODES = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]
@@ -28,7 +29,7 @@ export const portName = z.string().min(1).max(64).meta({ description: "A port's 
 export const portStatusSchema = z
   .strictObject({
     name: portName,
-    kind: z.enum(['vif', 'tap', 'packet', 'stream', 'embedded']),
+    kind: z.enum([...PORT_KINDS, 'embedded']),
     state: z.enum(['waiting', 'attached', 'up', 'down']).meta({
       description:
         'waiting: nobody is attached; attached: connected, not yet able to take frames; up; down: given up',
