@@ -64,17 +64,22 @@ export class TuningReader {
     this.#counter = new Int32Array(buffer, HEAD.counter, 1)
   }
 
-  /** The log as it is now. */
-  read(): LoggedTuning {
+  /** The target that was set for a row, in microseconds, whether or not the policy decides for it; undefined: none. */
+  targetUs(row: number): number | undefined {
+    return this.#words[ROWS_AT + row * ROW_WORDS + ROW.targetUs] || undefined
+  }
+
+  /** The log as it is now. @param most decisions to read, the newest ones */
+  read(most: number = KEPT): LoggedTuning {
     for (let readings = 1; ; readings++) {
       const before = Atomics.load(this.#counter, 0)
-      const tuning = this.#read()
+      const tuning = this.#read(most)
       if (((before & 1) === 0 && before === Atomics.load(this.#counter, 0)) || readings === MAX_READINGS)
         return tuning
     }
   }
 
-  #read(): LoggedTuning {
+  #read(most: number): LoggedTuning {
     const words = this.#words
     const head = (at: number): number => words[at] as number
     return {
@@ -87,7 +92,7 @@ export class TuningReader {
       dryRun: head(HEAD.dryRun) === 1,
       restUs: head(HEAD.restUs),
       rows: this.#rows(),
-      decisions: this.#decisions(),
+      decisions: this.#decisions(most),
     }
   }
 
@@ -104,9 +109,9 @@ export class TuningReader {
     return rows.sort((a, b) => a.place - b.place).map(({ place: _, ...row }) => row)
   }
 
-  #decisions(): LoggedDecision[] {
+  #decisions(most: number): LoggedDecision[] {
     const count = this.#words[HEAD.decided] as number
-    const first = Math.max(0, count - KEPT)
+    const first = Math.max(0, count - most)
     return Array.from({ length: count - first }, (_, at) =>
       this.#decision(DECISIONS_AT + ((first + at) % KEPT) * DECISION_WORDS),
     )

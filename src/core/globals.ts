@@ -5,6 +5,7 @@ import {
   G_WAKE_US,
   G_WAKES,
   GLOBALS_AT,
+  P_FLAGS,
   PORT_BYTES,
   PORTS_AT,
 } from './layout.js'
@@ -77,6 +78,12 @@ export class EngineSigns {
 /** Linear offset of a row of the port table. */
 export function portAt(index: number): number {
   return PORTS_AT + index * PORT_BYTES
+}
+
+/** Whether flags (PORT_*) of a port are set, read by any thread. @param memory the engine's linear memory; @param index the port's row */
+export function hasPortFlag(memory: BigUint64Array, index: number, flags: number): boolean {
+  const words = new Uint32Array(memory.buffer, memory.byteOffset + portAt(index) + P_FLAGS, 1)
+  return ((words[0] as number) & flags) !== 0
 }
 
 /** The port whose row is at a linear offset. */

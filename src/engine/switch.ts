@@ -8,6 +8,7 @@ import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { AWAKE_DEFAULT } from '../control/awake.js'
+import { type PromiseReading, readPromises } from '../control/promise-reading.js'
 import { checkAwake, readTuning, type SwitchTuneChange, type TuneState } from '../control/tuning.js'
 import { TuningReader } from '../control/tuning-reader.js'
 import { type PortCounters, readCounters } from '../core/counters.js'
@@ -23,6 +24,7 @@ import { ThreadTime } from '../sys/thread-time.js'
 import { closeFd } from '../sys/unix-socket.js'
 import type { EngineOptions } from './engine-options.js'
 import { type AwakeTuning, KeepAwake } from './keep-awake.js'
+import { promisedPorts } from './promised-ports.js'
 import {
   type EngineThreadData,
   type FromEngine,
@@ -285,6 +287,12 @@ export class Switch {
     const names = this.#names
     const tuning = readTuning(this.#memory, this.#tuning, (row) => names.get(row))
     return { ...tuning, awake: this.#keepAwake.tuning }
+  }
+
+  /** What verdicts about delay targets are made of, now. Read from memory, like the tuning. */
+  promises(): PromiseReading {
+    if (!this.#tuning || !this.#time) throw new RingferryError('UNSUPPORTED', 'the switch has not started')
+    return readPromises(this.#memory, this.#tuning, promisedPorts(this.#ports), this.#time.waitedUs())
   }
 
   /** Changes the tuning and tells what it is then. Rejects with NOT_FOUND or USAGE, and changes nothing then. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 
 const TICKS_PER_SECOND = 100
 const NS_PER_S = 1e9
+const NS_PER_US = 1e3
 
 function read(file: string): string {
   try {
@@ -24,6 +25,11 @@ function threadSeconds(thread: number): number {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS_PER_SECOND
 }
 
+/** Source: Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat, second number. */
+function threadWaitedUs(thread: number): number {
+  return Number(read(`/proc/self/task/${thread}/schedstat`).split(' ')[1] ?? 0) / NS_PER_US
+}
+
 /** The processor time of a thread of this process, also after it has ended. */
 export class ThreadTime {
   readonly #thread: number
@@ -39,5 +45,13 @@ export class ThreadTime {
     // The number may be given out again to a thread that has used less.
     this.#last = Math.max(this.#last, threadSeconds(this.#thread))
     return this.#last
+  }
+
+  /**
+   * Microseconds so far in which the thread was ready to run while others had its processor; 0 when it has ended, and on a
+   * kernel without such a counter.
+   */
+  waitedUs(): number {
+    return threadWaitedUs(this.#thread)
   }
 }

@@ -1,0 +1,73 @@
+import { bucketMiddleUs, histogramQuantile, since, total } from '../core/histogram.js'
+import { HISTOGRAM_BUCKETS } from '../core/layout.js'
+import { SlidingSums } from './sliding-sums.js'
+
+/** What a window of delays says, from arrival to publication. Times in microseconds; null without frames. */
+export interface DelaySummary {
+  readonly frames: number
+  readonly p50Us: number | null
+  readonly p99Us: number | null
+  /** Part of the frames that were published within the target (0 to 1). */
+  readonly withinShare: number | null
+}
+
+/** More frames than any port carries between two readings: counts that rose by more have begun again. */
+const MOST_FRAMES = 2 ** 31
+
+/**
+ * What a running histogram counted since an earlier copy of it; undefined where it has begun again in between (the port was
+ * removed and added): its u32 counts wrap, but never by as much as a histogram that begins again seems to.
+ */
+export function delaysBetween(before: Uint32Array, now: Uint32Array): Uint32Array | undefined {
+  const delta = since(now, before)
+  return delta.some((count) => count > MOST_FRAMES) ? undefined : delta
+}
+
+/** Frames of a histogram beyond a time in microseconds; a bucket counts as its middle, as for a p99. */
+export function framesBeyond(counts: ArrayLike<number>, us: number): number {
+  let beyond = 0
+  for (let bucket = counts.length - 1; bucket >= 0 && bucketMiddleUs(bucket) > us; bucket--)
+    beyond += counts[bucket] as number
+  return beyond
+}
+
+/** Delays of the frames published in a sliding window. */
+export class DelayWindow {
+  readonly #sums: SlidingSums
+
+  constructor(stepMs: number, steps: number) {
+    this.#sums = new SlidingSums(HISTOGRAM_BUCKETS, stepMs, steps)
+  }
+
+  add(nowMs: number, counts: Uint32Array): void {
+    this.#sums.add(nowMs, counts)
+  }
+
+  clear(): void {
+    this.#sums.clear()
+  }
+
+  get frames(): number {
+    return total(this.#sums.sums)
+  }
+
+  /** In microseconds, within 3.2 %; NaN without frames. */
+  quantileUs(q: number): number {
+    return histogramQuantile(this.#sums.sums, q)
+  }
+
+  framesBeyond(us: number): number {
+    return framesBeyond(this.#sums.sums, us)
+  }
+
+  summary(targetUs: number): DelaySummary {
+    const { frames } = this
+    if (frames === 0) return { frames, p50Us: null, p99Us: null, withinShare: null }
+    return {
+      frames,
+      p50Us: this.quantileUs(0.5),
+      p99Us: this.quantileUs(0.99),
+      withinShare: 1 - this.framesBeyond(targetUs) / frames,
+    }
+  }
+}
