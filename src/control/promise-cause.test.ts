@@ -74,6 +74,11 @@ describe('causeOf', () => {
     )
   })
 
+  it('causeOf is queueing, not burst, when frames gather because the switch was held up', () => {
+    const load = [{ frames: 10_000, queueUs: 9_000 }]
+    expect(verdictOf(second({}, { load, counted: { egress_bursts: 200 } })).cause).toBe('queueing')
+  })
+
   it('causeOf is receiver when frames wait for buffers under a steady load', () => {
     const counted = { egress_bursts: 5_000, backlogged: 400 }
     expect(verdictOf(second(LATE_BY_QUEUE, { counted })).cause).toBe('receiver')

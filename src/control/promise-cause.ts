@@ -30,6 +30,8 @@ export interface MissEvidence {
   /** Frames for the guest that came at once, in the mean; and as many as a steady load of their rate would bring at once. */
   readonly burstFrames: number
   readonly steadyBurstFrames: number
+  /** Frames that come in the mean while one waits for the switch: when that is held up, a steady load gathers to so many. */
+  readonly queuedFrames: number
   /** Of the time: in which the switch worked, and in which it was ready to and others had its processor. */
   readonly useShare: number
   readonly waitShare: number
@@ -85,13 +87,13 @@ function askedShare(share: number): string {
 /** The cause that explains most specifically why a target is missed. */
 export function causeOf(evidence: MissEvidence): MissCause {
   const { lateShare, waitShare, burstFrames, useShare, neededShare = 0 } = evidence
-  const isTrain =
-    burstFrames >= TRAIN_FRAMES &&
-    burstFrames >= TRAIN_FACTOR * evidence.steadyBurstFrames &&
-    useShare + waitShare < HAS_TIME
   if (evidence.infeasibleShare >= EXPLAINS && neededShare > evidence.budget) return 'budget'
   if (waitShare >= EXPLAINS * lateShare) return 'shared'
   const isBacklogged = evidence.backloggedShare >= EXPLAINS * lateShare
+  // Where frames wait for buffers, that is what their time before the switch is made of, and nothing held it up.
+  const steady = evidence.steadyBurstFrames + (isBacklogged ? 0 : evidence.queuedFrames)
+  const isTrain =
+    burstFrames >= TRAIN_FRAMES && burstFrames >= TRAIN_FACTOR * steady && useShare + waitShare < HAS_TIME
   if (isBacklogged && evidence.isRateLimited) return 'rate-limit'
   if (isTrain) return 'burst'
   if (isBacklogged) return 'receiver'

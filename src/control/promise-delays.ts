@@ -1,4 +1,4 @@
-import { bucketMiddleUs, histogramQuantile, since, total } from '../core/histogram.js'
+import { bucketMiddleUs, histogramMean, histogramQuantile, since, total } from '../core/histogram.js'
 import { HISTOGRAM_BUCKETS } from '../core/layout.js'
 import { SlidingSums } from './sliding-sums.js'
 
@@ -54,6 +54,11 @@ export class DelayWindow {
   /** In microseconds, within 3.2 %; NaN without frames. */
   quantileUs(q: number): number {
     return histogramQuantile(this.#sums.sums, q)
+  }
+
+  /** In microseconds; NaN without frames. */
+  get meanUs(): number {
+    return histogramMean(this.#sums.sums)
   }
 
   framesBeyond(us: number): number {

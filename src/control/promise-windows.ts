@@ -110,6 +110,7 @@ export class VifWindows {
     const { targetUs } = reading
     const framesPerUs = this.#ratio(AT.published, AT.elapsed) ?? 0
     const late = this.last10s.framesBeyond(targetUs)
+    const { meanUs: queueUs } = this.#queue
     return {
       targetUs,
       p99Us: judged.quantileUs(0.99),
@@ -121,6 +122,7 @@ export class VifWindows {
       isRateLimited: reading.isRateLimited,
       burstFrames: this.#ratio(AT.published, AT.bursts) ?? 1,
       steadyBurstFrames: 1 + framesPerUs * engine.restUs,
+      queuedFrames: Number.isNaN(queueUs) ? 0 : framesPerUs * queueUs,
       useShare: engine.useShare,
       waitShare: engine.waitShare,
       budget: engine.budget,
