@@ -28,24 +28,54 @@ function verdictOf(
 const LATE_BY_QUEUE = { queueUs: 900 }
 
 describe('causeOf', () => {
-  it('causeOf is budget when the work of the targets needs more than the budget, and says how much', () => {
-    const tight = (model: ModelledPromise): void => {
-      model.budget = 0.05
-    }
-    const figures = { useShare: 0.2, waitShare: 0, needShare: 0.25, trim: 1.2 }
-    const verdict = verdictOf(
-      second({ queueUs: 400, holdUs: 900 }, { decided: 'infeasible-cpu', figures }),
-      tight,
-    )
-    expect(verdict).toMatchObject({ state: 'missed', cause: 'budget' })
+  const tight = (model: ModelledPromise): void => {
+    model.budget = 0.05
+  }
+  const TIGHT = {
+    decided: 'infeasible-cpu',
+    figures: { useShare: 0.2, waitShare: 0, needShare: 0.25, trim: 1.2 },
+    vifFigures: { queueP99Us: 150, floorP99Us: 1_300 },
+  } as const
+
+  it('causeOf is budget when the targets need more than that and the delay by decision is too long, and says what to ask for', () => {
+    const verdict = verdictOf(second({ queueUs: 400, holdUs: 900 }, TIGHT), tight)
+    expect(verdict).toMatchObject({ state: 'missed', cause: 'budget', overBudget: true })
     expect(verdict.sentence).toContain('the targets need 0.3 of a processor, the budget is 0.05')
-    expect(verdict.advice).toMatch(/^Raise the budget to about 0\.33, or the target to about 1[34]\d\d us/)
+    expect(verdict.advice).toBe('Raise the budget to about 0.33, or the target to about 1300 us.')
   })
 
-  it('causeOf is budget, with no budget to raise it to, when the load needs more than a processor', () => {
+  it('causeOf is budget, with nothing to raise it to, when the load needs more than a processor', () => {
     const figures = { useShare: 0.9, waitShare: 0, needShare: 1.4, trim: 1 }
-    const { advice } = verdictOf(second({ holdUs: 900 }, { decided: 'infeasible-cpu', figures }))
+    const { advice } = verdictOf(
+      second({ holdUs: 900 }, { ...TIGHT, figures, vifFigures: { queueP99Us: 100 } }),
+    )
     expect(advice).toMatch(/^No budget is enough for this load/)
+  })
+
+  it('causeOf is not budget when frames are late whatever is decided', () => {
+    expect(verdictOf(second(LATE_BY_QUEUE, { ...TIGHT, vifFigures: { queueP99Us: 400 } }), tight).cause).toBe(
+      'queueing',
+    )
+  })
+
+  it('a target that is met beyond the budget says so, and what to ask for to stay within', () => {
+    const verdict = verdictOf({ ...second({}), ...TIGHT, load: [{ frames: 500, holdUs: 100 }] }, tight)
+    expect(verdict).toMatchObject({ state: 'met', cause: null, overBudget: true })
+    expect(verdict.sentence).toContain('beyond the budget: the targets need 0.3 of a processor')
+    expect(verdict.advice).toContain('target to about 1300 us')
+  })
+
+  it('causeOf is machine when the target is shorter than a few wake-ups and nothing else delays the frames', () => {
+    const short = (model: ModelledPromise): void => {
+      model.reading = { ...model.reading, targetUs: 30 }
+    }
+    const each = { load: [{ frames: 10_000, queueUs: 70 }], wakeUs: 25 }
+    const verdict = verdictOf(second({}, each), short)
+    expect(verdict).toMatchObject({ state: 'missed', cause: 'machine' })
+    expect(verdict.advice).toContain('ringferry tune awake')
+    expect(verdictOf(second({}, { ...each, load: [{ frames: 10_000, queueUs: 150 }] }), short).cause).toBe(
+      'queueing',
+    )
   })
 
   it('causeOf is shared when what others take makes a target infeasible that the budget alone would allow', () => {

@@ -2,17 +2,19 @@
  * Why a delay target is missed, judged by what was measured while it was. A cause is named when it can explain the late
  * frames, in this order:
  *
- *     budget     the controller found the target infeasible, and the work of the targets alone needs more than the budget
+ *     budget     the targets need more work than the budget, and what was not decided would be within the target
  *     shared     the switch waited for its processor for as much of the time as frames were late, or for half as much
  *     rate-limit the port's own limit toVm held back at least half as many frames as were late
  *     burst      frames come in trains far longer than a steady load of their rate would bring, while the switch has time
  *     receiver   at least half as many frames as were late waited for buffers of the guest, under a steady load
+ *     machine    the target is not longer than a few wake-ups take, and nothing else delays the frames
  *     queueing   the time before the switch came to the frames is beyond the target by itself
  *     hold       what remains: frames were published later than was decided
  *
  * The share of late frames is what a cause is held against: a p99 is missed by the last few in a hundred, so whoever keeps
  * the switch from its processor for 2 % of the time has made it miss.
  */
+import { delayText } from './delay-text.js'
 
 /** What was measured over the time that a verdict is about. Shares are 0 to 1. */
 export interface MissEvidence {
@@ -40,6 +42,12 @@ export interface MissEvidence {
   readonly infeasibleShare: number
   /** Share of a processor that all targets together need, without what others take; undefined: the policy has no model. */
   readonly neededShare: number | undefined
+  /** p99 of the delay that nobody decided, by the controller's estimate; undefined: it has none. */
+  readonly undecidedP99Us: number | undefined
+  /** The shortest target that the budget pays for; undefined: none, or not known. */
+  readonly floorUs: number | undefined
+  /** What a wake-up costs; undefined: not known. */
+  readonly wakeUs: number | undefined
 }
 
 export const MISS_CAUSES = [
@@ -48,6 +56,7 @@ export const MISS_CAUSES = [
   'rate-limit',
   'burst',
   'receiver',
+  'machine',
   'queueing',
   'hold',
 ] as const
@@ -68,26 +77,29 @@ const TRAIN_FACTOR = 4
 /** A switch that uses less of the time has time left. */
 const HAS_TIME = 0.7
 const BUSY = 0.9
-/** What is added to a budget that just suffices. */
-const BUDGET_MARGIN = 1.1
+/** Of a wake-up's cost, which varies, a p99 is so many; and what it is where nothing was measured, in microseconds. */
+const WAKE_FACTOR = 4
+const WAKE_DEFAULT_US = 50
+/** What is added to a budget or a target that just suffices. */
+const MARGIN = 1.1
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(2))} %`
-
-/** Microseconds in words: three digits are as much as a histogram knows. */
-export function inUs(us: number): string {
-  const rounded = Number(us.toPrecision(3))
-  return `${rounded < 100 ? Math.round(rounded * 10) / 10 : Math.round(rounded)} us`
-}
 
 /** A share of a processor as one gives it: up to the next hundredth. */
 function askedShare(share: number): string {
   return (Math.ceil(share * 100) / 100).toString()
 }
 
+/** Whether the targets take more of a processor than the budget is, by their own work. */
+export function isOverBudget({ infeasibleShare, neededShare = 0, budget }: MissEvidence): boolean {
+  return infeasibleShare >= EXPLAINS && neededShare > budget
+}
+
 /** The cause that explains most specifically why a target is missed. */
 export function causeOf(evidence: MissEvidence): MissCause {
-  const { lateShare, waitShare, burstFrames, useShare, neededShare = 0 } = evidence
-  if (evidence.infeasibleShare >= EXPLAINS && neededShare > evidence.budget) return 'budget'
+  const { lateShare, waitShare, burstFrames, useShare } = evidence
+  const { undecidedP99Us = Number.POSITIVE_INFINITY, wakeUs = WAKE_DEFAULT_US } = evidence
+  if (isOverBudget(evidence) && undecidedP99Us <= evidence.targetUs) return 'budget'
   if (waitShare >= EXPLAINS * lateShare) return 'shared'
   const isBacklogged = evidence.backloggedShare >= EXPLAINS * lateShare
   // Where frames wait for buffers, that is what their time before the switch is made of, and nothing held it up.
@@ -97,24 +109,32 @@ export function causeOf(evidence: MissEvidence): MissCause {
   if (isBacklogged && evidence.isRateLimited) return 'rate-limit'
   if (isTrain) return 'burst'
   if (isBacklogged) return 'receiver'
-  if (evidence.lateByQueueShare >= EXPLAINS) return 'queueing'
-  return 'hold'
+  if (evidence.lateByQueueShare < EXPLAINS) return 'hold'
+  const slowUs = WAKE_FACTOR * wakeUs
+  const isShort = evidence.targetUs <= slowUs && evidence.queueP99Us <= slowUs
+  return isShort && useShare < BUSY ? 'machine' : 'queueing'
 }
 
-function budgetWords({ neededShare = 0, budget, p99Us }: MissEvidence): Omit<ExplainedMiss, 'cause'> {
-  const wanted = neededShare * BUDGET_MARGIN
-  const target = `the target to about ${inUs(p99Us * BUDGET_MARGIN)}, which is what can be held now`
+/** What the targets need against the budget, and what to do to stay within it. */
+export function budgetWords(evidence: MissEvidence): Omit<ExplainedMiss, 'cause'> {
+  const { neededShare = 0, budget, floorUs } = evidence
+  const wanted = neededShare * MARGIN
+  const target = floorUs === undefined ? '' : `the target to about ${delayText(floorUs)}`
+  const ways = [
+    ...(wanted <= 1 ? [`the budget to about ${askedShare(wanted)}`] : []),
+    ...(target ? [target] : []),
+  ]
   return {
-    because: `it is infeasible within the budget: the targets need ${askedShare(neededShare)} of a processor, the budget is ${budget}`,
+    because: `the targets need ${askedShare(neededShare)} of a processor, the budget is ${budget}`,
     advice:
-      wanted <= 1
-        ? `Raise the budget to about ${askedShare(wanted)}, or ${target}.`
-        : `No budget is enough for this load: raise ${target}, or divide the ports among two switches.`,
+      ways.length > 0
+        ? `Raise ${ways.join(', or ')}.`
+        : 'No budget is enough for this load: send less, or divide the ports among two switches.',
   }
 }
 
 function queueingWords({ queueP99Us, useShare }: MissEvidence): Omit<ExplainedMiss, 'cause'> {
-  const waited = `frames wait before the switch comes to them, p99 ${inUs(queueP99Us)}`
+  const waited = `frames wait before the switch comes to them, p99 ${delayText(queueP99Us)}`
   return useShare >= BUSY
     ? {
         because: `${waited}: it works ${percent(useShare)} of the time`,
@@ -128,7 +148,10 @@ function queueingWords({ queueP99Us, useShare }: MissEvidence): Omit<ExplainedMi
 }
 
 const WORDS: Readonly<Record<MissCause, (evidence: MissEvidence) => Omit<ExplainedMiss, 'cause'>>> = {
-  budget: budgetWords,
+  budget: (evidence) => {
+    const { because, advice } = budgetWords(evidence)
+    return { because: `it is infeasible within the budget: ${because}`, advice }
+  },
   shared: ({ waitShare }) => ({
     because: `others have the processor of the switch: it waits for it ${percent(waitShare)} of the time`,
     advice:
@@ -144,11 +167,15 @@ const WORDS: Readonly<Record<MissCause, (evidence: MissEvidence) => Omit<Explain
   }),
   burst: ({ burstFrames, steadyBurstFrames, p99Us }) => ({
     because: `frames come in trains: ${Math.round(burstFrames)} at once in the mean, a steady load would bring ${Math.max(1, Math.round(steadyBurstFrames))}`,
-    advice: `Have the sender pace what it sends (tc fq, or fromVm for its port), or raise the target to about ${inUs(p99Us * BUDGET_MARGIN)}.`,
+    advice: `Have the sender pace what it sends (tc fq, or fromVm for its port), or raise the target to about ${delayText(p99Us * MARGIN)}.`,
+  }),
+  machine: ({ queueP99Us, p99Us, wakeUs = WAKE_DEFAULT_US }) => ({
+    because: `this machine is no faster: a wake-up takes ${delayText(wakeUs)}, p99 of the way to the switch ${delayText(queueP99Us)}`,
+    advice: `Raise the target to about ${delayText(p99Us * MARGIN)}, or keep processors awake: ringferry tune awake 0.5.`,
   }),
   queueing: queueingWords,
   hold: ({ holdP99Us, queueP99Us }) => ({
-    because: `batches are published later than the target leaves time for: p99 of hold ${inUs(holdP99Us)}, of queue ${inUs(queueP99Us)}`,
+    because: `batches are published later than the target leaves time for: p99 of hold ${delayText(holdP99Us)}, of queue ${delayText(queueP99Us)}`,
     advice:
       'Raise the target or the budget a little; if the load changes all the time, the controller follows it late.',
   }),

@@ -36,7 +36,7 @@ export class DelayWindow {
   readonly #sums: SlidingSums
 
   constructor(stepMs: number, steps: number) {
-    this.#sums = new SlidingSums(HISTOGRAM_BUCKETS, stepMs, steps)
+    this.#sums = new SlidingSums(HISTOGRAM_BUCKETS, stepMs, steps, Uint32Array)
   }
 
   add(nowMs: number, counts: Uint32Array): void {

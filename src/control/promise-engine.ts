@@ -21,17 +21,20 @@ export class EngineWindow {
   readonly #sums = new SlidingSums(SIZE, STEP_MS, STEPS)
   #budget = 1
   #before: { readonly atMs: number; readonly waitedUs: number; readonly decidedUs: number } | undefined
+  /** What a wake-up was found to cost, in microseconds; undefined: not known. */
+  wakeUs: number | undefined
   /** Time since the last reading, in microseconds. */
   elapsedUs = 0
   /** Whether the controller has decided since the last reading: its figures are of now. */
   isFresh = false
 
   /** @param nowMs on a clock that never goes back */
-  take(nowMs: number, { budget, waitedUs, decision }: PromiseReading): void {
+  take(nowMs: number, { budget, waitedUs, wakeUs, decision }: PromiseReading): void {
     const decidedUs = decision?.atUs ?? 0
     const { atMs, ...before } = this.#before ?? { atMs: nowMs, waitedUs, decidedUs }
     this.#before = { atMs: nowMs, waitedUs, decidedUs }
     this.#budget = budget
+    this.wakeUs = wakeUs
     this.elapsedUs = (nowMs - atMs) * US_PER_MS
     this.isFresh = decision !== undefined && decidedUs !== before.decidedUs
     const needed = this.isFresh ? neededShare(decision?.figures ?? {}) : undefined

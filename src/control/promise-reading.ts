@@ -2,7 +2,7 @@ import type { PolicyName } from '../aggregation/create.js'
 import type { VifDecision } from '../aggregation/policy.js'
 import { type PortCounters, readCounters } from '../core/counters.js'
 import { type PortDelays, readDelays } from '../core/delays.js'
-import { hasPortFlag } from '../core/globals.js'
+import { EngineSigns, hasPortFlag } from '../core/globals.js'
 import { PORT_METERED } from '../core/layout.js'
 import { VIF_DEFAULTS } from './defaults.js'
 import type { LoggedDecision, LoggedTuning, TuningReader } from './tuning-reader.js'
@@ -40,6 +40,8 @@ export interface PromiseReading {
   readonly budget: number
   /** In which the engine was ready to run and others had its processor, in microseconds since its start. */
   readonly waitedUs: number
+  /** What a wake-up was found to cost, in microseconds; undefined: not known. */
+  readonly wakeUs: number | undefined
   readonly decision: LoggedDecision | undefined
 }
 
@@ -61,9 +63,11 @@ export function readPromises(
 ): PromiseReading {
   const tuning = log.read(1)
   const decision = tuning.decisions.at(-1)
+  const { wakeUs } = new EngineSigns(memory.buffer as unknown as SharedArrayBuffer)
   return {
     budget: tuning.budget,
     waitedUs,
+    wakeUs: Number.isNaN(wakeUs) ? undefined : wakeUs,
     decision,
     vifs: ports.map((port) => {
       const { row } = port

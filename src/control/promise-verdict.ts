@@ -16,6 +16,8 @@ export interface PromiseFacts {
   /** By how much p99 is beyond the target, while that is missed. */
   readonly missedByUs: number | null
   readonly cause: MissCause | null
+  /** Whether keeping the targets takes more of a processor than the budget is: they come before it. */
+  readonly overBudget: boolean
   /** Length of the window that the verdict rests on: 10, or 300 where that has too few frames. */
   readonly windowS: number
   readonly last10s: DelaySummary

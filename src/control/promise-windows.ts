@@ -7,7 +7,6 @@ import { SlidingSums } from './sliding-sums.js'
 
 const SHORT = { stepMs: 1_000, steps: 10 } as const
 const LONG = { stepMs: 10_000, steps: 30 } as const
-const NS_PER_US = 1_000
 /** Places of the sums over the short window; times in microseconds unless their name says otherwise. */
 const AT = {
   published: 0,
@@ -19,17 +18,20 @@ const AT = {
   elapsed: 6,
   decided: 7,
   infeasible: 8,
-  savedNs: 9,
+  saved: 9,
   costed: 10,
+  undecided: 11,
+  floor: 12,
+  floored: 13,
 } as const
 const SIZE = Object.keys(AT).length
 
-/** What publishing frame by frame would have cost beside, in nanoseconds; undefined: the policy knows no costs. */
-function savedNs({ decided }: VifReading, { counts }: PortCounters): number | undefined {
+/** What publishing frame by frame would have cost beside, in microseconds; undefined: the policy knows no costs. */
+function savedUs({ decided }: VifReading, { counts }: PortCounters): number | undefined {
   const { publishCostUs } = decided?.figures ?? {}
   return publishCostUs === undefined
     ? undefined
-    : Math.max(0, counts.published_frames - counts.publishes) * publishCostUs * NS_PER_US
+    : Math.max(0, counts.published_frames - counts.publishes) * publishCostUs
 }
 
 /** What was measured of one vif in the last 10 s and 5 min. Its memory is bounded: about 110 KB with a load. */
@@ -69,7 +71,7 @@ export class VifWindows {
     const { counts } = counted
     const { elapsedUs, isFresh } = engine
     const isInfeasible = reading.decided?.verdict === 'infeasible-cpu'
-    const saved = savedNs(reading, counted)
+    const saved = savedUs(reading, counted)
     const values = new Array<number>(SIZE).fill(0)
     values[AT.published] = counts.published_frames
     values[AT.publishes] = counts.publishes
@@ -80,7 +82,11 @@ export class VifWindows {
     values[AT.elapsed] = elapsedUs
     values[AT.decided] = isFresh ? elapsedUs : 0
     values[AT.infeasible] = isFresh && isInfeasible ? elapsedUs : 0
-    values[AT.savedNs] = saved ?? 0
+    const { queueP99Us, floorP99Us } = isFresh ? (reading.decided?.figures ?? {}) : {}
+    values[AT.undecided] = (queueP99Us ?? 0) * elapsedUs
+    values[AT.floor] = (floorP99Us ?? 0) * elapsedUs
+    values[AT.floored] = floorP99Us === undefined ? 0 : elapsedUs
+    values[AT.saved] = saved ?? 0
     values[AT.costed] = saved === undefined ? 0 : elapsedUs
     return values
   }
@@ -95,13 +101,12 @@ export class VifWindows {
   savings() {
     const known = (us: number): number | null => (Number.isNaN(us) ? null : us)
     const calls = this.#ratio(AT.calls, AT.published)
-    const savedNsPerUs = this.#ratio(AT.savedNs, AT.costed)
     return {
       queueP99Us: known(this.#queue.quantileUs(0.99)),
       holdP99Us: known(this.#hold.quantileUs(0.99)),
       batchFrames: this.#ratio(AT.published, AT.publishes) ?? null,
       callsSavedShare: calls === undefined ? null : Math.max(0, 1 - calls),
-      cpuSavedShare: savedNsPerUs === undefined ? null : savedNsPerUs / NS_PER_US,
+      cpuSavedShare: this.#ratio(AT.saved, AT.costed) ?? null,
     }
   }
 
@@ -128,6 +133,9 @@ export class VifWindows {
       budget: engine.budget,
       infeasibleShare: this.#ratio(AT.infeasible, AT.decided) ?? 0,
       neededShare: engine.neededShare,
+      undecidedP99Us: this.#ratio(AT.undecided, AT.decided),
+      floorUs: this.#ratio(AT.floor, AT.floored),
+      wakeUs: engine.wakeUs,
     }
   }
 }

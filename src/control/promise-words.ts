@@ -1,5 +1,6 @@
 import type { PolicyName } from '../aggregation/create.js'
-import { type ExplainedMiss, inUs } from './promise-cause.js'
+import { delayText } from './delay-text.js'
+import type { ExplainedMiss } from './promise-cause.js'
 import type { NotHeld, VifReading } from './promise-reading.js'
 import { LEAST_FRAMES, type PromiseFacts } from './promise-verdict.js'
 
@@ -11,8 +12,8 @@ function windowName(windowS: number): string {
 /** "p99 of the last 10 s 123 us (8120 frames), target 200 us" */
 function measured({ windowS, last10s, last300s, targetUs }: PromiseFacts): string {
   const { p99Us, frames } = windowS === 10 ? last10s : last300s
-  const p99 = p99Us === null ? 'not known' : inUs(p99Us)
-  return `p99 of the last ${windowName(windowS)} ${p99} (${frames} frames), target ${inUs(targetUs)}`
+  const p99 = p99Us === null ? 'not known' : delayText(p99Us)
+  return `p99 of the last ${windowName(windowS)} ${p99} (${frames} frames), target ${delayText(targetUs)}`
 }
 
 function noLoad(facts: PromiseFacts, { isAttached }: VifReading): string {
@@ -41,10 +42,14 @@ export function promiseWords(
   facts: PromiseFacts,
   reading: VifReading,
   miss: ExplainedMiss | undefined,
+  overBudget: Omit<ExplainedMiss, 'cause'> | undefined,
 ): { readonly sentence: string; readonly advice: string } {
   switch (facts.state) {
     case 'met':
-      return { sentence: `met since ${facts.since}: ${measured(facts)}`, advice: '' }
+      return {
+        sentence: `met since ${facts.since}${overBudget ? ` beyond the budget: ${overBudget.because};` : ':'} ${measured(facts)}`,
+        advice: overBudget?.advice ?? '',
+      }
     case 'no-load':
       return { sentence: noLoad(facts, reading), advice: '' }
     case 'not-held': {
@@ -59,7 +64,7 @@ export function promiseWords(
             sentence: `missed since ${facts.since}${because}; within the target again, met after 10 s of it`,
             advice,
           }
-        : { sentence: `missed by ${inUs(facts.missedByUs ?? 0)} since ${facts.since}${because}`, advice }
+        : { sentence: `missed by ${delayText(facts.missedByUs ?? 0)} since ${facts.since}${because}`, advice }
     }
   }
 }

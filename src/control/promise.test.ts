@@ -125,7 +125,7 @@ describe('PromiseJudge', () => {
       counted: { publishes: 50, calls: 25 },
       decided: 'held',
       figures: { useShare: 0.2, waitShare: 0, needShare: 0.1, trim: 1 },
-      publishCostUs: 2,
+      vifFigures: { publishCostUs: 2 },
     }
     const verdict = model.run(20, second)
     expect(verdict.batchFrames).toBeCloseTo(10, 9)

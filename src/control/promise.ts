@@ -7,7 +7,7 @@
  * to speak of. p99 between the target and 5 % beyond it changes nothing: a histogram knows no better than 3 %. What was
  * measured with another target, another guest or before the port was added anew does not count.
  */
-import { type ExplainedMiss, explainMiss } from './promise-cause.js'
+import { budgetWords, type ExplainedMiss, explainMiss, isOverBudget } from './promise-cause.js'
 import { EngineWindow } from './promise-engine.js'
 import type { PromiseReading, VifReading } from './promise-reading.js'
 import { LEAST_FRAMES, type PromiseFacts, type PromiseState, type PromiseVerdict } from './promise-verdict.js'
@@ -59,8 +59,9 @@ export class VifPromise {
     const judged = last10s.frames >= LEAST_FRAMES ? last10s : last300s
     const p99Us = judged.frames >= LEAST_FRAMES ? judged.quantileUs(0.99) : Number.NaN
     if (notHeld === undefined) this.#judge({ atMs: nowMs, time }, p99Us, targetUs)
-    if (this.#state === 'missed' && p99Us > targetUs)
-      this.#miss = explainMiss(this.#windows.evidence(reading, engine, judged))
+    const evidence = this.#windows.evidence(reading, engine, judged)
+    if (this.#state === 'missed' && p99Us > targetUs) this.#miss = explainMiss(evidence)
+    const overBudget = notHeld === undefined && isOverBudget(evidence)
     const facts: PromiseFacts = {
       name: reading.name,
       state: this.#state,
@@ -68,12 +69,16 @@ export class VifPromise {
       targetUs,
       missedByUs: this.#state === 'missed' ? Math.max(0, p99Us - targetUs) : null,
       cause: this.#state === 'missed' ? (this.#miss?.cause ?? null) : null,
+      overBudget,
       windowS: judged === last10s ? SHORT_S : LONG_S,
       last10s: last10s.summary(targetUs),
       last300s: last300s.summary(targetUs),
       ...this.#windows.savings(),
     }
-    return { ...facts, ...promiseWords(facts, reading, this.#miss) }
+    return {
+      ...facts,
+      ...promiseWords(facts, reading, this.#miss, overBudget ? budgetWords(evidence) : undefined),
+    }
   }
 
   /** The state if it is another than that which was last told: each change is told once. */

@@ -1,5 +1,7 @@
+type StepArray = Float64ArrayConstructor | Uint32ArrayConstructor
+
 /**
- * Sums over a sliding window of so many steps of time; time is an argument. Values are whole numbers, below 2^32 a step.
+ * Sums over a sliding window of so many steps of time; time is an argument.
  *
  *     steps    | 3 | 0 | 5 | 1 |        values of a step are added up where it lies in the ring;
  *                        ^ now          a step that the window leaves is taken off the sums
@@ -9,11 +11,16 @@ export class SlidingSums {
   readonly sums: Float64Array
   readonly #stepMs: number
   /** By step modulo their number; made when they are first needed. */
-  readonly #steps: (Uint32Array | undefined)[]
+  readonly #steps: (Float64Array | Uint32Array | undefined)[]
+  readonly #StepArray: StepArray
   #step = Number.NaN
 
-  /** @param size values a step; @param stepMs length of a step in ms; @param steps how many the window has */
-  constructor(size: number, stepMs: number, steps: number) {
+  /**
+   * @param size values a step; @param stepMs length of a step in ms; @param steps how many the window has
+   * @param stepArray how a step is kept; Uint32Array, half as large, for whole numbers below 2^32
+   */
+  constructor(size: number, stepMs: number, steps: number, stepArray: StepArray = Float64Array) {
+    this.#StepArray = stepArray
     this.sums = new Float64Array(size)
     this.#stepMs = stepMs
     this.#steps = new Array(steps).fill(undefined)
@@ -29,7 +36,7 @@ export class SlidingSums {
   add(nowMs: number, values: ArrayLike<number>): void {
     this.#moveTo(Math.floor(nowMs / this.#stepMs))
     const place = this.#step % this.#steps.length
-    const step = this.#steps[place] ?? new Uint32Array(this.sums.length)
+    const step = this.#steps[place] ?? new this.#StepArray(this.sums.length)
     this.#steps[place] = step
     for (let at = 0; at < values.length; at++) {
       const value = values[at] as number

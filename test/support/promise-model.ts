@@ -1,5 +1,5 @@
 /** A switch's readings for verdicts, second by second in modelled time. */
-import type { EngineFigures, Verdict } from '../../src/aggregation/policy.js'
+import type { EngineFigures, Verdict, VifFigures } from '../../src/aggregation/policy.js'
 import { type PromiseChange, PromiseJudge } from '../../src/control/promise.js'
 import type { PromiseReading, VifReading } from '../../src/control/promise-reading.js'
 import type { PromiseVerdict } from '../../src/control/promise-verdict.js'
@@ -23,7 +23,8 @@ export interface ModelledSecond {
   readonly waitShare?: number
   readonly decided?: Verdict
   readonly figures?: EngineFigures
-  readonly publishCostUs?: number
+  readonly vifFigures?: VifFigures
+  readonly wakeUs?: number
 }
 
 /** One vif of a modelled switch, judged at the end of every second. */
@@ -86,7 +87,8 @@ export class ModelledPromise {
     waitShare = 0,
     decided,
     figures,
-    publishCostUs,
+    vifFigures = {},
+    wakeUs,
   }: ModelledSecond): PromiseVerdict {
     this.#nowMs += MS_PER_S
     this.#waitedUs += waitShare * US_PER_S
@@ -102,23 +104,30 @@ export class ModelledPromise {
     const reading: PromiseReading = {
       budget: this.budget,
       waitedUs: this.#waitedUs,
+      wakeUs,
       decision: figures && { atUs: this.#nowMs, applied: true, restUs: 0, figures, vifs: [] },
-      vifs: [{ ...this.#reading, decided: decided && this.#decision(decided, publishCostUs) }],
+      vifs: [{ ...this.#reading, decided: decided && this.#decision(decided, vifFigures) }],
     }
     const { verdicts, changes } = this.#judge.take(this.#nowMs, new Date(this.#nowMs), reading)
     this.changes.push(...changes)
     return verdicts[0] as PromiseVerdict
   }
 
-  #decision(verdict: Verdict, publishCostUs?: number): VifReading['decided'] {
+  #decision(verdict: Verdict, figures: VifFigures): VifReading['decided'] {
     const limits = { holdUs: 0, maxFrames: 1, maxBytes: 1, gapUs: 1, urgentPublish: false }
-    return { vif: 3, limits, verdict, figures: publishCostUs === undefined ? {} : { publishCostUs } }
+    return { vif: 3, limits, verdict, figures }
   }
 
   /** Without the vif: its port was removed. */
   runWithout(): void {
     this.#nowMs += MS_PER_S
-    const reading = { budget: this.budget, waitedUs: this.#waitedUs, decision: undefined, vifs: [] }
+    const reading = {
+      budget: this.budget,
+      waitedUs: this.#waitedUs,
+      wakeUs: undefined,
+      decision: undefined,
+      vifs: [],
+    }
     this.changes.push(...this.#judge.take(this.#nowMs, new Date(this.#nowMs), reading).changes)
   }
 }
