@@ -25,12 +25,23 @@ export function spanText(seconds: number): string {
   return parts.slice(0, 2).join(' ') || '0 s'
 }
 
+function targetsText({ met, missed, noLoad, notHeld }: Status['targets']): string {
+  const parts = [
+    ...(notHeld > 0 ? [`${notHeld} not held by the policy`] : []),
+    ...(met + missed + noLoad > 0 || notHeld === 0
+      ? [`${met} met, ${missed} missed, ${noLoad} without load`]
+      : []),
+  ]
+  return `${parts.join('; ')}${missed > 0 ? ' (ringferry tune show says why)' : ''}`
+}
+
 /** The status in lines. */
 export function statusText(status: Status): string {
   return [
     `ringferry ${status.version}, process ${status.pid}, runs for ${spanText(status.uptimeS)}`,
     `ports      ${status.portsUp} of ${status.ports} up; ${status.addresses} addresses`,
     `policy     ${status.policy}, budget ${status.budget} of a core`,
+    `targets    ${targetsText(status.targets)}`,
     `engine     ${status.engineCpuS.toFixed(1)} s of processor time, ${Math.floor(status.freeBytes / MB)} MB free`,
     `file       ${status.configFile ?? 'none: started from the command line'}`,
   ].join('\n')

@@ -54,8 +54,9 @@ async function runSwitch(
   const sampler = new Sampler(running)
   let timer: NodeJS.Timeout | undefined
   let api: RunningApi | undefined
+  let daemon: Daemon | undefined
   try {
-    const daemon = new Daemon(running, configFile === undefined ? {} : { configFile })
+    daemon = new Daemon(running, configFile === undefined ? {} : { configFile })
     api = await openApi(daemon, controlOf(config))
     view.begin(sampler.take(), isInOwnNamespace() ? howToEnter() : undefined)
     reloading.begin(running, sampler)
@@ -66,6 +67,7 @@ async function runSwitch(
     await reloading.end()
     stopListening()
     await api?.close()
+    daemon?.close()
     await running.stop(STOP_LIMIT_MS)
   }
 }

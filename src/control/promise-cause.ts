@@ -50,6 +50,7 @@ export interface MissEvidence {
   readonly wakeUs: number | undefined
 }
 
+/** Causes of a miss; the most specific that explains it is named. */
 export const MISS_CAUSES = [
   'budget',
   'shared',
@@ -60,6 +61,7 @@ export const MISS_CAUSES = [
   'queueing',
   'hold',
 ] as const
+/** Why a target is missed. */
 export type MissCause = (typeof MISS_CAUSES)[number]
 
 /** A cause with what shows it, in words that follow "because", and what an operator can do about it, in a sentence. */

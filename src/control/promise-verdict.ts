@@ -3,6 +3,7 @@ import type { DelaySummary } from './promise-delays.js'
 
 /** `not-held`: the policy does not hold targets. */
 export const PROMISE_STATES = ['met', 'missed', 'no-load', 'not-held'] as const
+/** What becomes of a delay target. */
 export type PromiseState = (typeof PROMISE_STATES)[number]
 
 /** What is known of a vif's promise before it is put in words. Times in microseconds, shares 0 to 1; null: not known. */

@@ -1,6 +1,12 @@
 import type { PolicyConfig } from '../aggregation/create.js'
 import type { HoldLimits } from '../aggregation/hold-limits.js'
-import { type EngineFigures, explain, type VifDecision } from '../aggregation/policy.js'
+import {
+  type EngineFigures,
+  explain,
+  type Verdict,
+  type VifDecision,
+  type VifFigures,
+} from '../aggregation/policy.js'
 import { EngineSigns } from '../core/globals.js'
 import { readPublication } from '../core/publication.js'
 import { RingferryError } from '../errors/errors.js'
@@ -46,6 +52,8 @@ export interface VifTuning {
   readonly published: Readonly<Record<string, number>>
   /** Engine time used for what the guest transmits, in microseconds. */
   readonly servedUs: number
+  /** What was decided last, with the figures that it rests on; null before. */
+  readonly decision: { readonly verdict: Verdict; readonly figures: VifFigures } | null
   /** Why the limits are what they are; empty before the first decision. */
   readonly why: string
 }
@@ -96,6 +104,7 @@ function tuningOf(
     p99: { holdUs: known(holdUs), queueUs: known(queueUs), totalUs: known(totalUs) },
     published: reasons,
     servedUs,
+    decision: last ? { verdict: last.verdict, figures: last.figures } : null,
     why: last ? explain(last) : '',
   }
 }

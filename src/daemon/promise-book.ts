@@ -32,7 +32,7 @@ export class PromiseBook {
       if (event === 'attached') this.#judge.restart(port.name)
     })
     this.#read()
-    this.#timer = setInterval(() => this.#read(), SECOND_MS)
+    this.#timer = setInterval(() => this.#read(), SECOND_MS).unref()
   }
 
   #read(): void {

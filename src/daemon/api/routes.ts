@@ -2,6 +2,7 @@
 import type { AnyRoute } from './route.js'
 import { openApiRoute } from './routes/openapi.js'
 import { listPorts } from './routes/ports.js'
+import { listPromises } from './routes/promises.js'
 import { getStatus } from './routes/status.js'
 import { changeTuning, getTuning } from './routes/tuning.js'
 
@@ -11,4 +12,5 @@ export const ROUTES: readonly AnyRoute[] = [
   listPorts,
   getTuning,
   changeTuning,
+  listPromises,
 ]

@@ -7,6 +7,7 @@ import { ringferryVersion } from '../../sys/version.js'
 import { Daemon } from '../daemon.js'
 import { ApiClient } from './client.js'
 import { listPorts } from './routes/ports.js'
+import { listPromises } from './routes/promises.js'
 import { getStatus } from './routes/status.js'
 import { changeTuning, getTuning } from './routes/tuning.js'
 import { openApi, type RunningApi } from './serve.js'
@@ -43,6 +44,13 @@ describe('the API on a Unix socket', () => {
     const changed = await client.call(changeTuning, { body: { vif: 'g1', targetUs: 200 } })
     expect(changed.vifs).toMatchObject([{ name: 'g1', targetUs: 200 }])
     expect(await client.call(getTuning)).toMatchObject({ vifs: [{ name: 'g1', targetUs: 200 }] })
+  })
+
+  it('tells the verdict about every delay target, and counts them', async () => {
+    const { promises } = await client.call(listPromises)
+    expect(promises).toMatchObject([{ name: 'g1', state: 'not-held', last10s: { frames: 0, p99Us: null } }])
+    expect(promises[0]?.advice).toContain('tune policy adaptive')
+    expect((await client.call(getStatus)).targets).toEqual({ met: 0, missed: 0, noLoad: 0, notHeld: 1 })
   })
 
   it('refuses with the code and the text of the switch', async () => {

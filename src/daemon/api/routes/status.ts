@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { POLICY_NAMES } from '../../../aggregation/create.js'
+import type { PromiseState, PromiseVerdict } from '../../../control/promise-verdict.js'
 import { route } from '../route.js'
 import { timeSchema } from '../schemas.js'
 
@@ -22,10 +23,18 @@ export const statusSchema = z
     freeBytes: z.number().meta({ description: 'Linear memory that is free for ports and guests' }),
     ports: z.int().meta({ description: 'How many there are' }),
     portsUp: z.int().meta({ description: 'How many of them carry frames' }),
+    targets: z
+      .strictObject({ met: z.int(), missed: z.int(), noLoad: z.int(), notHeld: z.int() })
+      .meta({ description: 'Delay targets by verdict, see /v1/promises' }),
     addresses: z.int().meta({ description: 'Live addresses in the forwarding database' }),
   })
   .meta({ id: 'Status' })
 export type Status = z.infer<typeof statusSchema>
+
+function targetsOf(verdicts: readonly PromiseVerdict[]): Status['targets'] {
+  const count = (state: PromiseState): number => verdicts.filter((each) => each.state === state).length
+  return { met: count('met'), missed: count('missed'), noLoad: count('no-load'), notHeld: count('not-held') }
+}
 
 export const getStatus = route({
   method: 'GET',
@@ -49,6 +58,7 @@ export const getStatus = route({
       freeBytes: running.freeBytes,
       ports: ports.length,
       portsUp: ports.filter(({ state }) => state === 'up').length,
+      targets: targetsOf(daemon.promises.verdicts()),
       addresses: running.fdb().length,
     }
   },

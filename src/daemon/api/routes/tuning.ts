@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { NO_LIMIT } from '../../../aggregation/hold-limits.js'
+import { VERDICT_NAMES } from '../../../aggregation/policy.js'
 import { policySchema } from '../../../config/schema.js'
 import { AWAKE_STATES } from '../../../control/awake.js'
 import type { SwitchTuning } from '../../../engine/switch.js'
@@ -37,7 +38,11 @@ const vifTuningSchema = z
       .readonly()
       .meta({ description: 'Publications so far, by reason' }),
     servedUs: z.number().meta({ description: 'Engine time used for what the guest transmits' }),
-    why: z.string().meta({ description: 'Why the limits are what they are' }),
+    decision: z
+      .strictObject({ verdict: z.enum(VERDICT_NAMES), figures })
+      .nullable()
+      .meta({ description: 'What was decided last, and the figures that it rests on; null before' }),
+    why: z.string().meta({ description: 'The same in one line' }),
   })
   .meta({ id: 'VifTuning' })
 
@@ -113,6 +118,10 @@ function answerOf(tuning: SwitchTuning): z.input<typeof tuningSchema> {
   return {
     ...tuning,
     figures: finite(tuning.figures),
+    vifs: tuning.vifs.map(({ decision, ...vif }) => ({
+      ...vif,
+      decision: decision && { ...decision, figures: finite(decision.figures) },
+    })),
     decisions: tuning.decisions.map((each) => ({ ...each, figures: finite(each.figures) })),
   }
 }
