@@ -18,6 +18,7 @@ export type { SwitchTuneChange, TuneChange, TuneDecision, TuneState, VifTuning }
 export type { TuningLog, TuningSettings } from './control/tuning-log.js'
 export type { LoggedDecision } from './control/tuning-reader.js'
 export type { VifSettings } from './control/vif-meter.js'
+export { type CapturedFrame, type CapturedOffload, CaptureRingReader } from './core/capture-ring.js'
 export type { CounterName, DropName, PortCounters } from './core/counters.js'
 export { countersSince, totalDrops } from './core/counters.js'
 export type { PortDelays } from './core/delays.js'
@@ -51,6 +52,7 @@ export {
   type GeneratorState,
   type RoundTrips,
 } from './embedded/worker.js'
+export type { OpenedCapture } from './engine/captures.js'
 export { Engine } from './engine/engine.js'
 export type { EngineOptions } from './engine/engine-options.js'
 export type { AwakeTuning } from './engine/keep-awake.js'

@@ -112,9 +112,8 @@ export function dropOut(port: usize, reason: u32): void {
   showRecords(captureOf(port))
 }
 
-/** Copies a frame that lies in one piece behind its virtio-net header, dropped by a port. @param flags CAPTURED_* */
-function putFlat(port: usize, reason: u32, flags: u32, header: usize, at: usize, bytes: u32): void {
-  const record = beginDropped(port, reason, flags, bytes)
+/** Writes a dropped frame that lies in one piece, and its virtio-net header, and shows it. */
+function putFlat(port: usize, record: usize, header: usize, at: usize): void {
   if (record === 0) return
   copy(record + KR_FRAME, at, load<u32>(record, KR_HAS_BYTES))
   store<u64>(record, load<u64>(header), KR_NET_HEADER)
@@ -125,14 +124,14 @@ function putFlat(port: usize, reason: u32, flags: u32, header: usize, at: usize,
 /** Drops what a port sent before it is opened: header and frame lie in one piece. */
 export function dropFlat(port: usize, reason: u32, at: usize, bytes: u32, header: u32): void {
   drop(port, reason)
-  putFlat(port, reason, 0, at, at + header, bytes - header)
+  putFlat(port, beginDropped(port, reason, 0, bytes - header), at, at + header)
 }
 
 /** Drops a record of a byte ring that was for a port. */
 export function dropQueued(port: usize, reason: u32, record: usize): void {
   drop(port, reason)
-  const bytes = load<u32>(record, RECORD_FRAME_BYTES)
-  putFlat(port, reason, CAPTURED_EGRESS, record + RECORD_NET_HEADER, record + RECORD_FRAME, bytes)
+  const copied = beginDropped(port, reason, CAPTURED_EGRESS, load<u32>(record, RECORD_FRAME_BYTES))
+  putFlat(port, copied, record + RECORD_NET_HEADER, record + RECORD_FRAME)
 }
 
 /** Drops a record of P_FROM_RING: it came from the port. */
