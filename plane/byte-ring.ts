@@ -94,6 +94,14 @@ export function ringPop(ring: usize): void {
   if (released !== 0) store<u32>(ring, released - 1, R_RELEASED)
 }
 
+/** Drops so many of the oldest records, which are there. */
+export function ringTake(ring: usize, count: u32): void {
+  for (let taken: u32 = 0; taken < count; taken++) {
+    ringFirst(ring)
+    ringPop(ring)
+  }
+}
+
 /** The record after one, which is not the newest. */
 export function ringNext(ring: usize, record: usize): usize {
   const base: usize = load<u32>(ring, R_BASE)

@@ -10,6 +10,7 @@ import {
   BUCKET_FROM,
   G_CALL_NOW,
   GLOBALS_AT,
+  INGEST_AT,
   MAX_FRAME_BYTES,
   P_FROM_RING,
   P_RING,
@@ -41,6 +42,20 @@ export function ingest(index: u32, at: usize, bytes: u32, header: u32): u32 {
     return 1
   forwardFlat(index, port, at, bytes, header)
   return isSpent() ? 0 : 1
+}
+
+/**
+ * Forwards frames that a host port received, as ingest(): those that INGEST_AT lists, in order, the first in any case.
+ * @returns how many; the rest must wait for the next burst
+ */
+export function ingestBurst(index: u32, count: u32, header: u32): u32 {
+  let taken: u32 = 0
+  while (taken < count) {
+    const entry = <usize>INGEST_AT + ((<usize>taken) << 3)
+    taken++
+    if (ingest(index, load<u32>(entry), load<u32>(entry, 4), header) === 0) break
+  }
+  return taken
 }
 
 function forwardFlat(index: u32, port: usize, at: usize, bytes: u32, header: u32): void {

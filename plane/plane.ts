@@ -4,7 +4,7 @@
 // nothing is seen by a frontend but at its end:
 //
 //   port with vrings                        host port
-//     poll()   backlog, then a burst          ingest() ... ingest()   frames that the engine read
+//     poll()   backlog, then a burst          ingest(), ingestBurst()   frames that the engine read
 //       |      of what its guest transmits      |
 //       |                                       releaseFrom()         what a rate limit held back
 //       v                                       v
@@ -13,7 +13,7 @@
 //     end of burst: hold.ts decides for each ring touched; ring/publish.ts publishes what was collected.
 //       |           poll() and releaseFrom() do it themselves; after ingest() the engine says publish()
 //       v
-//     call list, for the engine's eventfds    ready(), ringFirst(), ringPop()   records for the engine to write
+//     call list, for the engine's eventfds    ready(), ringFirst(), ringTake()  records for the engine to write
 //
 //   serveHeld()   once a turn: batches whose time has come, and when the next is due
 //   armPort(), disarmPort(), renotifyPort(), armControl()   before sleep, while polling
@@ -33,9 +33,9 @@ import { openWork } from './work'
 
 export { sendProbe } from './bridge/probe'
 export { recheckAddresses } from './bridge/recheck'
-export { ringFirst, ringPop } from './byte-ring'
+export { ringFirst, ringTake } from './byte-ring'
 export { armControl, completeControl, takeControl } from './control'
-export { endHostBurst as publish, ingest, ready, releaseFrom } from './host'
+export { endHostBurst as publish, ingest, ingestBurst, ready, releaseFrom } from './host'
 export { armPort, disarmPort, renotifyPort } from './notify'
 export { poll } from './poll'
 

@@ -95,6 +95,9 @@ export const FLOW_AT = 0x21100 // FLOW_BYTES x bytes
 export const FLOW_BYTES = 64
 /** The DHCP message being read. */
 export const DHCP_AT = 0x2a000 // 4096 bytes
+/** Frames of a burst of a host port: u32 linear offset of the virtio-net header, u32 bytes. */
+export const INGEST_AT = 0x2d000 // MAX_INGEST x u64
+export const MAX_INGEST = 64
 /** Where host ports put a frame (virtio-net header first) for ingest(). */
 export const STAGE_AT = 0x30000 // STAGE_BYTES x bytes
 export const STAGE_BYTES = 0x80000

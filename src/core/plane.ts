@@ -10,6 +10,8 @@ export interface Plane {
    * burst has cost enough: the rest waits until after publish().
    */
   ingest(port: number, at: number, bytes: number, header: number): number
+  /** The same for `count` frames that INGEST_AT lists, the first in any case. Returns how many were forwarded. */
+  ingestBurst(port: number, count: number, header: number): number
   /** Publishes what a burst of ingest() calls wrote. */
   publish(): void
   /** Forwards what a rate limit held back of a host port's frames. Returns the frames forwarded. */
@@ -43,7 +45,8 @@ export interface Plane {
   sendProbe(port: number, vlan: number): void
   /** Oldest record of the byte ring at an offset, or 0. */
   ringFirst(ring: number): number
-  ringPop(ring: number): void
+  /** Drops so many of the oldest records. */
+  ringTake(ring: number, count: number): void
 }
 
 /**

@@ -73,10 +73,6 @@ export class HostOutput {
 
   /** Takes the oldest records away. */
   pop(count: number): void {
-    const { plane } = this.#host
-    for (let taken = 0; taken < count; taken++) {
-      plane.ringFirst(this.#row.ring)
-      plane.ringPop(this.#row.ring)
-    }
+    this.#host.plane.ringTake(this.#row.ring, count)
   }
 }

@@ -60,6 +60,8 @@ export interface PortStatus {
   readonly negotiated: readonly string[]
   /** Where the peer finds the port: a socket path or a device name. */
   readonly place: string
+  /** Why each frame of a port costs a system call, where the kernel could move many by one. */
+  readonly unbatched?: string
 }
 
 /** What every side of the bridge is, whoever moves its frames. */

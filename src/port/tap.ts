@@ -6,34 +6,33 @@
 
 import { flowHash, frameBytes } from '../core/byte-ring.js'
 import {
+  DROP_DETACHED,
   DROP_HOST_ERROR,
+  INGEST_AT,
   MAX_QUEUE_PAIRS,
   P_QUEUE_PAIRS,
   RECORD_NET_HEADER,
-  STAGE_AT,
 } from '../core/layout.js'
 import { TAKE_ALL } from '../core/port-row.js'
 import { RingferryError } from '../errors/errors.js'
 import { memoryAddress } from '../grants/memory-address.js'
-import { EAGAIN, EINTR, errno, errnoName, libc } from '../sys/libc.js'
+import { type FrameReads, type FrameWrites, settle } from '../sys/frame-calls.js'
+import { errnoName } from '../sys/libc.js'
 import { bringUp, setMtu } from '../sys/network-device.js'
 import { openTap, TAP_HEADER_BYTES, tapState } from '../sys/tap.js'
 import { closeFd } from '../sys/unix-socket.js'
 import type { TapConfig } from './config.js'
 import { DescriptorPort } from './descriptor-port.js'
 import { MAX_READ_BYTES, TAKE_TCP } from './host-output.js'
-import type { PortHost } from './port.js'
+import type { PortHost, PortStatus } from './port.js'
+import { listFrames, openTapIo, type TapIo } from './tap-io.js'
 
-/** Room for one frame: more than the kernel ever hands over at once, so that nothing is cut. */
-const READ_BYTES = 128 * 1024
 const MAX_WRITES = 256
 
 const TAKES = { none: 0, tcp: TAKE_TCP, 'tcp+udp': TAKE_ALL } as const
 
 export class TapPort extends DescriptorPort<TapConfig> {
-  #nextQueue = 0
-  /** Bytes read in this turn. */
-  #readBytes = 0
+  #io: TapIo | undefined
 
   constructor(host: PortHost, index: number, config: TapConfig) {
     super(host, index, config, config.device)
@@ -56,6 +55,7 @@ export class TapPort extends DescriptorPort<TapConfig> {
     try {
       if (mtu !== undefined) setMtu(device, mtu)
       bringUp(device)
+      this.#io = openTapIo(this.host, fds)
     } catch (error) {
       for (const fd of fds) closeFd(fd)
       throw error
@@ -81,67 +81,105 @@ export class TapPort extends DescriptorPort<TapConfig> {
     else this.setLink(state === 'up')
   }
 
+  override status(): PortStatus {
+    const unbatched = this.#io?.whySingle
+    return { ...super.status(), ...(unbatched === undefined ? {} : { unbatched }) }
+  }
+
+  /** The device goes with the last that holds it open, a request of ours to read included. */
+  protected override release(): void {
+    const io = this.#io
+    this.#io = undefined
+    io?.close()
+    if (io) this.row.countDrops(DROP_DETACHED, io.reads.waiting)
+    super.release()
+  }
+
   protected readBurst(budget: number): number {
+    const io = this.#io
     let frames = 0
-    let empty = 0
-    this.#readBytes = 0
-    while (frames < budget && empty < this.fds.length && this.#readBytes < MAX_READ_BYTES) {
-      const share = Math.ceil((budget - frames) / this.fds.length)
-      const fd = this.fds[this.#nextQueue++ % this.fds.length] as number
-      const got = this.#readQueue(fd, share)
-      frames += got
-      empty = got < share ? empty + 1 : 0
+    let bytes = 0
+    while (io && frames < budget && bytes < MAX_READ_BYTES) {
+      const { reads } = io
+      const wanted = Math.min(budget - frames, reads.slots)
+      const error = reads.read(wanted)
+      const isEmpty = reads.waiting < wanted
+      const listed = listFrames(this.host.memory, io, wanted, MAX_READ_BYTES - bytes)
+      const taken = this.#ingest(reads, listed.frames)
+      bytes += listed.bytes
+      frames += taken
+      // A removed device reads as EBADFD for ever: level-triggered watching must end at once.
+      if (error < 0)
+        this.detach(`device ${this.config.device}: reading failed (${errnoName(-error)}), it was removed`)
+      if (isEmpty || error < 0 || taken < listed.frames) break
     }
     return frames
   }
 
-  /** Reads up to `budget` frames of one queue. Returns how many. */
-  #readQueue(fd: number, budget: number): number {
-    const { memory, plane } = this.host
-    let frames = 0
-    while (frames < budget && this.#readBytes < MAX_READ_BYTES) {
-      const bytes = libc.read(fd, memoryAddress(memory) + STAGE_AT, READ_BYTES)
-      if (bytes < 0) {
-        const error = errno()
-        if (error === EINTR) continue
-        // A removed device reads as EBADFD for ever: level-triggered watching must end at once.
-        if (error !== EAGAIN)
-          this.detach(`device ${this.config.device}: reading failed (${errnoName(error)}), it was removed`)
-        break
+  /** Hands frames that are listed to the plane. Returns how many it took: those that may wait do when the burst has cost enough. */
+  #ingest(reads: FrameReads, count: number): number {
+    const { plane } = this.host
+    let taken = plane.ingestBurst(this.index, count, TAP_HEADER_BYTES)
+    if (!reads.keeps && taken < count) {
+      const { memory } = this.host
+      for (; taken < count; taken++) {
+        const entry = (INGEST_AT >>> 2) + taken * 2
+        plane.ingest(
+          this.index,
+          memory.u32[entry] as number,
+          memory.u32[entry + 1] as number,
+          TAP_HEADER_BYTES,
+        )
       }
-      const more = plane.ingest(this.index, STAGE_AT, bytes, TAP_HEADER_BYTES)
-      this.#readBytes += more ? bytes : MAX_READ_BYTES
-      frames++
     }
-    return frames
+    reads.drop(taken)
+    return taken
   }
 
   transmit(): number {
-    const { memory } = this.host
-    const queues = this.fds.length
     let written = 0
-    while (written < MAX_WRITES && queues > 0) {
-      if (this.output.count === 0) break
-      const record = this.output.first()
-      const hash = queues > 1 ? flowHash(memory, record) : 0
-      const fd = this.fds[hash % queues] as number
-      const bytes = TAP_HEADER_BYTES + frameBytes(memory, record)
-      if (libc.write(fd, memoryAddress(memory) + record + RECORD_NET_HEADER, bytes) < 0) {
-        const error = errno()
-        if (error === EINTR) continue
-        if (error === EAGAIN) {
-          this.block(fd)
-          break
-        }
-        this.row.countDrops(DROP_HOST_ERROR, 1)
-        this.output.pop(1)
-        if (tapState(fd) === 'up') continue
-        this.setLink(false)
+    while (written < MAX_WRITES && this.#io) {
+      const { writes } = this.#io
+      const count = this.#addWrites(writes)
+      if (count === 0) break
+      if (writes.write() === 0) {
+        this.output.pop(count)
+        written += count
+        continue
+      }
+      const { done, lost, waits } = settle(writes, count)
+      this.row.countDrops(DROP_HOST_ERROR, lost)
+      this.output.pop(done)
+      written += done - lost
+      // Somebody limits its send buffer (TUNSETSNDBUF).
+      if (waits) this.#io.writeSingly()
+      if (done < count) {
+        this.block(this.#queueOf(this.output.first()))
         break
       }
-      this.output.pop(1)
-      written++
+      if (waits || tapState(this.fd) === 'up') continue
+      this.setLink(false)
+      break
     }
     return written
+  }
+
+  /** The descriptor of the queue by which a record leaves. */
+  #queueOf(record: number): number {
+    const queues = this.fds.length
+    return this.fds[queues > 1 ? flowHash(this.host.memory, record) % queues : 0] as number
+  }
+
+  /** Puts the oldest records into a batch. Returns how many. */
+  #addWrites(writes: FrameWrites): number {
+    const { memory } = this.host
+    const base = memoryAddress(memory) + RECORD_NET_HEADER
+    const count = Math.min(this.output.count, writes.capacity)
+    let record = count > 0 ? this.output.first() : 0
+    for (let added = 0; added < count; added++) {
+      if (added > 0) record = this.output.next(record)
+      writes.add(this.#queueOf(record), base + record, TAP_HEADER_BYTES + frameBytes(memory, record))
+    }
+    return count
   }
 }

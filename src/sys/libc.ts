@@ -59,6 +59,7 @@ export const libc = {
   unshare: lib.func('int unshare(int flags)'),
   _exit: lib.func('void _exit(int code)'),
   sigaction: lib.func('int sigaction(int signal, uintptr_t action, uintptr_t old)'),
+  io_uring_enter: lib.func('syscall', 'long', ['long', 'int', 'uint', 'uint', 'uint', 'uintptr_t', 'size_t']),
   /** For calls that glibc before 2.30 has no function for. */
   syscall: lib.func('long syscall(long number, long a, uintptr_t b, uintptr_t c, long d)'),
 } as const

@@ -59,7 +59,7 @@ export class BareSwitch {
     for (let at = this.plane.ringFirst(ring); at !== 0; at = this.plane.ringFirst(ring)) {
       const bytes = frameBytes(this.memory, at)
       frames.push(this.memory.u8.slice(at + RECORD_FRAME, at + RECORD_FRAME + bytes))
-      this.plane.ringPop(ring)
+      this.plane.ringTake(ring, 1)
     }
     return frames
   }

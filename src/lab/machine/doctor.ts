@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
 import { canSurviveFaults } from '../../sys/fault-guard.js'
+import { whyNoRing } from '../../sys/io-uring.js'
 import { libc } from '../../sys/libc.js'
 import { installedKernels } from '../guest/kernel.js'
 import { kvmOpens } from '../guest/kvm.js'
@@ -46,6 +47,11 @@ function attempt(act: () => string): Finding {
   } catch (error) {
     return { ok: false, found: (error as Error).message.split('\n')[0] ?? 'failed' }
   }
+}
+
+function ring(): Finding {
+  const problem = whyNoRing()
+  return { ok: problem === undefined, found: problem ?? 'usable' }
 }
 
 function program(name: string): Finding {
@@ -161,6 +167,12 @@ export function examine(): Check[] {
       'tap ports, netns guests',
       'modprobe tun, or start the container with --device /dev/net/tun',
       opens('/dev/net/tun'),
+    ),
+    check(
+      'io_uring',
+      'tap ports that move many frames by one system call',
+      'Linux 6.7 or newer, sysctl kernel.io_uring_disabled=0, and a container whose seccomp filter lets io_uring pass',
+      ring(),
     ),
     check(
       'network rights',
