@@ -1,7 +1,8 @@
 // One burst of one port with vrings:
 //
 //   backlogs of its receive rings   what waits for buffers or tokens goes first
-//   its transmit rings, in turn     fast path for as long as frames are plain, slow path for the next one
+//   its transmit rings, in turn     fast path for as long as frames are plain: those to one guest, then those to all
+//                                   guests or a host port; slow path for the next one
 //   end of burst                    decide on every ring that was touched, publish what was collected (hold.ts)
 //
 // A burst ends early when it has cost enough (work.ts), moved BURST_BYTES, or owes a call at once; what is left waits in
@@ -11,6 +12,7 @@ import { drainBacklog, hasBacklog } from './backlog'
 import { isMetered, mayGo, waitsNoMore } from './bridge/shaper'
 import { count } from './counters'
 import { fastBurst } from './fast/fast'
+import { runBurst } from './fast/runs'
 import { noteTargets } from './fast/target'
 import { endBurst } from './hold'
 import {
@@ -77,6 +79,11 @@ function pollRing(v: usize, port: usize, limit: u32): u32 {
       done += fast
       if (left === 0 || isSpent()) break
       if (limited && fast > 0) continue
+      const run = runBurst(v, port, left, limited)
+      left -= run
+      done += run
+      if (left === 0 || isSpent() || load<u32>(GLOBALS_AT, G_CALL_NOW)) break
+      if (run > 0) continue
     }
     const head = checkedHead(v, 0)
     if (head < 0) break

@@ -59,7 +59,8 @@ function vlanOf(from: usize, flags: u32): u32 {
   return flags & PORT_TRANSPARENT || !isTag(frame.innerType) ? load<u32>(from, P_NATIVE_VLAN) : NO_VLAN
 }
 
-function isReserved(mac: u64): boolean {
+/** Whether an address is one of the groups 01-80-C2-00-00-00 to -0F, which bridges keep to themselves. */
+export function isReserved(mac: u64): boolean {
   return (mac & MAC_RESERVED_MASK) === MAC_RESERVED
 }
 

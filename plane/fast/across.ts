@@ -27,7 +27,7 @@ import {
 import { locate } from './pieces'
 
 /** The first buffer holds at least what is judged of a frame, so that this lies in one piece. */
-const FIRST_BYTES: u32 = 128
+export const FIRST_BYTES: u32 = 128
 
 /** Where the frame begins that was reserved last, and how much of it lies there. */
 export let body: usize = 0

@@ -21,16 +21,14 @@
 // Longer than 260 lines because the loop is one function.
 import { flowHashAt } from '../bridge/flow-hash'
 import { isFromListed } from '../bridge/guard/listed'
-import { bytesLeft, charge, framesLeft } from '../bridge/policer'
+import { bytesLeft, framesLeft } from '../bridge/policer'
 import { copy } from '../copy'
-import { count, drop } from '../counters'
+import { drop } from '../counters'
 import { PLAIN_HEAD_BYTES } from '../frame/open'
 import { batchRoom, endFull, watchesUrgency } from '../hold'
 import {
   BUCKET_FROM,
   BUCKET_TO,
-  C_INGRESS_BYTES,
-  C_INGRESS_FRAMES,
   DROP_RING_FULL,
   GRANULE_BYTES,
   GUARD_ADDRESSES,
@@ -63,15 +61,12 @@ import { isTcp, isUrgent } from '../packet/urgent'
 import { indexOf, vringAt } from '../port'
 import { waiting } from '../ring/door'
 import { granuleOf, isGranted, loadEntry, notesUse, offsetOf } from '../ring/granules'
-import { markDirty } from '../ring/publish'
 import {
   bufferBytes,
   descriptorAt,
-  hasNext,
-  isIndirect,
+  isHeaderAlone,
   isOneReadable,
   isOneWritable,
-  isWritable,
   loadAddress,
   loadHead,
   loadRest,
@@ -81,13 +76,9 @@ import {
 import { body as bodyAcross, bodyBytes, findBuffers, useBuffers } from './across'
 import { decide, decidedMask, decidedMost, decidedTag } from './decide'
 import { findPieces, locate, pieceAt, pieceBytes, pieceList } from './pieces'
+import { endTaken } from './taken'
 import { addTo, noteTarget, noteTargets, park, targetOf } from './target'
 import { FRONT_BYTES, openOdd, sourceOf, TAG_AS_IS, TAG_OFF, writeAcross, writePieces } from './write'
-
-/** Whether a descriptor is a writable buffer for the virtio-net header alone, with the frame's behind it. */
-function isHeaderAlone(rest: u64, header: u32): boolean {
-  return isWritable(rest) && hasNext(rest) && !isIndirect(rest) && bufferBytes(rest) === header
-}
 
 /**
  * Forwards the plain frames at the start of a burst. The ring is live and holds `burst` chains.
@@ -371,13 +362,6 @@ export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): 
     park(target, toLast, toNext)
   }
   noteTargets()
-  if (done > 0) {
-    store<u32>(v, (last + done) & 0xffff, V_LAST_AVAIL)
-    store<u32>(v, (next + done) & 0xffff, V_USED_NEXT)
-    count(port, C_INGRESS_FRAMES, done)
-    count(port, C_INGRESS_BYTES, fromBytes)
-    if (limited) charge(port, BUCKET_FROM, <u32>fromBytes, done)
-    markDirty(v)
-  }
+  if (done > 0) endTaken(v, port, done, <u32>fromBytes, limited)
   return done
 }

@@ -22,3 +22,15 @@ export const MAX_PIECES = 18
 export const BUFFERS_AT = 0x2c400 // MAX_BUFFERS x BUFFER_BYTES
 export const BUFFER_BYTES = 16
 export const MAX_BUFFERS = 32
+
+/** Frames of a run (plane/fast/run.ts): offset, bytes, flow hash, 1 when that is known. */
+export const MAX_RUN = 64
+export const RUN_AT = 0x2c800 // MAX_RUN x RUN_ENTRY_BYTES
+export const RUN_ENTRY_BYTES = 16
+export const RUN_FRAME = 0
+export const RUN_FRAME_BYTES = 4
+export const RUN_HASH = 8
+export const RUN_IS_HASHED = 12
+/** The frames themselves. */
+export const RUN_FRAMES_AT = 0xe8000 // RUN_BYTES x bytes
+export const RUN_BYTES = 65536

@@ -1,7 +1,7 @@
 // A row of the port table (PORTS_AT + index * PORT_BYTES): settings, limits, counters, histograms, vrings.
 
 export const PORTS_AT = 0x100000 // MAX_PORTS x PORT_BYTES
-export const PORT_BYTES = 32768
+export const PORT_BYTES = 32704
 export const MAX_PORTS = 128
 export const MAX_QUEUE_PAIRS = 8
 export const VRINGS_PER_PORT = 18

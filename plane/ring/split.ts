@@ -78,6 +78,11 @@ export function isOneWritable(rest: u64): boolean {
   return (<u32>(rest >> 32) & CHAIN_FLAGS) === WRITE
 }
 
+/** Whether the descriptor is a writable buffer for the virtio-net header alone, with the frame's behind it. */
+export function isHeaderAlone(rest: u64, header: u32): boolean {
+  return isWritable(rest) && hasNext(rest) && !isIndirect(rest) && bufferBytes(rest) === header
+}
+
 // ---- available ring ----
 
 /** The index behind the last available chain. Acquires: what the frontend wrote before can be read after. */

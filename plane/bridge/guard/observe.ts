@@ -32,6 +32,7 @@ import {
   UDP,
   UDP_BYTES,
 } from '../../packet/packet'
+import { networkOffset } from '../../packet/tags'
 import { portAt } from '../../port'
 import { fdbKey, fdbLookup } from '../fdb'
 import { defendIpv6, learnIpv4 } from './learned'
@@ -70,22 +71,29 @@ function readDhcp(position: u32): void {
 }
 
 /**
- * Reads what the frame at hand, admitted from a port, says about addresses: a DHCP server's answer to a client, an IPv6
- * neighbour advertisement.
+ * Whether a frame may say something about addresses: a DHCP server's answer to a client, an IPv6 neighbour advertisement.
+ * @param at its first byte; @param bytes that lie there
  */
+export function tellsAddresses(at: usize, bytes: u32): boolean {
+  const network = networkOffset(at, bytes)
+  const ip = at + network
+  const type: u32 = load<u16>(ip - 2)
+  if (type === ETH_IPV4) {
+    if (network + IPV4_BYTES + UDP_BYTES > bytes || <u32>load<u8>(ip, IPV4_PROTOCOL) !== UDP) return false
+    const header = ipv4HeaderBytes(ip)
+    if (header < IPV4_BYTES || network + header + UDP_BYTES > bytes) return false
+    return load<u32>(ip + header) === DHCP_TO_CLIENT
+  }
+  if (type !== ETH_IPV6 || network + IPV6_BYTES + ND_BYTES > bytes) return false
+  return <u32>load<u8>(ip, IPV6_NEXT) === ICMPV6 && <u32>load<u8>(ip, IPV6_BYTES) === NEIGHBOUR_ADVERTISEMENT
+}
+
+/** Reads what the frame at hand, admitted from a port, says about addresses. */
 export function observe(from: usize): void {
-  const bytes = frame.headBytes
+  if (!tellsAddresses(HEAD_AT, frame.headBytes)) return
   const network = frame.network
   const ip: usize = <usize>HEAD_AT + network
-  const type = frame.etherType
-  if (type === ETH_IPV4 && network + IPV4_BYTES + UDP_BYTES <= bytes) {
-    const header = ipv4HeaderBytes(ip)
-    if (<u32>load<u8>(ip, IPV4_PROTOCOL) !== UDP || load<u32>(from, P_GUARD) & GUARD_ADDRESSES) return
-    const body = network + header + UDP_BYTES
-    if (header >= IPV4_BYTES && body <= bytes && load<u32>(ip + header) === DHCP_TO_CLIENT) readDhcp(body)
-  } else if (type === ETH_IPV6 && network + IPV6_BYTES + ND_BYTES <= bytes) {
-    const icmp = ip + IPV6_BYTES
-    if (<u32>load<u8>(ip, IPV6_NEXT) !== ICMPV6) return
-    if (<u32>load<u8>(icmp) === NEIGHBOUR_ADVERTISEMENT) defendIpv6(from, icmp + ND_TARGET)
-  }
+  if (frame.etherType !== ETH_IPV4) defendIpv6(from, ip + IPV6_BYTES + ND_TARGET)
+  else if ((load<u32>(from, P_GUARD) & GUARD_ADDRESSES) === 0)
+    readDhcp(network + ipv4HeaderBytes(ip) + UDP_BYTES)
 }
