@@ -17,6 +17,7 @@ import { udpFrame } from './frames.mjs'
  * @property {number} [queuePairs] of the receivers (default 1)
  * @property {number} [receivers] ports that the pairs are spread over (default 1)
  * @property {boolean} [flood] frames to all stations
+ * @property {boolean} [host] a host port without a device takes the frames of all pairs
  * @property {number} [movesEvery] one frame of so many comes from a further port, with the address of the sender
  */
 
@@ -81,6 +82,9 @@ export const CASES = [
   { name: 'r8', about: '8 receivers', pairs: 8, receivers: 8 },
   { name: 'r32', about: '32 receivers', pairs: 32, receivers: 32 },
   { name: 'flood8', about: 'a flood to 8 ports', receivers: 8, flood: true, sender: { stormFps: 0 } },
+  { name: 'flood32', about: 'a flood to 32 ports', receivers: 32, flood: true, sender: { stormFps: 0 } },
+  { name: 'to-host', about: 'to a host port', host: true, receivers: 0 },
+  { name: 'to-host-1500', about: '1500 bytes to a host port', bytes: 1500, host: true, receivers: 0 },
   { name: 'one-1500', about: '1500 bytes', bytes: 1500 },
   { name: 'p256-1500', about: '1500 bytes, 256 pairs', bytes: 1500, pairs: 256 },
   { name: 'buffers600', about: '1500 bytes into buffers of 600', bytes: 1500, bufferBytes: 600 },

@@ -1,9 +1,18 @@
 // A switch with its guests in one thread, so that the plane's part of a burst can be timed alone.
 import { Globals } from '../../dist/core/globals.js'
-import { G_WORK_LEFT, P_TOUCHED } from '../../dist/core/layout.js'
+import {
+  ACTIVE_AT,
+  G_ACTIVE,
+  G_WORK_LEFT,
+  NET_HEADER_BYTES,
+  P_TOUCHED,
+  PORT_LINK,
+  STAGE_AT,
+} from '../../dist/core/layout.js'
 import { PortRow } from '../../dist/core/port-row.js'
 import { EmbeddedGuest } from '../../dist/embedded/guest.js'
 import { Engine } from '../../dist/engine/engine.js'
+import { readSettings } from '../../dist/port/settings.js'
 import { socketPair } from '../../dist/sys/unix-socket.js'
 import { announcementOf, BURST, framesOf, receiverFeatures, ringSize, senderFeatures } from './cases.mjs'
 import { useQueuePairs } from './queue-pairs.mjs'
@@ -38,6 +47,25 @@ export function startEngine(options) {
       guests.push(guest)
       return guest
     },
+    /** A host port without a device, which has a station's address. */
+    attachHost(index, announcement) {
+      const row = new PortRow(engine.memory, index)
+      row.open(readSettings({ name: 'host' }), false)
+      row.flag(PORT_LINK, true)
+      const globals = new Globals(engine.memory)
+      globals.setEntry(ACTIVE_AT, globals.get(G_ACTIVE), index)
+      globals.set(G_ACTIVE, globals.get(G_ACTIVE) + 1)
+      engine.memory.u8.fill(0, STAGE_AT, STAGE_AT + NET_HEADER_BYTES)
+      engine.memory.u8.set(announcement, STAGE_AT + NET_HEADER_BYTES)
+      engine.plane.ingest(index, STAGE_AT, NET_HEADER_BYTES + announcement.length, NET_HEADER_BYTES)
+      engine.plane.publish()
+      /** Takes what waits to be written. Returns the records. */
+      return () => {
+        let records = 0
+        for (; engine.plane.ringFirst(row.ring) !== 0; records++) engine.plane.ringPop(row.ring)
+        return records
+      }
+    },
     /** Switches the fast path on or off for all ports, as rows do that note which granules are used. */
     setFastPath(on) {
       for (const { index } of engine.ports) new PortRow(engine.memory, index).set(P_TOUCHED, on ? 0 : 1)
@@ -71,12 +99,14 @@ export async function startPlaneBed(of) {
     if (queuePairs > 1) await useQueuePairs(sink, queuePairs, () => engine.step())
     sinks.push(sink)
   }
+  const takeHost = of.host ? bed.attachHost(1, announcementOf(of, 0)) : undefined
+  let hostFrames = 0
   const mover = of.movesEvery ? attach({}, sends) : undefined
   const drain = () => {
     for (const { driver } of sinks)
       for (let queue = 0; queue < queuePairs; queue++) driver.drainRx(false, queue)
   }
-  for (let pair = 0; pair < pairs; pair++) {
+  for (let pair = 0; pair < pairs && receivers > 0; pair++) {
     sinks[pair % receivers].driver.send(announcementOf(of, pair))
     engine.step()
     for (const { driver } of [source, ...sinks, ...(mover ? [mover] : [])]) driver.drainRx(false)
@@ -84,7 +114,7 @@ export async function startPlaneBed(of) {
   source.driver.prepareTx(frames, 0, of.layout)
   mover?.driver.prepareTx(frames, 0, of.layout)
   const moverIndex = receivers + 1
-  const received = () => sinks.reduce((sum, { driver }) => sum + driver.rxFrames, 0)
+  const received = () => sinks.reduce((sum, { driver }) => sum + driver.rxFrames, hostFrames)
   let burst = 0
 
   /** Moves bursts. Returns what they cost, and what became of them. */
@@ -102,6 +132,7 @@ export async function startPlaneBed(of) {
       ms += performance.now() - start
       work += WORK_UNITS - globals.get(G_WORK_LEFT)
       drain()
+      if (takeHost) hostFrames += takeHost()
       mover?.driver.drainRx(false)
     }
     sent += moved
