@@ -1,4 +1,5 @@
 // A switch with its guests in one thread, so that the plane's part of a burst can be timed alone.
+import { recordCount } from '../../dist/core/byte-ring.js'
 import { Globals } from '../../dist/core/globals.js'
 import {
   ACTIVE_AT,
@@ -61,8 +62,8 @@ export function startEngine(options) {
       engine.plane.publish()
       /** Takes what waits to be written. Returns the records. */
       return () => {
-        let records = 0
-        for (; engine.plane.ringFirst(row.ring) !== 0; records++) engine.plane.ringPop(row.ring)
+        const records = recordCount(engine.memory, row.ring)
+        engine.plane.ringTake(row.ring, records)
         return records
       }
     },
