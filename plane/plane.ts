@@ -18,6 +18,7 @@
 //   serveHeld()   once a turn: batches whose time has come, and when the next is due
 //   armPort(), disarmPort(), renotifyPort(), armControl()   before sleep, while polling
 //   publishPort(), dropBacklog(), moveBacklog(), recheckAddresses(), fdbSweep()   when a port changes or goes
+//   fdbFlush()   when an operator asks
 //   holdReason(), holdDue()   for models of the engine: what would be decided of an open batch
 //
 // The plane has no clock: G_NOW_US is set by the engine once per burst. It allocates nothing. A port is given by its
@@ -31,6 +32,7 @@ import { C_KICKS, G_HELD_US, GLOBALS_AT } from './layout'
 import { portAt, vringAt } from './port'
 import { openWork } from './work'
 
+export { fdbFlush } from './bridge/fdb'
 export { sendProbe } from './bridge/probe'
 export { recheckAddresses } from './bridge/recheck'
 export { ringFirst, ringTake } from './byte-ring'

@@ -22,7 +22,7 @@ export { type CapturedFrame, type CapturedOffload, CaptureRingReader } from './c
 export type { CounterName, DropName, PortCounters } from './core/counters.js'
 export { countersSince, totalDrops } from './core/counters.js'
 export type { PortDelays } from './core/delays.js'
-export type { FdbEntry } from './core/fdb.js'
+export type { FdbEntry, FdbFilter } from './core/fdb.js'
 export type { LinearMemory } from './core/linear-memory.js'
 export type { Plane } from './core/plane.js'
 export { PromiseBook, type PromiseSource } from './daemon/promise-book.js'

@@ -235,3 +235,21 @@ export function fdbFilter(index: u32, stays: (port: usize, key: u64) => boolean)
     if (key !== 0 && load<u32>(entry, 8) === index && !stays(port, key)) remove(entry)
   }
 }
+
+/**
+ * Forgets addresses because an operator wants it: those of a port, of a VLAN, and of one MAC address (as in a key); -1: of
+ * any. Returns how many there were.
+ */
+export function fdbFlush(index: i32, vlan: i32, mac: i64): u32 {
+  let flushed: u32 = 0
+  const end = <usize>FDB_AT + (LINE_BYTES << FDB_LINE_SHIFT)
+  for (let entry: usize = FDB_AT; entry < end; entry += FDB_ENTRY_BYTES) {
+    const key = load<u64>(entry)
+    if (key === 0 || (index >= 0 && load<i32>(entry, FDB_PORT) !== index)) continue
+    if (vlan >= 0 && <i32>((key >> 48) & 0xfff) !== vlan) continue
+    if (mac >= 0 && <i64>(key & 0xffffffffffff) !== mac) continue
+    if (!isStale(entry)) flushed++
+    remove(entry)
+  }
+  return flushed
+}

@@ -29,12 +29,19 @@ export function withConfig(command: Command): Command {
   return command
 }
 
+/** Joins a configuration with the ports of the flags. Throws USAGE. */
+export function addFlaggedPorts(
+  base: SwitchConfig,
+  options: Readonly<Record<string, unknown>>,
+): SwitchConfig {
+  const flags = Object.keys(PORT_FLAGS).flatMap((kind) => (options[kind] as FlaggedPort[] | undefined) ?? [])
+  return addPorts(base, flags)
+}
+
 /** What file and flags say together. Throws CONFIG, USAGE, NOT_FOUND. */
 export function readConfig(options: Readonly<Record<string, unknown>>): SwitchConfig {
   const file = options.config as string | undefined
-  const base: SwitchConfig = file === undefined ? { engine: {}, ports: [] } : loadConfig(file)
-  const flags = Object.keys(PORT_FLAGS).flatMap((kind) => (options[kind] as FlaggedPort[] | undefined) ?? [])
-  return addPorts(base, flags)
+  return addFlaggedPorts(file === undefined ? { engine: {}, ports: [] } : loadConfig(file), options)
 }
 
 /** A positive whole number on the command line. */

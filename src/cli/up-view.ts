@@ -1,8 +1,9 @@
 /** What `ringferry up` shows: a live table on a terminal, else lines when something changes, or JSON lines. */
 
 import { countersSince, type PortCounters, totalDrops } from '../core/counters.js'
+import type { Outcome } from '../daemon/daemon.js'
+import type { Change } from '../daemon/plan.js'
 import { ratesOf } from '../daemon/rates.js'
-import type { ReloadChange } from '../daemon/reload.js'
 import type { Switch, SwitchEvent } from '../engine/switch.js'
 import type { PortStatus } from '../port/port.js'
 import { formatTable, print, printJson, shortNumber } from './output.js'
@@ -100,10 +101,7 @@ export function eventLine({ event, port, detail }: SwitchEvent): string {
   return `${port.name}: ${event}${detail === '' ? '' : ` (${detail})`}`
 }
 
-/** What came of a reload, or why nothing was changed. */
-export type ReloadOutcome = { readonly changes: readonly ReloadChange[] } | { readonly error: string }
-
-const CHANGE_WORDS: Readonly<Record<ReloadChange['change'], string>> = {
+const CHANGE_WORDS: Readonly<Record<Change['change'], string>> = {
   added: 'added',
   removed: 'removed',
   replaced: 'removed and added again',
@@ -111,13 +109,14 @@ const CHANGE_WORDS: Readonly<Record<ReloadChange['change'], string>> = {
   'needs-restart': 'changes with the next start of the switch',
 }
 
-/** A reload in lines: "reloaded; g1: removed and added again (vlan)". */
-export function reloadLines(outcome: ReloadOutcome): string[] {
+/** A change in lines: "reloaded: g1: removed and added again (vlan)". */
+export function changeLines(outcome: Outcome): string[] {
   if ('error' in outcome) return [`not reloaded, nothing was changed: ${outcome.error}`]
   if (outcome.changes.length === 0) return ['reloaded: nothing differs']
+  const by = outcome.by === 'reload' ? 'reloaded' : 'changed'
   return outcome.changes.map(
     ({ subject, change, detail }) =>
-      `reloaded: ${subject}: ${CHANGE_WORDS[change]}${detail === '' ? '' : ` (${detail})`}`,
+      `${by}: ${subject}: ${CHANGE_WORDS[change]}${detail === '' ? '' : ` (${detail})`}`,
   )
 }
 
@@ -128,8 +127,8 @@ export interface View {
    */
   begin(samples: readonly PortSample[], enter?: string): void
   event(event: SwitchEvent): void
-  /** The configuration was read again. */
-  reloaded(outcome: ReloadOutcome): void
+  /** The configuration was read again, or changed by request. */
+  changed(outcome: Outcome): void
   /** Called once a second. */
   second(samples: readonly PortSample[]): void
 }
@@ -153,7 +152,8 @@ export function jsonView(): View {
       }),
     event: ({ event, port, detail }) =>
       printJson({ type: 'event', time: new Date().toISOString(), event, detail, port }),
-    reloaded: (outcome) => printJson({ type: 'reload', time: new Date().toISOString(), ...outcome }),
+    changed: ({ by, ...outcome }) =>
+      printJson({ type: by === 'reload' ? by : 'change', time: new Date().toISOString(), ...outcome }),
     second: (samples) => printJson(statsRecord(samples, new Date())),
   }
 }
@@ -166,8 +166,8 @@ export function plainView(): View {
       print(`the switch runs; ${STOP_HINT}`)
     },
     event: (event) => print(`${new Date().toISOString()} ${eventLine(event)}`),
-    reloaded(outcome) {
-      for (const line of reloadLines(outcome)) print(`${new Date().toISOString()} ${line}`)
+    changed(outcome) {
+      for (const line of changeLines(outcome)) print(`${new Date().toISOString()} ${line}`)
     },
     second: () => {},
   }
@@ -203,7 +203,7 @@ export function liveView(): View {
       show(samples)
     },
     event: (event) => say([eventLine(event)]),
-    reloaded: (outcome) => say(reloadLines(outcome)),
+    changed: (outcome) => say(changeLines(outcome)),
     second: show,
   }
 }

@@ -1,14 +1,20 @@
 import type { Command } from 'commander'
-import { type ControlConfig, parseControl, type SwitchConfig } from '../config/config.js'
+import {
+  type ControlConfig,
+  parseConfig,
+  parseControl,
+  readConfigText,
+  type SwitchConfig,
+} from '../config/config.js'
 import { openApi, type RunningApi } from '../daemon/api/serve.js'
 import { defaultControlPath, makeControlFolder } from '../daemon/control-path.js'
-import { Daemon } from '../daemon/daemon.js'
+import { type ConfigSource, Daemon } from '../daemon/daemon.js'
 import { startSwitch } from '../daemon/start.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
 import { endProcess } from '../sys/process-end.js'
 import { Interruption } from './interruption.js'
-import { readConfig, withConfig } from './options.js'
+import { addFlaggedPorts, withConfig } from './options.js'
 import { formatTable, print, printJson } from './output.js'
 import { howToEnter, isInOwnNamespace, needsOwnNamespace, runInOwnNamespace } from './own-namespace.js'
 import { parseSocketFlag } from './port-flags.js'
@@ -40,36 +46,63 @@ function controlOf(config: SwitchConfig): ControlConfig {
   return { socket }
 }
 
-async function runSwitch(
-  config: SwitchConfig,
-  view: View,
-  readAgain: () => SwitchConfig,
-  configFile: string | undefined,
-): Promise<void> {
+async function runSwitch({ config, source }: Start, view: View): Promise<void> {
   const interruption = new Interruption(['SIGINT', 'SIGTERM'])
   void interruption.came.then(() => setTimeout(() => endProcess(0), END_LIMIT_MS).unref())
-  const reloading = new Reloading(config, readAgain, view)
+  const reloading = new Reloading()
   const running = await startSwitch(config)
+  const daemon = new Daemon(running, { config, ...(source ? { source } : {}) })
   const stopListening = running.subscribe((event) => view.event(event))
   const sampler = new Sampler(running)
+  daemon.onChange((outcome) => {
+    // The counters of a port that changed in place go on.
+    const changes = 'changes' in outcome ? outcome.changes : []
+    sampler.forget(changes.filter(({ change }) => change !== 'changed').map(({ subject }) => subject))
+    view.changed(outcome)
+  })
   let timer: NodeJS.Timeout | undefined
   let api: RunningApi | undefined
-  let daemon: Daemon | undefined
   try {
-    daemon = new Daemon(running, configFile === undefined ? {} : { configFile })
     api = await openApi(daemon, controlOf(config))
     view.begin(sampler.take(), isInOwnNamespace() ? howToEnter() : undefined)
-    reloading.begin(running, sampler)
+    reloading.begin(daemon)
     timer = setInterval(() => view.second(sampler.take()), SECOND_MS)
     await Promise.race([interruption.came, running.failed])
   } finally {
     clearInterval(timer)
-    await reloading.end()
+    await daemon.close()
     stopListening()
     await api?.close()
-    daemon?.close()
     await running.stop(STOP_LIMIT_MS)
   }
+}
+
+interface UpOptions {
+  readonly dryRun?: boolean
+  readonly json?: boolean
+  readonly control?: string
+  readonly config?: string
+}
+
+/** What a switch is started with, and the file that it can be read from again. */
+interface Start {
+  readonly config: SwitchConfig
+  readonly source?: ConfigSource
+}
+
+/** Reads file and flags. */
+function readStart(options: UpOptions): Start {
+  const withFlags = (base: SwitchConfig): SwitchConfig => {
+    const config = addFlaggedPorts(base, options as Record<string, unknown>)
+    return options.control === undefined
+      ? config
+      : { ...config, control: parseControl('--control', parseSocketFlag('--control', options.control)) }
+  }
+  if (options.config === undefined) return { config: withFlags({ engine: {}, ports: [] }) }
+  const path = options.config
+  const text = readConfigText(path)
+  const configOf = (read: string): SwitchConfig => withFlags(parseConfig(read, path))
+  return { config: configOf(text), source: { path, text, configOf } }
 }
 
 export function addUp(program: Command): void {
@@ -95,32 +128,19 @@ added, removed or replaced; what cannot be done changes nothing.
 A socket's file gets socketMode=0660, socketOwner=NAME and socketGroup=NAME where these are given.
 Ingress is what enters the switch from a port (a guest sent it), egress what leaves it by the port.`,
     )
-    .action(async (options: { dryRun?: boolean; json?: boolean; control?: string; config?: string }) => {
-      const read = (): SwitchConfig => {
-        const config = readConfig(options as Record<string, unknown>)
-        return options.control === undefined
-          ? config
-          : { ...config, control: parseControl('--control', parseSocketFlag('--control', options.control)) }
-      }
-      const config = read()
-      if (config.ports.length === 0)
+    .action(async (options: UpOptions) => {
+      const start = readStart(options)
+      const { ports } = start.config
+      if (ports.length === 0)
         throw new RingferryError('USAGE', 'there are no ports; give --vif NAME=SOCKET or --config FILE')
-      if (options.dryRun) return printPlan(config, options.json ?? false)
+      if (options.dryRun) return printPlan(start.config, options.json ?? false)
       // Neither a host NIC nor an address is in a new namespace; without them, TAPs are as good there, for who knows where they are.
-      const kinds = config.ports.map(({ kind }) => kind)
+      const kinds = ports.map(({ kind }) => kind)
       const needsThis = kinds.includes('packet') || kinds.includes('vxlan')
       if (kinds.includes('tap') && !needsThis && needsOwnNamespace()) {
         process.exitCode = await runInOwnNamespace()
         return
       }
-      const view = options.json ? jsonView() : process.stdout.isTTY ? liveView() : plainView()
-      const readAgain = (): SwitchConfig => {
-        if (options.config !== undefined) return read()
-        throw new RingferryError(
-          'USAGE',
-          'there is nothing to reload: the switch was started without --config',
-        )
-      }
-      await runSwitch(config, view, readAgain, options.config)
+      await runSwitch(start, options.json ? jsonView() : process.stdout.isTTY ? liveView() : plainView())
     })
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { RingferryError } from '../errors/errors.js'
-import { addPorts, loadConfig, parseConfig } from './config.js'
+import { addPorts, checkText, loadConfig, parseConfig } from './config.js'
 import { configJsonSchema } from './schema.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
@@ -91,7 +91,7 @@ describe('parseConfig', () => {
   })
 
   it('parseConfig counts the other mistakes when there are several', () => {
-    expect(mistake('engine: {spinUs: -1, ageingS: 0}\n')).toContain('(and 1 more)')
+    expect(mistake('engine: {spinUs: -1, ageingS: 0}\n')).toMatch(/ \(and 1 more; ringferry config check/)
   })
 
   it('parseConfig refuses two ports when they share a name, socket or device', () => {
@@ -126,6 +126,51 @@ describe('addresses and limits of ports', () => {
     ['nativeVlan: 3', /^CONFIG a\.yaml:2:\d+: ports\[0\]\.nativeVlan is for trunks; add trunk, or use vlan$/],
   ])('parseConfig points at %s, which no schema refuses', (setting, message) => {
     expect(mistake(`ports:\n  - {kind: vif, name: a, socket: x, ${setting}}\n`)).toMatch(message)
+  })
+})
+
+describe('checkText', () => {
+  const lines = (text: string): string[] =>
+    checkText(text).mistakes.map(({ line, column, message }) => `${line}:${column} ${message.slice(0, 40)}`)
+
+  it('checkText finds every mistake, each at its place, when there are many', () => {
+    const text = [
+      'engine: {spinUs: -1, ageing: 0, bugdet: 1}',
+      'ports:',
+      '  - {kind: vif, name: a, socket: x, macs: [no, "02:00:00:00:00:01", 3:3], vlan: 7, trunk: [1]}',
+      '  - {kind: vif, name: a, socket: x, fromVm: {burstKiB: 5}, toVm: {burstKiB: 1}}',
+      '  - {kind: bridge, name: b}',
+      '  - {kind: tap, name: c}',
+    ].join('\n')
+    expect(lines(text)).toEqual([
+      '1:18 engine.spinUs is -1; it must be at least',
+      '1:22 unknown setting "ageing" (did you mean "',
+      '1:33 unknown setting "bugdet" (did you mean "',
+      '3:44 ports[0].macs[0] is "no"; write a MAC ad',
+      '3:69 ports[0].macs[2] is "3:3"; write a MAC a',
+      '3:91 ports[0].trunk makes a trunk, and vlan a',
+      '4:23 name "a" is taken by port a; choose anot',
+      '4:34 socket "x" is taken by port a; choose an',
+      '4:56 ports[1].fromVm.burstKiB needs averageKi',
+      '4:77 ports[1].toVm.burstKiB needs averageKiB ',
+      '5:12 ports[2].kind is "bridge"; allowed: vif,',
+      '6:5 ports[3].device is missing',
+    ])
+  })
+
+  it.each([
+    ['two mistakes of YAML', 'a: [1\nb: }\n', 2],
+    ['an alias of nothing', 'ports: *x\n', 1],
+    [
+      'aliases without end',
+      `a: &a [x]\n${Array.from({ length: 9 }, (_, i) => `b${i}: &b${i} [${`*${i ? `b${i - 1}` : 'a'},`.repeat(9)}]\n`).join('')}`,
+      1,
+    ],
+    ['nesting without end', '['.repeat(100_000), 1],
+    ['a document behind it', 'ports: []\n---\nports: []\n', 1],
+    ['nothing but a word', 'ports', 1],
+  ])('checkText answers, and does not throw, when the text has %s', (_, text, least) => {
+    expect(checkText(text).mistakes.length).toBeGreaterThanOrEqual(least)
   })
 })
 

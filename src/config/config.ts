@@ -6,15 +6,11 @@ import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
 import type { SwitchOptions } from '../engine/switch.js'
 import { RingferryError } from '../errors/errors.js'
-import { pathText, SettingError } from '../errors/setting-error.js'
-import { didYouMean } from '../errors/suggestion.js'
-import { claimed, wrongMirror } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
-import { readSettings } from '../port/settings.js'
-import { readVxlan } from '../port/vxlan-settings.js'
 import type { SocketAccess } from '../sys/socket-access.js'
-import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS } from './schema.js'
-import { parsePlaced } from './yaml-place.js'
+import { duplicates, findMistakes, mirrors } from './mistakes.js'
+import type { configSchema, portSchema } from './schema.js'
+import { type PlacedMistake, placeText, readPlaced } from './yaml-place.js'
 
 /** The control socket: where, and who may use it. */
 export interface ControlConfig extends SocketAccess {
@@ -29,145 +25,8 @@ export interface SwitchConfig {
 }
 
 type Raw = z.infer<typeof configSchema>
-type Path = readonly PropertyKey[]
 
 const MB = 1024 * 1024
-
-/** One mistake: where in the data, and the text. `key`: the path names a key, not a value. */
-interface Mistake {
-  readonly path: Path
-  readonly text: string
-  readonly key?: boolean
-}
-
-function valueAt(data: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
-    data,
-  )
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value))
-}
-
-/** The keys that the object at a path may have. */
-function allowedKeys(data: unknown, path: Path): string[] {
-  if (path.length === 0) return Object.keys(configSchema.shape)
-  const group = NESTED_SCHEMAS[String(path.at(-1))]
-  if (group) return Object.keys(group.shape)
-  if (path[0] === 'engine') return Object.keys(engineSchema.shape)
-  const kind = valueAt(data, [...path, 'kind']) as keyof typeof PORT_SCHEMAS
-  return Object.keys(PORT_SCHEMAS[kind]?.shape ?? {})
-}
-
-/** What zod found, in the project's words. */
-function mistakeOf(issue: z.core.$ZodIssue, data: unknown): Mistake {
-  const { path } = issue
-  const value = valueAt(data, path)
-  const where = pathText(path)
-  const name = where === '' ? 'the file' : where
-  switch (issue.code) {
-    case 'unrecognized_keys': {
-      const key = issue.keys[0] as string
-      const allowed = allowedKeys(data, path)
-      const text = `unknown setting "${key}"${didYouMean(key, allowed)}; allowed here: ${allowed.join(', ')}`
-      return { path: [...path, key], text, key: true }
-    }
-    case 'invalid_union':
-      return value === undefined
-        ? { path: path.slice(0, -1), text: `${name} is missing; allowed: ${PORT_KINDS.join(', ')}` }
-        : { path, text: `${name} is ${show(value)}; allowed: ${PORT_KINDS.join(', ')}` }
-    case 'invalid_value': {
-      const options = issue.values.map(String).join(', ')
-      if (value === undefined)
-        return { path: path.slice(0, -1), text: `${name} is missing; allowed: ${options}` }
-      return { path, text: `${name} is ${show(value)}; allowed: ${options}` }
-    }
-    case 'invalid_type':
-      if (value === undefined) return { path: path.slice(0, -1), text: `${name} is missing` }
-      return {
-        path,
-        text: `${name} is ${show(value)}; it must be ${article(issue.expected)}${issue.expected === 'string' && typeof value === 'number' ? ', in quotes' : ''}`,
-      }
-    case 'too_small':
-      return { path, text: `${name} is ${show(value)}; ${bound(issue.origin, 'at least', issue.minimum)}` }
-    case 'too_big':
-      return { path, text: `${name} is ${show(value)}; ${bound(issue.origin, 'at most', issue.maximum)}` }
-    case 'not_multiple_of':
-      return { path, text: `${name} is ${show(value)}; it must be a multiple of ${issue.divisor}` }
-    default:
-      return { path, text: `${name} is ${show(value)}; ${issue.message}` }
-  }
-}
-
-function bound(origin: string, word: string, limit: number | bigint): string {
-  return origin === 'string' ? `it must have ${word} ${limit} characters` : `it must be ${word} ${limit}`
-}
-
-const TYPES: Readonly<Record<string, string>> = {
-  string: 'a text',
-  int: 'a whole number',
-  number: 'a number',
-  boolean: 'true or false',
-  array: 'a list',
-  object: 'a group of settings ("name: value")',
-}
-
-function article(type: string): string {
-  return TYPES[type] ?? `of type ${type}`
-}
-
-/** Two ports that claim the same name, socket or device. */
-function duplicates(ports: readonly PortConfig[] = []): Mistake | undefined {
-  const clash = claimed(ports)
-  if (!clash) return undefined
-  const path = ['ports', clash.index, clash.setting]
-  const value = show(valueAt({ ports }, path))
-  return { path, text: `${clash.setting} ${value} is taken by port ${clash.by.name}; choose another` }
-}
-
-/** A mirror port of what it cannot copy. */
-function mirrors(ports: readonly PortConfig[] = []): Mistake | undefined {
-  const wrong = wrongMirror(ports)
-  if (!wrong) return undefined
-  const path = ['ports', wrong.index, 'mirror', wrong.entry]
-  return { path, text: `${pathText(path)} ${wrong.problem}` }
-}
-
-/** What the schema cannot say of a port: addresses that are none, settings that exclude each other. */
-function unreadable(ports: readonly PortConfig[] = []): Mistake | undefined {
-  for (const [index, port] of ports.entries()) {
-    try {
-      readSettings(port)
-      if (port.kind === 'vxlan') readVxlan(port)
-    } catch (error) {
-      if (!(error instanceof SettingError)) throw error
-      const path = ['ports', index, ...error.path]
-      return { path, text: `${pathText(path)} ${error.problem}` }
-    }
-    const access = (['socketMode', 'socketOwner', 'socketGroup'] as const).find((key) => key in port)
-    if (access !== undefined && 'mode' in port && port.mode === 'client')
-      return {
-        path: ['ports', index, access],
-        text: `${access} is for sockets that Ringferry makes, not for mode client`,
-      }
-  }
-  return undefined
-}
-
-/** Checks data against the schema. Returns the configuration or the first mistake and the number of all. */
-function validate(
-  data: unknown,
-): { readonly raw: Raw } | { readonly mistake: Mistake; readonly more: number } {
-  const result = configSchema.safeParse(data ?? {})
-  if (!result.success) {
-    const [first, ...rest] = result.error.issues
-    return { mistake: mistakeOf(first as z.core.$ZodIssue, data), more: rest.length }
-  }
-  const mistake = duplicates(result.data.ports) ?? unreadable(result.data.ports)
-  return mistake ? { mistake, more: 0 } : { raw: result.data }
-}
 
 function build(raw: Raw): SwitchConfig {
   const { memoryMb, ...engine } = raw.engine ?? {}
@@ -178,35 +37,78 @@ function build(raw: Raw): SwitchConfig {
   }
 }
 
+/** Text that was found right, or everything that is wrong with it, in the order of the text. */
+export type CheckedText =
+  | { readonly config: SwitchConfig; readonly mistakes: readonly [] }
+  | { readonly config?: undefined; readonly mistakes: readonly PlacedMistake[] }
+
+/** Checks YAML text, to the end. */
+export function checkText(text: string): CheckedText {
+  const { data, placeOf, mistakes } = readPlaced(text)
+  if (mistakes.length > 0) return { mistakes }
+  const checked = findMistakes(data, true)
+  if ('raw' in checked) return { config: build(checked.raw), mistakes: [] }
+  const placed = checked.mistakes.map(({ path, key, text: message }) => ({ ...placeOf(path, key), message }))
+  return { mistakes: placed.sort((a, b) => a.line - b.line || a.column - b.column) }
+}
+
+/** A configuration that is not valid: one line with the first mistake; all of them are kept. */
+export class ConfigError extends RingferryError {
+  readonly mistakes: readonly PlacedMistake[]
+
+  /** @param name how errors call the text: the file's path */
+  constructor(name: string, mistakes: readonly PlacedMistake[]) {
+    const [first, ...others] = mistakes as [PlacedMistake, ...PlacedMistake[]]
+    const more = others.length > 0 ? ` (and ${others.length} more; ringferry config check shows all)` : ''
+    super('CONFIG', `${placeText(name, first)}: ${first.message}${more}`)
+    this.mistakes = mistakes
+  }
+}
+
 /**
- * Reads a configuration from YAML text. Throws CONFIG.
+ * Reads a configuration from YAML text. Throws a ConfigError.
  * @param name how errors call the text: the file's path
  */
 export function parseConfig(text: string, name: string): SwitchConfig {
-  const { data, at } = parsePlaced(text, name)
-  const checked = validate(data)
-  const wrong = 'raw' in checked ? mirrors(checked.raw.ports) : undefined
-  if (wrong) throw new RingferryError('CONFIG', `${at(wrong.path)}: ${wrong.text}`)
-  if ('raw' in checked) return build(checked.raw)
-  const more = checked.more > 0 ? ` (and ${checked.more} more)` : ''
-  throw new RingferryError(
-    'CONFIG',
-    `${at(checked.mistake.path, checked.mistake.key)}: ${checked.mistake.text}${more}`,
-  )
+  const { config, mistakes } = checkText(text)
+  if (config) return config
+  throw new ConfigError(name, mistakes)
 }
 
-/** Reads a configuration file. Throws CONFIG, NOT_FOUND, PERMISSION. */
-export function loadConfig(path: string): SwitchConfig {
-  let text: string
+/** The text of a configuration file. Throws NOT_FOUND, PERMISSION. */
+export function readConfigText(path: string): string {
   try {
-    text = readFileSync(path, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT')
       throw new RingferryError('NOT_FOUND', `${path}: there is no such configuration file`, { cause })
     throw new RingferryError('PERMISSION', `${path}: cannot be read (${code}); make it readable`, { cause })
   }
-  return parseConfig(text, path)
+}
+
+/** Reads a configuration file. Throws CONFIG, NOT_FOUND, PERMISSION. */
+export function loadConfig(path: string): SwitchConfig {
+  return parseConfig(readConfigText(path), path)
+}
+
+/** The data that a configuration file has for a configuration: the other way round of reading it. */
+export function configData({ engine, control, ports }: SwitchConfig): z.infer<typeof configSchema> {
+  const { memoryBytes, ...rest } = engine
+  const settings = { ...(memoryBytes === undefined ? {} : { memoryMb: memoryBytes / MB }), ...rest }
+  return {
+    ...(Object.keys(settings).length === 0 ? {} : { engine: settings }),
+    ...(control === undefined ? {} : { control }),
+    ports: ports.filter((port) => port.kind !== 'embedded') as z.infer<typeof portSchema>[],
+  }
+}
+
+/** The port that settings make. Throws CONFIG. @param whose how errors call it */
+export function parsePort(settings: unknown, whose: string): PortConfig {
+  const checked = findMistakes({ ports: [settings] })
+  if ('raw' in checked) return build(checked.raw).ports[0] as PortConfig
+  const texts = checked.mistakes.map(({ text }) => text.replaceAll('ports[0].', ''))
+  throw new RingferryError('CONFIG', `${whose}: ${texts.join('; ')}`)
 }
 
 /**
@@ -219,23 +121,26 @@ export function addPorts(
 ): SwitchConfig {
   let result = config
   for (const { flag, port } of flags) {
-    const alone = validate({ ports: [port] })
-    if ('mistake' in alone)
-      throw new RingferryError('USAGE', `${flag}: ${alone.mistake.text.replace('ports[0].', '')}`)
+    const alone = findMistakes({ ports: [port] })
+    if ('mistakes' in alone)
+      throw new RingferryError('USAGE', `${flag}: ${alone.mistakes[0]?.text.replace('ports[0].', '')}`)
     const ports = [...result.ports, ...build(alone.raw).ports]
-    const clash = duplicates(ports)
+    const [clash] = duplicates(ports.map((each, index) => ({ index, port: each })))
     if (clash) throw new RingferryError('USAGE', `${flag}: ${clash.text}`)
     result = { ...result, ports }
   }
-  const wrong = flags.length > 0 ? mirrors(result.ports) : undefined
+  const [wrong] = flags.length > 0 ? mirrors(result.ports) : []
   if (wrong) throw new RingferryError('USAGE', wrong.text)
   return result
 }
 
 /** Reads `--control SOCKET[,key=value...]`. Throws USAGE. */
 export function parseControl(flag: string, settings: Readonly<Record<string, unknown>>): ControlConfig {
-  const checked = validate({ control: settings })
+  const checked = findMistakes({ control: settings })
   if ('raw' in checked && checked.raw.control) return checked.raw.control
-  const text = 'mistake' in checked ? checked.mistake.text.replace('control.', '') : 'socket is missing'
-  throw new RingferryError('USAGE', `${flag}: ${text}`)
+  const [mistake] = 'mistakes' in checked ? checked.mistakes : []
+  throw new RingferryError(
+    'USAGE',
+    `${flag}: ${mistake?.text.replace('control.', '') ?? 'socket is missing'}`,
+  )
 }

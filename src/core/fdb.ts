@@ -42,6 +42,22 @@ export function parseFdbKey(key: bigint): Pick<FdbEntry, 'mac' | 'vlan'> {
   }
 }
 
+/** The address in the low 48 bits of a key: "02:00:00:00:00:01" the other way round. */
+export function macBits(mac: string): bigint {
+  const bytes = mac.split(':').map((byte) => BigInt(`0x${byte}`))
+  return bytes.reduceRight((bits, byte) => (bits << 8n) | byte, 0n)
+}
+
+/** Which addresses; what is left out may be any. */
+export interface FdbFilter {
+  /** The port's name. */
+  readonly port?: string
+  /** 0: untagged. */
+  readonly vlan?: number
+  /** "02:00:00:00:00:01" */
+  readonly mac?: string
+}
+
 /** The live entries of the forwarding database. The engine may change it meanwhile; an entry is read as it is found. */
 export function readFdb(memory: BigUint64Array): FdbEntry[] {
   const words = new Uint32Array(memory.buffer, 0, FDB_AT / 4)

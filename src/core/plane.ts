@@ -39,6 +39,8 @@ export interface Plane {
   moveBacklog(port: number, pairs: number): void
   /** Forgets the addresses of a port; -1: of all ports those that are stale. */
   fdbSweep(port: number): void
+  /** Forgets addresses of a port, a VLAN, a MAC (as in a key); -1: of any. Returns how many there were. */
+  fdbFlush(port: number, vlan: number, mac: bigint): number
   /** Forgets what was learned from a port and could not be learned by its present settings. */
   recheckAddresses(port: number): void
   /** Sends a probe out of a port in a VLAN; P_LOOPED tells where it comes back. */

@@ -16,7 +16,8 @@ function post(message: FromEngine): void {
   port.postMessage(message)
 }
 
-function carryOut(engine: Engine, request: ToEngine): void {
+/** Returns what the request comes to, where it is a number. */
+function carryOut(engine: Engine, request: ToEngine): number {
   switch (request.method) {
     case 'apply':
       engine.apply(request.changes)
@@ -27,9 +28,12 @@ function carryOut(engine: Engine, request: ToEngine): void {
     case 'tune':
       engine.tune(request.change)
       break
+    case 'flush':
+      return engine.flushFdb(request.filter)
     case 'status':
       break
   }
+  return 0
 }
 
 function serve(engine: Engine): void {
@@ -37,9 +41,9 @@ function serve(engine: Engine): void {
   for (let received = receiveMessageOnPort(port); received; received = receiveMessageOnPort(port)) {
     const request = received.message as ToEngine
     try {
-      carryOut(engine, request)
+      const count = carryOut(engine, request)
       const ports = engine.ports.map((each) => ({ row: each.index, status: engine.statusOf(each) }))
-      post({ type: 'done', id: request.id, ports, freeBytes: engine.memory.freeBytes })
+      post({ type: 'done', id: request.id, ports, freeBytes: engine.memory.freeBytes, count })
     } catch (error) {
       post({ type: 'refused', id: request.id, error: packError(error) })
     }

@@ -13,6 +13,7 @@ import type { Controller } from '../control/controller.js'
 import { REST, SPIN, TICK_US, TURN } from '../control/pace.js'
 import type { TuneChange } from '../control/tuning.js'
 import { warmUpController } from '../control/warm-up.js'
+import { type FdbFilter, macBits } from '../core/fdb.js'
 import { G_RATE_AT_US, G_SPIN_US, G_WAKE_US } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
@@ -112,6 +113,12 @@ export class Engine implements PortHost {
   /** Ends a capture. @param ring as openCapture() told */
   closeCapture(ring: number): void {
     this.#parts.captures.close(ring)
+  }
+
+  /** Forgets addresses. Returns how many there were. Throws NOT_FOUND for an unknown port. */
+  flushFdb({ port, vlan = -1, mac }: FdbFilter): number {
+    const row = port === undefined ? -1 : this.#parts.table.get(port).index
+    return this.plane.fdbFlush(row, vlan, mac === undefined ? -1n : macBits(mac))
   }
 
   // ---- what ports ask for ----

@@ -1,4 +1,5 @@
 import type { TuneChange } from '../control/tuning.js'
+import type { FdbFilter } from '../core/fdb.js'
 import { type ErrorCode, RingferryError } from '../errors/errors.js'
 import type { PortChange } from '../port/change.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
@@ -9,6 +10,7 @@ export type SwitchRequest =
   | { readonly method: 'apply'; readonly changes: readonly PortChange[] }
   | { readonly method: 'status' }
   | { readonly method: 'tune'; readonly change: TuneChange }
+  | { readonly method: 'flush'; readonly filter: FdbFilter }
   | { readonly method: 'stop' }
 
 export type ToEngine = SwitchRequest & { readonly id: number }
@@ -29,6 +31,8 @@ export type FromEngine =
       readonly ports: readonly PlacedPort[]
       /** Bytes of the linear memory that are free then. */
       readonly freeBytes: number
+      /** What the request came to, where it is a number. */
+      readonly count: number
     }
   | { readonly type: 'refused'; readonly id: number; readonly error: CarriedError }
   | { readonly type: 'event'; readonly port: PortStatus; readonly event: PortEvent; readonly detail: string }

@@ -13,7 +13,7 @@ import { checkAwake, readTuning, type SwitchTuneChange, type TuneState } from '.
 import { TuningReader } from '../control/tuning-reader.js'
 import { type PortCounters, readCounters } from '../core/counters.js'
 import { type PortDelays, readDelays } from '../core/delays.js'
-import { type FdbEntry, readFdb } from '../core/fdb.js'
+import { type FdbEntry, type FdbFilter, readFdb } from '../core/fdb.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
@@ -61,7 +61,7 @@ const STOP_LIMIT_MS = 5_000
 const TERMINATE_LIMIT_MS = 500
 
 interface Waiting {
-  resolve(): void
+  resolve(count: number): void
   reject(error: Error): void
 }
 
@@ -83,8 +83,8 @@ export class Switch {
   #awakeEnded: Promise<void> | undefined
   readonly #awakeShare: number
   #time: ThreadTime | undefined
-  /** Sockets that the ports listen on, by port. */
-  readonly #sockets = new Map<string, string>()
+  /** What the ports are made from, by name. */
+  readonly #configs = new Map<string, PortConfig>()
   #ports: readonly PlacedPort[] = []
   #freeBytes = 0
   #nextId = 1
@@ -169,7 +169,7 @@ export class Switch {
       case 'done':
         this.#ports = message.ports
         this.#freeBytes = message.freeBytes
-        this.#waiting.get(message.id)?.resolve()
+        this.#waiting.get(message.id)?.resolve(message.count)
         this.#waiting.delete(message.id)
         return
       case 'refused':
@@ -188,7 +188,8 @@ export class Switch {
     }
   }
 
-  #ask(request: SwitchRequest): Promise<void> {
+  /** Resolves with the number that the request comes to, if it does. */
+  #ask(request: SwitchRequest): Promise<number> {
     if (this.#failure) return Promise.reject(this.#failure)
     if (this.#stopping && request.method !== 'stop')
       return Promise.reject(new RingferryError('UNSUPPORTED', 'the switch was stopped'))
@@ -221,10 +222,9 @@ export class Switch {
    */
   async apply(changes: readonly PortChange[]): Promise<readonly PortStatus[]> {
     await this.#ask({ method: 'apply', changes })
-    for (const change of changes) if (change.change === 'remove') this.#sockets.delete(change.name)
+    for (const change of changes) if (change.change === 'remove') this.#configs.delete(change.name)
     for (const change of changes)
-      if (change.change === 'add' && 'socket' in change.config && change.config.mode !== 'client')
-        this.#sockets.set(change.config.name, change.config.socket)
+      if (change.change !== 'remove') this.#configs.set(change.config.name, change.config)
     return this.status()
   }
 
@@ -237,6 +237,11 @@ export class Switch {
   /** All ports, as of the last answer or event. */
   status(): readonly PortStatus[] {
     return this.#ports.map(({ status }) => status)
+  }
+
+  /** What the ports are made from at present, in the order in which they came. */
+  configs(): readonly PortConfig[] {
+    return [...this.#configs.values()]
   }
 
   /**
@@ -273,6 +278,11 @@ export class Switch {
   fdb(): (Omit<FdbEntry, 'port'> & { readonly port: string })[] {
     const names = this.#names
     return readFdb(this.#memory).map((entry) => ({ ...entry, port: names.get(entry.port) ?? '' }))
+  }
+
+  /** Forgets live addresses between two bursts; who is still there is learned again. Returns how many. Rejects with NOT_FOUND. */
+  async flushFdb(filter: FdbFilter = {}): Promise<number> {
+    return await this.#ask({ method: 'flush', filter })
   }
 
   /** The names of the ports by row, as of the last answer. */
@@ -334,7 +344,8 @@ export class Switch {
     if (!isHeld) return
     void this.#worker.terminate()
     await Promise.race([ended, sleep(TERMINATE_LIMIT_MS)])
-    for (const path of this.#sockets.values()) rmSync(path, { force: true })
+    for (const config of this.#configs.values())
+      if ('socket' in config && config.mode !== 'client') rmSync(config.socket, { force: true })
     if (isHeld) this.#worker.unref()
   }
 }

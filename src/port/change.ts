@@ -93,29 +93,39 @@ export function checkChange<Config extends PortConfig>(
 
 /** Settings by which a port claims what no other can have; a vxlan port claims its VNI at an address and UDP port. */
 const CLAIMS = ['name', 'socket', 'device', 'vni'] as const
-type Claim = (typeof CLAIMS)[number]
 
-function claimOf(port: PortConfig, setting: Claim): unknown {
+function claimOf(port: PortConfig, setting: Claim['setting']): unknown {
   if (setting === 'vni' && port.kind === 'vxlan')
     return `${port.local} ${port.udpPort ?? VXLAN_UDP_PORT} ${port.vni}`
   return new Map<string, unknown>(Object.entries(port)).get(setting)
 }
 
-/** What two ports cannot have both: the setting in which a port claims what one before it has. */
-export function claimed(
-  ports: readonly PortConfig[],
-): { readonly index: number; readonly setting: Claim; readonly by: PortConfig } | undefined {
+/** What two ports cannot have both: a setting in which a port claims what one before it has. */
+export interface Claim {
+  readonly index: number
+  readonly setting: (typeof CLAIMS)[number]
+  readonly by: PortConfig
+}
+
+/** All claims of ports to what one before them has. */
+export function claims(ports: readonly PortConfig[]): Claim[] {
+  const found: Claim[] = []
   for (const setting of CLAIMS) {
     const seen = new Map<unknown, PortConfig>()
     for (const [index, port] of ports.entries()) {
       const value = claimOf(port, setting)
       if (value === undefined) continue
       const by = seen.get(value)
-      if (by) return { index, setting, by }
-      seen.set(value, port)
+      if (by) found.push({ index, setting, by })
+      else seen.set(value, port)
     }
   }
-  return undefined
+  return found
+}
+
+/** The first claim, or undefined. */
+export function claimed(ports: readonly PortConfig[]): Claim | undefined {
+  return claims(ports)[0]
 }
 
 /** A port that a mirror port is to copy and cannot: where in the list, and why. */

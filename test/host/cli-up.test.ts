@@ -119,7 +119,9 @@ describe('ringferry up', () => {
     const file = join(folder, 'broken.yaml')
     writeFileSync(file, 'ports:\n  - kind: vif\n    name: g1\n    sokcet: /tmp/x\n')
     const { code, stderr } = await cli(['up', '--config', file])
-    expect(stderr).toMatch(/^ringferry: .*broken\.yaml:2:5: ports\[0\]\.socket is missing \(and 1 more\)\n$/)
+    expect(stderr).toMatch(
+      /^ringferry: .*broken\.yaml:2:5: ports\[0\]\.socket is missing \(and 1 more; ringferry config check shows all\)\n$/,
+    )
     expect(code).toBe(2)
     writeFileSync(file, 'ports: [\n  a: {\n')
     const second = await cli(['up', '--config', file])

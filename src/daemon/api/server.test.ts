@@ -16,15 +16,18 @@ const folder = mkdtempSync(join(tmpdir(), 'ringferry-api-'))
 const socket = join(folder, 'control.sock')
 let running: Switch
 let api: RunningApi
+let daemon: Daemon
 const client = new ApiClient(socket)
 
 beforeAll(async () => {
   running = await Switch.start({ memoryBytes: 64 * 2 ** 20 })
   await running.addPort({ kind: 'vif', name: 'g1', socket: join(folder, 'g1.sock') })
-  api = await openApi(new Daemon(running), { socket })
+  daemon = new Daemon(running)
+  api = await openApi(daemon, { socket })
 })
 afterAll(async () => {
   await api.close()
+  await daemon.close()
   await running.stop()
   rmSync(folder, { recursive: true })
 })
@@ -59,6 +62,6 @@ describe('the API on a Unix socket', () => {
   })
 
   it('is BUSY for a second switch on the same socket', async () => {
-    await expect(openApi(new Daemon(running), { socket })).rejects.toMatchObject({ code: 'BUSY' })
+    await expect(openApi(daemon, { socket })).rejects.toMatchObject({ code: 'BUSY' })
   })
 })

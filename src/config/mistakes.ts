@@ -1,0 +1,203 @@
+/** Everything that is wrong with the data of a configuration, in the project's words. */
+import type { z } from 'zod'
+import { pathText, SettingError } from '../errors/setting-error.js'
+import { didYouMean } from '../errors/suggestion.js'
+import { claims, wrongMirror } from '../port/change.js'
+import type { PortConfig } from '../port/config.js'
+import { readSettings } from '../port/settings.js'
+import { readVxlan } from '../port/vxlan-settings.js'
+import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS, portSchema } from './schema.js'
+
+type Path = readonly PropertyKey[]
+
+/** One mistake: where in the data, and the text. `key`: the path names a key, not a value. */
+export interface Mistake {
+  readonly path: Path
+  readonly text: string
+  readonly key?: boolean
+}
+
+function valueAt(data: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
+    data,
+  )
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value))
+}
+
+/** The keys that the object at a path may have. */
+function allowedKeys(data: unknown, path: Path): string[] {
+  if (path.length === 0) return Object.keys(configSchema.shape)
+  const group = NESTED_SCHEMAS[String(path.at(-1))]
+  if (group) return Object.keys(group.shape)
+  if (path[0] === 'engine') return Object.keys(engineSchema.shape)
+  const kind = valueAt(data, [...path, 'kind']) as keyof typeof PORT_SCHEMAS
+  return Object.keys(PORT_SCHEMAS[kind]?.shape ?? {})
+}
+
+/** What zod found, in the project's words. Of a list of unknown keys, one each. */
+function mistakesOf(issue: z.core.$ZodIssue, data: unknown): Mistake[] {
+  if (issue.code !== 'unrecognized_keys') return [mistakeOf(issue, data)]
+  const allowed = allowedKeys(data, issue.path)
+  return issue.keys.map((key) => ({
+    path: [...issue.path, key],
+    text: `unknown setting "${key}"${didYouMean(key, allowed)}; allowed here: ${allowed.join(', ')}`,
+    key: true,
+  }))
+}
+
+function mistakeOf(issue: z.core.$ZodIssue, data: unknown): Mistake {
+  const { path } = issue
+  const value = valueAt(data, path)
+  const where = pathText(path)
+  const name = where === '' ? 'the file' : where
+  switch (issue.code) {
+    case 'invalid_union':
+      return value === undefined
+        ? { path: path.slice(0, -1), text: `${name} is missing; allowed: ${PORT_KINDS.join(', ')}` }
+        : { path, text: `${name} is ${show(value)}; allowed: ${PORT_KINDS.join(', ')}` }
+    case 'invalid_value': {
+      const options = issue.values.map(String).join(', ')
+      if (value === undefined)
+        return { path: path.slice(0, -1), text: `${name} is missing; allowed: ${options}` }
+      return { path, text: `${name} is ${show(value)}; allowed: ${options}` }
+    }
+    case 'invalid_type':
+      if (value === undefined) return { path: path.slice(0, -1), text: `${name} is missing` }
+      return {
+        path,
+        text: `${name} is ${show(value)}; it must be ${article(issue.expected)}${issue.expected === 'string' && typeof value === 'number' ? ', in quotes' : ''}`,
+      }
+    case 'too_small':
+      return { path, text: `${name} is ${show(value)}; ${bound(issue.origin, 'at least', issue.minimum)}` }
+    case 'too_big':
+      return { path, text: `${name} is ${show(value)}; ${bound(issue.origin, 'at most', issue.maximum)}` }
+    case 'not_multiple_of':
+      return { path, text: `${name} is ${show(value)}; it must be a multiple of ${issue.divisor}` }
+    default:
+      return { path, text: `${name} is ${show(value)}; ${issue.message}` }
+  }
+}
+
+function bound(origin: string, word: string, limit: number | bigint): string {
+  return origin === 'string' ? `it must have ${word} ${limit} characters` : `it must be ${word} ${limit}`
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  int: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a group of settings ("name: value")',
+}
+
+function article(type: string): string {
+  return TYPES[type] ?? `of type ${type}`
+}
+
+/** A port, and where in the list it stands. */
+export interface IndexedPort {
+  readonly index: number
+  readonly port: PortConfig
+}
+
+/** Ports of the data that are right in themselves, with their places. */
+function readablePorts(data: unknown): IndexedPort[] {
+  const ports = valueAt(data, ['ports'])
+  if (!Array.isArray(ports)) return []
+  return ports.flatMap((each, index) => {
+    const { data: port } = portSchema.safeParse(each)
+    return port ? [{ index, port }] : []
+  })
+}
+
+/** Ports that claim the name, socket or device of one before them. */
+export function duplicates(ports: readonly IndexedPort[]): Mistake[] {
+  return claims(ports.map(({ port }) => port)).map(({ index, setting, by }) => {
+    const found = ports[index] as IndexedPort
+    const value = show(valueAt(found.port, [setting]))
+    return {
+      path: ['ports', found.index, setting],
+      text: `${setting} ${value} is taken by port ${by.name}; choose another`,
+    }
+  })
+}
+
+/** A port without the setting at a path, so that what else is wrong with it shows. */
+function without(port: PortConfig, path: Path): PortConfig {
+  const copy = structuredClone(port) as unknown as Record<string, unknown>
+  const owner = valueAt(copy, path.slice(0, -1)) as Record<PropertyKey, unknown>
+  // A list may not be empty: with its last item it goes.
+  if (Array.isArray(owner) && owner.length === 1) return without(port, path.slice(0, -1))
+  if (Array.isArray(owner)) owner.splice(path.at(-1) as number, 1)
+  else delete owner[path.at(-1) as string]
+  return copy as unknown as PortConfig
+}
+
+/** The path in the whole port of an item that is found in one whose items before it were taken out. */
+function originalPath(path: Path, removed: readonly Path[]): Path {
+  const [setting, at] = path
+  if (typeof at !== 'number') return path
+  const gone = removed.flatMap(([name, index]) => (name === setting ? [index as number] : []))
+  let original = at
+  for (const index of gone.sort((a, b) => a - b)) if (index <= original) original++
+  return [setting as string, original, ...path.slice(2)]
+}
+
+/** What the schema cannot say of a port: addresses that are none, settings that exclude each other. */
+function unreadable({ index, port }: IndexedPort): Mistake[] {
+  const mistakes: Mistake[] = []
+  const removed: Path[] = []
+  for (let rest = port; ; ) {
+    try {
+      readSettings(rest)
+      if (rest.kind === 'vxlan') readVxlan(rest)
+      break
+    } catch (error) {
+      if (!(error instanceof SettingError)) throw error
+      const path = originalPath(error.path, removed)
+      mistakes.push({
+        path: ['ports', index, ...path],
+        text: `${pathText(['ports', index, ...path])} ${error.problem}`,
+      })
+      if (valueAt(rest, error.path) === undefined) break
+      removed.push(path)
+      rest = without(rest, error.path)
+    }
+  }
+  const access = (['socketMode', 'socketOwner', 'socketGroup'] as const).find((key) => key in port)
+  if (access !== undefined && 'mode' in port && port.mode === 'client')
+    mistakes.push({
+      path: ['ports', index, access],
+      text: `${access} is for sockets that Ringferry makes, not for mode client`,
+    })
+  return mistakes
+}
+
+/** A mirror port of what it cannot copy. */
+export function mirrors(ports: readonly PortConfig[]): Mistake[] {
+  const wrong = wrongMirror(ports)
+  if (!wrong) return []
+  const path = ['ports', wrong.index, 'mirror', wrong.entry]
+  return [{ path, text: `${pathText(path)} ${wrong.problem}` }]
+}
+
+/**
+ * Checks data against the schema, and for what a schema cannot say. Returns the configuration, or all mistakes.
+ * @param isWhole whether these are all ports that there will be
+ */
+export function findMistakes(
+  data: unknown,
+  isWhole = false,
+): { readonly raw: z.infer<typeof configSchema> } | { readonly mistakes: readonly Mistake[] } {
+  const result = configSchema.safeParse(data ?? {})
+  const issues = result.success ? [] : result.error.issues.flatMap((issue) => mistakesOf(issue, data))
+  const ports = readablePorts(data)
+  const mistakes = [...issues, ...duplicates(ports), ...ports.flatMap(unreadable)]
+  if (isWhole && result.success) mistakes.push(...mirrors(ports.map(({ port }) => port)))
+  return result.success && mistakes.length === 0 ? { raw: result.data } : { mistakes }
+}
