@@ -28,6 +28,14 @@ export function shortNumber(value: number): string {
   return value.toFixed(1)
 }
 
+const DEFAULT_COLUMNS = 80
+const LEAST_COLUMNS = 40
+
+/** Columns that standard output has: the terminal's; 80 where it is none. */
+export function outputColumns(): number {
+  return Math.max(LEAST_COLUMNS, process.stdout.columns ?? DEFAULT_COLUMNS)
+}
+
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }

@@ -1,13 +1,33 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { POLICY_NAMES, type PolicyName } from '../aggregation/create.js'
+import { listPromises } from '../daemon/api/routes/promises.js'
 import { changeTuning, getTuning, type TuneChangeBody, type Tuning } from '../daemon/api/routes/tuning.js'
 import { RingferryError } from '../errors/errors.js'
 import { didYouMean } from '../errors/suggestion.js'
 import { type ControlOptions, clientOf, controlOption } from './control-options.js'
 import { Interruption } from './interruption.js'
-import { formatTable, print, printJson, shortNumber } from './output.js'
+import { outputColumns, print, printJson } from './output.js'
+import { explainTuning } from './tune-explain.js'
+import { type ShownTuning, showTuning } from './tune-show.js'
 
 const POLL_MS = 500
+
+interface ShowOptions extends ControlOptions {
+  readonly verbose?: boolean
+}
+
+const SHOW_HELP = `
+What the columns say, of the last 10 s:
+  target    p99 from arrival to publication that was asked for
+  p50, p99  from arrival to publication
+  within    share of the frames within the target
+  batch     frames a publication
+  calls     calls that were saved, of one a frame
+  CPU       processors saved: what a publication for every frame would have cost
+            beside, by the cost of one that policy adaptive measures; else "-"
+  verdict   met, MISSED (below the table: since when, why, what to do), no load,
+            not held by the policy
+docs/promise.md says how a verdict is made.`
 
 /** "200us", "1.5ms", "0.001s" or a bare number of microseconds, as microseconds. */
 export function parseDuration(text: string): number {
@@ -40,114 +60,26 @@ function parseWeight(text: string): number {
   throw new InvalidArgumentError('give a number above 0')
 }
 
-const number = (value: number | null): string => (value === null ? '-' : shortNumber(value))
-const limit = (value: number): string => (value >= 0x7fffffff ? '-' : shortNumber(value))
-
-function reasons(vif: Tuning['vifs'][number]): string {
-  return Object.entries(vif.published)
-    .sort(([, a], [, b]) => b - a)
-    .map(([name, count]) => `${name} ${shortNumber(count)}`)
-    .join(', ')
-}
-
-/** In one line: "awake on, share 0.5 of 2 processors, burnt 12500 us, a wake-up costs 24 us, now 6 us". */
-function awakeLine({
-  share,
-  state,
-  reason,
-  cpus,
-  burntUs,
-  holdsLatency,
-  asleepUs,
-  wakeUs,
-}: Tuning['awake']): string {
-  const cost = (us: number | null): string => (us === null ? 'not known' : `${shortNumber(us)} us`)
-  return [
-    `awake ${state}${reason === '' ? '' : ` (${reason})`}`,
-    `share ${share}${cpus.length === 0 ? '' : ` of ${cpus.length} processor${cpus.length === 1 ? '' : 's'}`}`,
-    `burnt ${shortNumber(burntUs)} us`,
-    ...(holdsLatency ? ['PM QoS held'] : []),
-    `a wake-up costs ${cost(asleepUs)}${wakeUs === asleepUs ? '' : `, now ${cost(wakeUs)}`}`,
-  ].join(', ')
-}
-
-/** The tuning as a table with the figures of the last decision above it. Times in microseconds. */
-export function showTuning(state: Tuning): string {
-  const rows = state.vifs.map((vif) => [
-    vif.name,
-    number(vif.targetUs),
-    number(vif.weight),
-    number(vif.rateFps),
-    number(vif.delayUs),
-    number(vif.limits.holdUs),
-    limit(vif.limits.maxFrames),
-    number(vif.p99.holdUs),
-    number(vif.p99.queueUs),
-    number(vif.p99.totalUs),
-    reasons(vif),
-  ])
-  const figures = Object.entries(state.figures).map(
-    ([name, value]) => `${name} ${Number(value.toPrecision(4))}`,
-  )
-  return [
-    `policy ${state.policy.name}, budget ${state.budget}, spins up to ${state.spinUs} us${state.dryRun ? ', dry run: limits stay as they are' : ''}`,
-    awakeLine(state.awake),
-    ...(figures.length > 0 ? [figures.join(', ')] : []),
-    formatTable(
-      [
-        'vif',
-        'target us',
-        'weight',
-        'frames/s',
-        'delay us',
-        'hold us',
-        'at most',
-        'p99 hold',
-        'p99 queue',
-        'p99 total',
-        'published because',
-      ],
-      rows,
-      [1, 2, 3, 4, 5, 6, 7, 8, 9],
-    ),
-  ].join('\n')
-}
-
-/** Why the last publications of a vif happened, and the last decisions with their figures. */
-export function explainTuning(state: Tuning, name: string): string {
-  const vif = state.vifs.find((each) => each.name === name)
-  if (!vif)
-    throw new RingferryError(
-      'NOT_FOUND',
-      `vif ${name}: no vif of this name is under the policy; see ringferry tune show`,
-    )
-  const total = Object.values(vif.published).reduce((sum, count) => sum + count, 0)
-  const published = Object.entries(vif.published)
-    .sort(([, a], [, b]) => b - a)
-    .map(([reason, count]) => [reason, shortNumber(count), `${((count / total) * 100).toFixed(1)} %`])
-  const decisions = state.decisions
-    .slice(-8)
-    .map(({ atUs, applied, vifs }) => [
-      `${(atUs / 1e6).toFixed(3)} s`,
-      applied ? 'applied' : 'dry run',
-      vifs.find((each) => each.name === name)?.why ?? 'not decided on',
-    ])
-  return [
-    `${name}: target ${vif.targetUs} us at p99, weight ${vif.weight}, hold ${shortNumber(vif.limits.holdUs)} us now`,
-    '',
-    published.length > 0
-      ? formatTable(['published because', 'times', 'share'], published, [1, 2])
-      : 'nothing was published yet',
-    '',
-    decisions.length > 0 ? formatTable(['decided at', '', 'why'], decisions, [0]) : 'nothing was decided yet',
-  ].join('\n')
-}
-
 /** Changes the tuning, if there is something to change. Returns what it is then. */
 async function ask(options: ControlOptions, change: TuneChangeBody): Promise<Tuning> {
   const client = clientOf(options)
   if (Object.keys(change).length === 0) return await client.call(getTuning)
   return await client.call(changeTuning, { body: change })
+}
+
+/** The verdicts to a tuning. */
+async function withPromises(tuning: Tuning, options: ControlOptions): Promise<ShownTuning> {
+  return { tuning, promises: (await clientOf(options).call(listPromises)).promises }
+}
+
+/** A target that the present policy does not look at is a likely mistake; it is kept, so it is no error. */
+function warnIfNotHeld({ policy, dryRun }: Tuning, vif: string): void {
+  if (policy.name !== 'adaptive')
+    process.stderr.write(
+      `ringferry: warning: policy ${policy.name} does not hold targets; that of ${vif} counts under policy adaptive: ringferry tune policy adaptive\n`,
+    )
+  else if (dryRun)
+    process.stderr.write(`ringferry: warning: in a dry run the limits of ${vif} stay as they are\n`)
 }
 
 /** Decides without applying and prints each decision, until Ctrl-C; then the limits follow the policy again. */
@@ -195,26 +127,29 @@ Examples:
       .addOption(controlOption())
       .option('--json', 'as JSON')
       .addHelpText('after', `\nExamples:\n  ringferry tune ${example}`)
-  const finish = (state: Tuning, options: ControlOptions): void =>
-    options.json ? printJson(state) : print(showTuning(state))
+  const finish = async (tuning: Tuning, options: ShowOptions): Promise<void> => {
+    const shown = await withPromises(tuning, options)
+    if (options.json) printJson({ ...shown.tuning, promises: shown.promises })
+    else print(showTuning(shown, outputColumns(), options.verbose))
+  }
 
-  add('show', 'targets, limits, delays and reasons', 'show').action(async (options: ControlOptions) =>
-    finish(await ask(options, {}), options),
-  )
+  add('show', 'delays against targets, verdicts, and what aggregation saves', 'show')
+    .option('-v, --verbose', 'with the figures of the model')
+    .addHelpText('after', SHOW_HELP)
+    .action(async (options: ShowOptions) => finish(await ask(options, {}), options))
   add('set <vif>', 'change the target or weight of a vif', 'set g1 --target 200us')
     .option('--target <duration>', 'p99 from arrival to publication', parseDuration)
     .option('--weight <number>', "share of the engine's core relative to others", parseWeight)
     .action(async (vif: string, options: ControlOptions & { target?: number; weight?: number }) => {
       if (options.target === undefined && options.weight === undefined)
         throw new RingferryError('USAGE', 'tune set: nothing to change; give --target or --weight')
-      finish(
-        await ask(options, {
-          vif,
-          ...(options.target === undefined ? {} : { targetUs: options.target }),
-          ...(options.weight === undefined ? {} : { weight: options.weight }),
-        }),
-        options,
-      )
+      const tuning = await ask(options, {
+        vif,
+        ...(options.target === undefined ? {} : { targetUs: options.target }),
+        ...(options.weight === undefined ? {} : { weight: options.weight }),
+      })
+      if (options.target !== undefined) warnIfNotHeld(tuning, vif)
+      await finish(tuning, options)
     })
   add(
     'policy <name>',
@@ -240,7 +175,7 @@ Examples:
           ...(holdUs === undefined ? {} : { holdUs }),
           ...(maxFrames === undefined ? {} : { maxFrames }),
         }
-        finish(
+        await finish(
           await ask(options, {
             policy,
             ...(options.budget === undefined ? {} : { budget: options.budget }),
@@ -256,17 +191,17 @@ Examples:
   ).action(async (share: string, options: ControlOptions) =>
     finish(await ask(options, { awake: parseIdleShare(share) }), options),
   )
-  add(
-    'explain <vif>',
-    'why the last batches were published and the last decisions made',
-    'explain g1',
-  ).action(async (vif: string, options: ControlOptions) => {
-    const state = await ask(options, {})
-    const text = explainTuning(state, vif)
-    if (options.json)
-      printJson({ vif: state.vifs.find((each) => each.name === vif), decisions: state.decisions })
-    else print(text)
-  })
+  add('explain <vif>', 'the last decision for a vif, its verdict, and why its batches end', 'explain g1')
+    .option('-v, --verbose', 'with the figures of the last decisions')
+    .action(async (vif: string, options: ShowOptions) => {
+      const shown = await withPromises(await ask(options, {}), options)
+      const text = explainTuning(shown, vif, outputColumns(), options.verbose)
+      if (!options.json) return print(text)
+      const { tuning, promises } = shown
+      const named = <Each extends { readonly name: string }>(list: readonly Each[]): Each | null =>
+        list.find(({ name }) => name === vif) ?? null
+      printJson({ vif: named(tuning.vifs), promise: named(promises), decisions: tuning.decisions })
+    })
   tune
     .option('--dry-run', 'decide and show, but leave the limits as they are, until Ctrl-C')
     .addOption(controlOption())

@@ -46,6 +46,12 @@ export class PromiseBook {
     return this.#verdicts
   }
 
+  /** The same as of now: a target that was just set is in it. */
+  verdictsNow(): readonly PromiseVerdict[] {
+    this.#read()
+    return this.#verdicts
+  }
+
   /** Throws NOT_FOUND for a port that is not there, or has no target. */
   verdict(name: string): PromiseVerdict {
     const verdict = this.#verdicts.find((each) => each.name === name)

@@ -48,7 +48,9 @@ describe('ringferry tune', () => {
   it('changes the share for keeping awake, and shows what it burns', async () => {
     const { code, stdout } = await tune('awake', '0.5', '--control', control)
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^awake \w+, share 0\.5.*, burnt \d+ us, a wake-up costs /m)
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(
+      / awake \w+.*, share 0\.5.*, burnt \d+ us,.* a wake-up costs /,
+    )
     expect(JSON.parse((await tune('awake', '0', '--json', '--control', control)).stdout).awake).toMatchObject(
       {
         share: 0,
@@ -61,7 +63,28 @@ describe('ringferry tune', () => {
     const { stdout, code } = await tune('explain', 'g1', '--control', control)
     expect(code).toBe(0)
     expect(stdout).toMatch(/^g1: target 200 us/)
-    expect(stdout).toContain('no-hold')
+    expect(stdout).toContain('Nothing is held and every burst is published at once')
+  })
+
+  it('shows a verdict about every target, in 80 columns, and the figures of the model only when asked', async () => {
+    const { stdout } = await tune('show', '--control', control)
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+    expect(stdout).toMatch(/^g1 +200 us .* no load$/m)
+    expect(stdout).not.toContain('theta')
+    expect((await tune('show', '--verbose', '--control', control)).stdout).toContain('theta')
+    const { promises } = JSON.parse((await tune('show', '--json', '--control', control)).stdout)
+    expect(promises).toMatchObject([{ name: 'g1', state: 'no-load', targetUs: 200 }, { name: 'g2' }])
+  })
+
+  it('warns, and does what it is told, when a target is set under a policy that holds none', async () => {
+    expect((await tune('set', 'g1', '--target', '300us', '--control', control)).stderr).toBe('')
+    await tune('policy', 'natural', '--control', control)
+    const { code, stderr, stdout } = await tune('set', 'g1', '--target', '250us', '--control', control)
+    expect(code).toBe(0)
+    expect(stderr).toBe(
+      'ringferry: warning: policy natural does not hold targets; that of g1 counts under policy adaptive: ringferry tune policy adaptive\n',
+    )
+    expect(stdout).toMatch(/^g1 +250 us .* not held$/m)
   })
 
   it.each([

@@ -56,7 +56,7 @@ export const listPromises = route({
   method: 'GET',
   path: '/v1/promises',
   id: 'listPromises',
-  summary: 'Whether delay targets are kept, and if not, why; as of the last second',
+  summary: 'Whether delay targets are kept, and if not, why',
   answer: z.strictObject({ promises: z.array(promiseSchema).readonly() }),
-  handle: (daemon) => ({ promises: daemon.promises.verdicts() }),
+  handle: (daemon) => ({ promises: daemon.promises.verdictsNow() }),
 })
