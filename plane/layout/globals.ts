@@ -57,6 +57,8 @@ export const G_LEARNS = 192 // u32
 export const G_RATE_AT_US = 200 // f64
 /** The longest spin of the engine at present, in microseconds. */
 export const G_SPIN_US = 208 // f64
+/** Time that the engine has spent spinning since its start, in microseconds. */
+export const G_SPUN_US = 216 // f64
 
 /** Indices of the active ports. */
 export const ACTIVE_AT = 0x10400 // MAX_PORTS x u32

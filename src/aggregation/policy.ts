@@ -161,6 +161,8 @@ export interface Decision {
 /** A way to choose hold limits. Keeps state between periods; equal samples in equal order give equal decisions. */
 export interface Policy {
   readonly name: string
+  /** The limits of every vif, where they do not depend on what is measured. */
+  readonly limits?: HoldLimits
   decide(sample: HostSample): Decision
 }
 
@@ -176,6 +178,7 @@ export const NATURAL_LIMITS: HoldLimits = {
 function constantPolicy(name: string, limits: HoldLimits): Policy {
   return {
     name,
+    limits,
     decide: ({ vifs }) => ({
       policy: name,
       restUs: 0,

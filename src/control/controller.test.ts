@@ -1,25 +1,31 @@
 import { describe, expect, it } from 'vitest'
 import { LinearMemory } from '../core/linear-memory.js'
 import { CALM_PERIOD_US, Controller } from './controller.js'
+import { DecisionInForce } from './in-force.js'
+import { TuningReader } from './tuning-reader.js'
+import { TuningSettings } from './tuning-settings.js'
 
 const BUDGET = 0.5
 const MB = 1 << 20
 
 /** A controller without vifs, and its periods: shares of the time that the engine worked and spun. */
 function controlled(policy: 'adaptive' | 'natural') {
-  const memory = new LinearMemory(64 * MB)
-  const controller = new Controller(memory, { policy: { name: policy }, budget: BUDGET })
+  const settings = new TuningSettings({ policy: { name: policy }, budget: BUDGET })
+  const controller = new Controller(new LinearMemory(64 * MB), settings.buffer)
+  const inForce = new DecisionInForce(settings)
   let [now, worked, spun, waited] = [0, 0, 0, 0]
   const period = (work: number, spin: number, us = CALM_PERIOD_US, wait = 0): boolean => {
     now += us
     worked += work * us
     spun += spin * us
     waited += wait * us
-    controller.run(now, [], { workedUs: worked, spunUs: spun, waitedUs: waited, wakes: 0 })
-    return controller.maySpin(spun)
+    controller.run(now, { workedUs: worked, spunUs: spun, waitedUs: waited, wakes: 0 })
+    if (inForce.isNew) inForce.take(() => {})
+    return inForce.maySpin(spun)
   }
   period(0, 0)
-  return { controller, period, mayStillSpin: (moreUs: number) => controller.maySpin(spun + moreUs) }
+  const decisions = () => new TuningReader(settings.buffer).read().decisions
+  return { settings, decisions, period, mayStillSpin: (moreUs: number) => inForce.maySpin(spun + moreUs) }
 }
 
 describe('Controller', () => {
@@ -41,9 +47,9 @@ describe('Controller', () => {
   })
 
   it('run tells the share of time that the engine waited for its processor', () => {
-    const { controller, period } = controlled('adaptive')
+    const { decisions, period } = controlled('adaptive')
     for (let i = 0; i < 100; i++) period(0.3, 0, CALM_PERIOD_US, 0.4)
-    const figures = controller.decisions.at(-1)?.figures
+    const figures = decisions().at(-1)?.figures
     expect(figures?.useShare).toBeCloseTo(0.3, 2)
     expect(figures?.waitShare).toBeCloseTo(0.4, 2)
   })
@@ -54,13 +60,13 @@ describe('Controller', () => {
   })
 
   it('run tells the share of time worked, none of it from before the policy was chosen', () => {
-    const { controller, period } = controlled('adaptive')
+    const { settings, decisions, period } = controlled('adaptive')
     period(0.25, 0, 600_000)
-    const use = () => controller.decisions.at(-1)?.figures.useShare
+    const use = () => decisions().at(-1)?.figures.useShare
     expect(use()).toBeCloseTo(0.25, 1)
-    controller.configure({ policy: { name: 'natural' } })
+    settings.configure({ policy: { name: 'natural' } })
     period(1, 0)
-    controller.configure({ policy: { name: 'adaptive' } })
+    settings.configure({ policy: { name: 'adaptive' } })
     period(1, 0)
     expect(use()).toBe(0)
   })

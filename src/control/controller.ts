@@ -1,24 +1,21 @@
 /**
- * The controller: every few milliseconds it reads what the plane counted for each vif, lets the policy decide,
- * and writes the hold limits back. It runs in the engine's thread between two turns.
+ * The controller: every few milliseconds it reads what the plane counted for each vif, lets the policy decide, and writes the
+ * decision down for the engine. It runs beside the engine's thread, or in it, between two turns: it knows nothing but the
+ * memory that both share, and the time that it is given.
  *
- *   plane counters, histograms --> sample --> policy.decide --> limits in the port rows (unless dry run)
- *                                                |
- *                                                +--> decisions as numbers in the tuning log, for whoever reads them
+ *   plane counters, histograms --> sample --> policy.decide --> tuning log --> DecisionInForce: limits in the port rows
+ *   settings of the operator   ------------------^                  +--------> whoever wants to see it
  *
  * The engine's time is measured as a whole: what it used, and what it waited for its processor while others had it.
  *
- * A decision stops the engine for a tenth of a millisecond or two, and every frame that comes meanwhile waits. So each tick
- * only sees whether load or use have changed; while they stand still, decisions are far between.
+ * Each tick only sees whether load or use have changed; while they stand still, decisions are far between.
  */
-import { createPolicy, type PolicyConfig } from '../aggregation/create.js'
-import type { HoldLimits } from '../aggregation/hold-limits.js'
+import { createPolicy } from '../aggregation/create.js'
 import type { Policy } from '../aggregation/policy.js'
-import type { LinearMemory } from '../core/linear-memory.js'
-import { BUDGET_DEFAULT, POLICY_DEFAULT, VIF_DEFAULTS } from './defaults.js'
+import type { MemoryViews } from '../core/memory-views.js'
 import { TuningLog } from './tuning-log.js'
-import { type LoggedDecision, TuningReader } from './tuning-reader.js'
-import { VifMeter, type VifSettings } from './vif-meter.js'
+import { TuningReader, type VersionedSettings } from './tuning-reader.js'
+import { VifMeter } from './vif-meter.js'
 
 /** Microseconds between two ticks: while something is delayed, and while nothing is. */
 export const PERIOD_US = 10_000
@@ -34,26 +31,6 @@ const CHANGED_FRAMES = 64
 const CHANGED_USE = 0.1
 /** After a change the estimates of the policy follow for so long, in microseconds: every tick decides. */
 const FOLLOWING_US = 30_000
-
-/** The policy and its budget. */
-export interface ControllerOptions {
-  /** Default: natural. */
-  readonly policy?: PolicyConfig
-  /** Share of its core that the engine may use (0 to 1). Default 0.8. */
-  readonly budget?: number
-}
-
-/** A vif under control: its row, and where its hold limits go. */
-export interface ControlledVif {
-  readonly index: number
-  readonly name: string
-  setHoldLimits(limits: HoldLimits): void
-}
-
-interface Known {
-  settings: VifSettings
-  readonly meter: VifMeter
-}
 
 /** What the engine has done since its start. Times in microseconds. */
 export interface EngineUse {
@@ -89,14 +66,13 @@ const NEVER = Number.NEGATIVE_INFINITY
 
 /** Decides how long frames are held for each vif, and how the engine rests. */
 export class Controller {
-  readonly #memory: LinearMemory
-  readonly #known = new Map<number, Known>()
-  /** What it has been told and has decided; readers of other threads are given its buffer. */
-  readonly log = new TuningLog()
+  readonly #memory: MemoryViews
+  readonly #reader: TuningReader
+  readonly #log: TuningLog
+  #settings: VersionedSettings
   #policy: Policy
-  #config: PolicyConfig
-  #budget: number
-  #dryRun = false
+  /** By number of the vif. */
+  readonly #meters = new Map<number, VifMeter>()
   /** The last tick, and where the present sample began; undefined before the first tick under a policy that measures. */
   #tick: Mark | undefined
   #begin: Mark | undefined
@@ -108,144 +84,86 @@ export class Controller {
   #decidedUse = 0
   #decidedRate = 0
   #delays = false
-  /** How much the engine may have spun until the next tick, in microseconds since its start. */
-  #spinUntilUs = Number.POSITIVE_INFINITY
-  #restUs = 0
-  #workUs = Number.POSITIVE_INFINITY
 
-  constructor(memory: LinearMemory, options: ControllerOptions) {
+  /** @param memory the engine's; @param tuning the buffer of its TuningSettings */
+  constructor(memory: MemoryViews, tuning: SharedArrayBuffer) {
     this.#memory = memory
-    this.#config = options.policy ?? POLICY_DEFAULT
-    this.#policy = createPolicy(this.#config)
-    this.#budget = options.budget ?? BUDGET_DEFAULT
-    this.#logSettings()
+    this.#reader = new TuningReader(tuning)
+    this.#log = new TuningLog(tuning)
+    this.#settings = this.#reader.settings()
+    this.#policy = createPolicy(this.#settings.policy)
   }
 
-  /** Whether hold limits depend on what is measured, so that the controller must run. */
-  get active(): boolean {
-    return this.#config.name === 'adaptive' || this.#config.name === 'dim'
-  }
-
-  /** The last decisions, oldest first, read from the log. */
-  get decisions(): readonly LoggedDecision[] {
-    return new TuningReader(this.log.buffer).read().decisions
-  }
-
-  #logSettings(): void {
-    this.log.set({ policy: this.#config, budget: this.#budget, dryRun: this.#dryRun })
-  }
-
-  /** Changes policy, budget or dry run; what is left out stays. */
-  configure(options: ControllerOptions & { readonly dryRun?: boolean }): void {
-    if (options.policy !== undefined) {
-      this.#config = options.policy
-      this.#policy = createPolicy(options.policy)
-    }
-    if (options.budget !== undefined) this.#budget = options.budget
-    if (options.dryRun !== undefined) this.#dryRun = options.dryRun
-    this.#logSettings()
-    this.#tick = undefined
-    this.hurry()
-  }
-
-  setTarget(index: number, target: Partial<VifSettings>): void {
-    const known = this.#knownOf(index)
-    known.settings = { ...known.settings, ...target }
-    this.log.setTarget(index, known.settings.targetUs, known.settings.weight)
-  }
-
-  target(index: number): VifSettings {
-    return this.#knownOf(index).settings
-  }
-
-  /** The vifs have changed: the next tick decides, however calm it is. */
-  hurry(): void {
+  /** Takes over settings that have changed: the next tick decides, however calm it is. */
+  #follow(): void {
+    if (this.#reader.version === this.#settings.version) return
+    const before = this.#settings
+    const settings = this.#reader.settings()
+    this.#settings = settings
     this.#decidedUs = NEVER
+    const isOther = (name: 'policy' | 'budget' | 'dryRun'): boolean =>
+      JSON.stringify(settings[name]) !== JSON.stringify(before[name])
+    if (isOther('policy')) this.#policy = createPolicy(settings.policy)
+    if (isOther('policy') || isOther('budget') || isOther('dryRun')) this.#tick = undefined
+    const present = new Set(settings.rows.map(({ vif }) => vif))
+    for (const vif of this.#meters.keys()) if (!present.has(vif)) this.#meters.delete(vif)
   }
 
-  /** Forgets a vif that was removed. */
-  forget(index: number): void {
-    this.#known.delete(index)
-    this.log.forget(index)
-  }
-
-  #knownOf(index: number): Known {
-    let known = this.#known.get(index)
-    if (!known) {
-      known = { settings: VIF_DEFAULTS, meter: new VifMeter(this.#memory, index) }
-      this.#known.set(index, known)
-      this.log.setTarget(index, VIF_DEFAULTS.targetUs, VIF_DEFAULTS.weight)
+  #meterOf(row: number, vif: number): VifMeter {
+    let meter = this.#meters.get(vif)
+    if (!meter) {
+      meter = new VifMeter(this.#memory, row, vif)
+      this.#meters.set(vif, meter)
     }
-    return known
+    return meter
   }
 
-  /** How long the engine sleeps between two polls without asking for kicks, in microseconds; 0 while nothing is delayed. */
-  get restUs(): number {
-    return this.#restUs
+  /** In how many microseconds a tick is due; infinite under a policy that measures nothing, until the settings change. */
+  dueUs(nowUs: number): number {
+    this.#follow()
+    if (this.#policy.limits) return Number.POSITIVE_INFINITY
+    if (!this.#tick) return 0
+    return Math.max(0, this.#tick.atUs + (this.#delays ? PERIOD_US : CALM_PERIOD_US) - nowUs)
   }
 
-  /** How long the engine works at a stretch before it rests all the same, in microseconds. */
-  get workUs(): number {
-    return this.#workUs
-  }
-
-  /**
-   * Whether an engine that has spun for `spunUs` microseconds since its start may poll for a while before it sleeps:
-   * nothing is delayed, and its budget has not been used up by work and by spinning.
-   */
-  maySpin(spunUs: number): boolean {
-    return this.#restUs === 0 && spunUs < this.#spinUntilUs
-  }
-
-  /** Whether the policy measures, and a tick is due. */
-  isDue(nowUs: number): boolean {
-    if (!this.active) return false
-    return !this.#tick || nowUs - this.#tick.atUs >= (this.#delays ? PERIOD_US : CALM_PERIOD_US)
-  }
-
-  /** Runs a tick, if one is due or the policy measures nothing. `done` is what the engine has done until now. */
-  run(nowUs: number, vifs: readonly ControlledVif[], done: EngineUse): void {
-    if (!this.active) {
-      this.#spinUntilUs = Number.POSITIVE_INFINITY
-      const now = { atUs: nowUs, done, frames: 0 }
-      this.#decide(now, vifs, { ...now, atUs: nowUs - PERIOD_US })
-      return
-    }
-    if (!this.isDue(nowUs)) return
+  /** Runs a tick, if one is due. @param done what the engine has done until now */
+  run(nowUs: number, done: EngineUse): void {
+    if (this.dueUs(nowUs) > 0) return
+    const { budget, rows } = this.#settings
     let frames = 0
-    for (const { index } of vifs) frames += this.#knownOf(index).meter.frames
+    for (const { row, vif } of rows) frames += this.#meterOf(row, vif).frames
     const now = { atUs: nowUs, done, frames }
     const last = this.#tick
     this.#tick = now
     if (!last || !this.#begin) {
-      this.#spinUntilUs = done.spunUs + this.#budget * CALM_PERIOD_US
+      this.#log.ticked(done.spunUs + budget * CALM_PERIOD_US)
       // Nothing is known yet; decide on that, so that what an earlier policy left ends.
-      this.#restart(now, vifs)
-      this.#decide(now, vifs, { ...now, atUs: nowUs - PERIOD_US })
+      this.#restart(now)
+      this.#decide(now, { ...now, atUs: nowUs - PERIOD_US })
       return
     }
     const tickUs = nowUs - last.atUs
     const { workedUs, waitedUs } = between(last.done, done)
     const wantedUs = workedUs + waitedUs
     // What the budget leaves beside the work goes to spinning in the tick to come.
-    this.#spinUntilUs = done.spunUs + Math.max(0, this.#budget * tickUs - wantedUs)
+    this.#log.ticked(done.spunUs + Math.max(0, budget * tickUs - wantedUs))
     const use = wantedUs / tickUs
-    const isScarce = this.#delays || use >= CALM_USE * this.#budget
+    const isScarce = this.#delays || use >= CALM_USE * budget
     const isChanged = isScarce && this.#hasChanged(nowUs, use, (frames - last.frames) / tickUs)
     if (!isScarce) this.#wasOther = false
     if (!this.#isWanted(nowUs, isScarce)) return
     if (isChanged && this.#decidedUs !== NEVER && nowUs - this.#begin.atUs > 2 * tickUs) {
       // A sample that is mostly of the time before the change says little: begin one, and decide at the next tick.
-      this.#restart(now, vifs)
+      this.#restart(now)
       return
     }
-    this.#decide(now, vifs, this.#begin)
+    this.#decide(now, this.#begin)
     this.#begin = now
   }
 
-  #restart(now: Mark, vifs: readonly ControlledVif[]): void {
+  #restart(now: Mark): void {
     this.#begin = now
-    for (const { index } of vifs) this.#knownOf(index).meter.restart()
+    for (const { row, vif } of this.#settings.rows) this.#meterOf(row, vif).restart()
   }
 
   /**
@@ -269,7 +187,8 @@ export class Controller {
     return isChanged
   }
 
-  #decide(now: Mark, vifs: readonly ControlledVif[], begin: Mark): void {
+  #decide(now: Mark, begin: Mark): void {
+    const { version, budget, dryRun, rows } = this.#settings
     const periodUs = now.atUs - begin.atUs
     const { workedUs, waitedUs, wakes } = between(begin.done, now.done)
     const decision = this.#policy.decide({
@@ -277,21 +196,14 @@ export class Controller {
       busyUs: Math.min(workedUs, periodUs),
       waitUs: Math.min(waitedUs, periodUs),
       wakes,
-      budget: this.#budget,
-      vifs: vifs.map(({ index }) => {
-        const { meter, settings } = this.#knownOf(index)
-        return meter.sample(now.atUs, settings)
-      }),
+      budget,
+      vifs: rows.map(({ row, vif, ...settings }) => this.#meterOf(row, vif).sample(now.atUs, settings)),
     })
-    if (!this.#dryRun)
-      for (const { vif, limits } of decision.vifs)
-        vifs.find((each) => each.index === vif)?.setHoldLimits(limits)
-    this.#restUs = this.#dryRun ? 0 : decision.restUs
-    this.#workUs = this.#dryRun ? Number.POSITIVE_INFINITY : decision.workUs
     this.#delays = decision.restUs > 0 || decision.vifs.some(({ limits }) => limits.holdUs > 0)
     this.#decidedUs = now.atUs
     this.#decidedUse = (workedUs + waitedUs) / periodUs
     this.#decidedRate = (now.frames - begin.frames) / periodUs
-    this.log.decided(now.atUs, !this.#dryRun, decision, this.#restUs, (row) => this.#knownOf(row).meter.p99)
+    const made = { atUs: now.atUs, version, applied: !dryRun, decision }
+    this.#log.decided(made, (vif) => this.#meters.get(vif)!.p99)
   }
 }

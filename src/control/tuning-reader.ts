@@ -1,4 +1,4 @@
-import { POLICY_NAMES } from '../aggregation/create.js'
+import { createPolicy, POLICY_NAMES, type PolicyConfig } from '../aggregation/create.js'
 import {
   ENGINE_FIGURES,
   type EngineFigures,
@@ -8,23 +8,36 @@ import {
 } from '../aggregation/policy.js'
 import { MAX_PORTS } from '../core/layout.js'
 import {
+  counterAt,
   DECIDED,
   DECIDED_WORDS,
   DECISION,
   DECISION_HEAD_WORDS,
   DECISION_WORDS,
   DECISIONS_AT,
+  DELAY,
+  DELAY_WORDS,
   DELAYS,
+  DELAYS_AT,
   HEAD,
+  HEAD_AT,
   KEPT,
   ROW,
   ROW_WORDS,
   ROWS_AT,
-  type TuningSettings,
-} from './tuning-log.js'
+  rowOfVif,
+  SETTINGS,
+} from './tuning-layout.js'
 
-/** Readings of a log that changes all the time, before one is taken as it is: each number in it is whole at least. */
+/** Readings of a part that changes all the time, before one is taken as it is: each number in it is whole at least. */
 const MAX_READINGS = 100
+
+/** What the operator has set for all. */
+export interface SharedSettings {
+  readonly policy: PolicyConfig
+  readonly budget: number
+  readonly dryRun: boolean
+}
 
 /** A past decision; its time in microseconds on the engine's clock. */
 export interface LoggedDecision {
@@ -37,81 +50,183 @@ export interface LoggedDecision {
   readonly vifs: readonly VifDecision[]
 }
 
-/** The tuning of one port that the policy decides for. p99 of hold, queue and total in microseconds; NaN without frames. */
-export interface LoggedRow {
+/** A decision for the engine. */
+export interface GivenDecision extends LoggedDecision {
+  /** Version of the settings that it was made for. */
+  readonly version: number
+  readonly workUs: number
+}
+
+/** A port that the policy decides for. */
+export interface ControlledRow {
   readonly row: number
+  /** The number of the vif in it (vifNumber). */
+  readonly vif: number
   readonly targetUs: number
   readonly weight: number
+}
+
+/** The tuning of one port that the policy decides for. p99 of hold, queue and total in microseconds; NaN without frames. */
+export interface LoggedRow extends ControlledRow {
   readonly p99: readonly [number, number, number]
 }
 
-/** All of the log at one time. */
-export interface LoggedTuning extends TuningSettings {
+/** All of the tuning at one time. */
+export interface LoggedTuning extends SharedSettings {
   readonly restUs: number
   readonly rows: readonly LoggedRow[]
-  /** Oldest first. */
+  /** Oldest first. The last one of a policy that measures nothing is what its settings say. */
   readonly decisions: readonly LoggedDecision[]
 }
 
-/** Reads the log of an engine, of this thread or of another. */
+/** The settings with the ports under the policy, of one version. */
+export interface VersionedSettings extends SharedSettings {
+  readonly version: number
+  readonly rows: readonly ControlledRow[]
+}
+
+/** Reads the tuning of an engine, of this thread or of another. */
 export class TuningReader {
   readonly #words: Float64Array
-  readonly #counter: Int32Array
+  readonly #settings: Int32Array
+  readonly #head: Int32Array
 
-  /** @param buffer of a TuningLog */
+  /** @param buffer of a TuningSettings */
   constructor(buffer: SharedArrayBuffer) {
     this.#words = new Float64Array(buffer)
-    this.#counter = new Int32Array(buffer, HEAD.counter, 1)
+    this.#settings = counterAt(buffer, 0)
+    this.#head = counterAt(buffer, HEAD_AT)
   }
 
-  /** The target that was set for a row, in microseconds, whether or not the policy decides for it; undefined: none. */
-  targetUs(row: number): number | undefined {
-    return this.#words[ROWS_AT + row * ROW_WORDS + ROW.targetUs] || undefined
+  /** Version of the settings now, and a number that changes with every decision. */
+  get version(): number {
+    return Atomics.load(this.#settings, 0)
   }
 
-  /** The log as it is now. @param most decisions to read, the newest ones */
-  read(most: number = KEPT): LoggedTuning {
+  get decided(): number {
+    return Atomics.load(this.#head, 0)
+  }
+
+  /** Whether the policy measures, so that a controller must run. */
+  get measures(): boolean {
+    return createPolicy(this.#shared().policy).limits === undefined
+  }
+
+  /** Ticks of the controller since the start: they stand still when nobody decides. */
+  get ticks(): number {
+    return this.#words[HEAD_AT + HEAD.ticks] as number
+  }
+
+  /** How much the engine may have spun until the next tick, in microseconds since its start. */
+  get spinUntilUs(): number {
+    return this.#words[HEAD_AT + HEAD.spinUntilUs] as number
+  }
+
+  /** What is read while nobody writes the parts whose counters are given. */
+  #whole<Read>(counters: readonly Int32Array[], read: () => Read): Read {
     for (let readings = 1; ; readings++) {
-      const before = Atomics.load(this.#counter, 0)
-      const tuning = this.#read(most)
-      if (((before & 1) === 0 && before === Atomics.load(this.#counter, 0)) || readings === MAX_READINGS)
-        return tuning
+      const before = counters.map((counter) => Atomics.load(counter, 0))
+      const found = read()
+      const isWhole = counters.every(
+        (counter, at) => ((before[at] as number) & 1) === 0 && before[at] === Atomics.load(counter, 0),
+      )
+      if (isWhole || readings === MAX_READINGS) return found
     }
   }
 
-  #read(most: number): LoggedTuning {
-    const words = this.#words
-    const head = (at: number): number => words[at] as number
+  /** The settings as they are now. */
+  settings(): VersionedSettings {
+    return this.#whole([this.#settings], () => ({
+      version: this.version,
+      ...this.#shared(),
+      rows: this.#controlled(),
+    }))
+  }
+
+  /** The last decision, for the engine; undefined before the first, and while it is being written. */
+  latest(): GivenDecision | undefined {
+    const before = this.decided
+    const count = this.#words[HEAD_AT + HEAD.decided] as number
+    if ((before & 1) !== 0 || count === 0) return undefined
+    const start = DECISIONS_AT + ((count - 1) % KEPT) * DECISION_WORDS
+    const version = this.#words[start + DECISION.version] as number
+    const workUs = this.#words[start + DECISION.workUs] as number
+    const found = { ...this.#decision(start), version, workUs }
+    return before === this.decided ? found : undefined
+  }
+
+  /** The target of a row's vif, in microseconds, whether or not the policy decides for it. */
+  targetUs(row: number): number {
+    return this.#words[ROWS_AT + row * ROW_WORDS + ROW.targetUs] as number
+  }
+
+  /** The tuning as it is now. @param most decisions to read, the newest ones */
+  read(most: number = KEPT): LoggedTuning {
+    return this.#whole([this.#settings, this.#head], () => {
+      const shared = this.#shared()
+      const rows = this.#controlled().map((row) => ({ ...row, p99: this.#p99(row) }))
+      const set = this.#set(shared, rows)
+      const made = this.#decisions(most)
+      return {
+        ...shared,
+        restUs: this.#words[SETTINGS.restUs] as number,
+        rows,
+        decisions: set ? [...made, set].slice(-most) : made,
+      }
+    })
+  }
+
+  #shared(): SharedSettings {
+    const word = (at: number): number => this.#words[at] as number
     return {
       policy: {
-        name: POLICY_NAMES[head(HEAD.policy)] ?? 'natural',
-        ...(Number.isNaN(head(HEAD.policyHoldUs)) ? {} : { holdUs: head(HEAD.policyHoldUs) }),
-        ...(Number.isNaN(head(HEAD.policyFrames)) ? {} : { maxFrames: head(HEAD.policyFrames) }),
+        name: POLICY_NAMES[word(SETTINGS.policy)] ?? 'natural',
+        ...(Number.isNaN(word(SETTINGS.policyHoldUs)) ? {} : { holdUs: word(SETTINGS.policyHoldUs) }),
+        ...(Number.isNaN(word(SETTINGS.policyFrames)) ? {} : { maxFrames: word(SETTINGS.policyFrames) }),
       },
-      budget: head(HEAD.budget),
-      dryRun: head(HEAD.dryRun) === 1,
-      restUs: head(HEAD.restUs),
-      rows: this.#rows(),
-      decisions: this.#decisions(most),
+      budget: word(SETTINGS.budget),
+      dryRun: word(SETTINGS.dryRun) === 1,
     }
   }
 
   /** In the order in which the policy decides for them. */
-  #rows(): LoggedRow[] {
-    const rows: (LoggedRow & { readonly place: number })[] = []
+  #controlled(): ControlledRow[] {
+    const rows: (ControlledRow & { readonly place: number })[] = []
     for (let row = 0; row < MAX_PORTS; row++) {
       const at = ROWS_AT + row * ROW_WORDS
-      const [place, targetUs, weight, ...delays] = this.#words.subarray(at, at + ROW.p99 + DELAYS)
-      if (!place) continue
-      const p99 = delays as unknown as [number, number, number]
-      rows.push({ row, targetUs: targetUs as number, weight: weight as number, p99, place })
+      const word = (place: number): number => this.#words[at + place] as number
+      const place = word(ROW.controlled)
+      if (place > 0)
+        rows.push({
+          ...{ row, place, vif: word(ROW.vif) },
+          ...{ targetUs: word(ROW.targetUs), weight: word(ROW.weight) },
+        })
     }
     return rows.sort((a, b) => a.place - b.place).map(({ place: _, ...row }) => row)
   }
 
+  #p99({ row, vif }: ControlledRow): [number, number, number] {
+    const at = DELAYS_AT + row * DELAY_WORDS
+    if (this.#words[at + DELAY.owner] !== vif + 1) return [Number.NaN, Number.NaN, Number.NaN]
+    return [...this.#words.subarray(at + DELAY.p99, at + DELAY.p99 + DELAYS)] as [number, number, number]
+  }
+
+  /** What the settings of a policy that measures nothing come to. */
+  #set({ policy, dryRun }: SharedSettings, rows: readonly ControlledRow[]): LoggedDecision | undefined {
+    const { limits } = createPolicy(policy)
+    if (!limits) return undefined
+    return {
+      atUs: this.#words[SETTINGS.changedUs] as number,
+      applied: !dryRun,
+      restUs: 0,
+      figures: {},
+      vifs: rows.map(({ row }) => ({ vif: row, limits, verdict: 'set', figures: {} })),
+    }
+  }
+
   #decisions(most: number): LoggedDecision[] {
-    const count = this.#words[HEAD.decided] as number
-    const first = Math.max(0, count - most)
+    const count = this.#words[HEAD_AT + HEAD.decided] as number
+    const first = Math.max(0, count - Math.min(most, KEPT))
     return Array.from({ length: count - first }, (_, at) =>
       this.#decision(DECISIONS_AT + ((first + at) % KEPT) * DECISION_WORDS),
     )
@@ -132,8 +247,10 @@ export class TuningReader {
 
   #vif(start: number): VifDecision {
     const word = (at: number): number => this.#words[start + at] as number
+    const vif = word(DECIDED.vif)
+    const row = rowOfVif(vif)
     return {
-      vif: word(DECIDED.row),
+      vif: this.#words[ROWS_AT + row * ROW_WORDS + ROW.vif] === vif ? row : -1,
       verdict: VERDICT_NAMES[word(DECIDED.verdict)] ?? 'set',
       limits: {
         holdUs: word(DECIDED.holdUs),

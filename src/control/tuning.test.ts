@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { attach, broadcast, cleanUp, newEngine, tuningOf } from '../../test/support/switch.js'
-import { Globals } from '../core/globals.js'
+import { attach, broadcast, cleanUp, decisionsOf, newEngine, tuningOf } from '../../test/support/switch.js'
 import { PORT_BYTES } from '../core/layout.js'
 import { PortRow } from '../core/port-row.js'
 
@@ -29,19 +28,19 @@ describe('Engine.tune', () => {
     const engine = newEngine({ policy: { name: 'adaptive' }, budget: 0.3 })
     const a = attach(engine, 'a')
     attach(engine, 'b')
-    for (let round = 0; round < 5_000 && engine.controller.decisions.length < 3; round++) {
+    for (let round = 0; round < 5_000 && decisionsOf(engine).length < 3; round++) {
       a.driver.send(broadcast(1))
       engine.step(1_000)
     }
     const state = () => ({
-      decisions: structuredClone(engine.controller.decisions),
-      isDue: engine.controller.isDue(new Globals(engine.memory).nowUs),
+      decisions: structuredClone(decisionsOf(engine)),
+      inForce: [engine.inForce.isNew, engine.inForce.ticks, engine.inForce.restUs, engine.settings.version],
       rows: [0, 1].map((index) =>
         Buffer.from(new PortRow(engine.memory, index).bytes(0, PORT_BYTES)).toString('base64'),
       ),
     })
     const before = state()
-    expect(before.isDue).toBe(false)
+    expect(before.inForce[0]).toBe(false)
     for (let reads = 0; reads < 1000; reads++) tuningOf(engine)
     expect(state()).toEqual(before)
   })
@@ -50,7 +49,7 @@ describe('Engine.tune', () => {
     const engine = newEngine({ policy: { name: 'adaptive' } })
     const a = attach(engine, 'a')
     attach(engine, 'b')
-    const decided = (): boolean => engine.controller.decisions.at(-1)?.vifs.length === 2
+    const decided = (): boolean => decisionsOf(engine).at(-1)?.vifs.length === 2
     for (let round = 0; round < 50 || (round < 5_000 && !decided()); round++) {
       a.driver.send(broadcast(1))
       engine.step(1_000)

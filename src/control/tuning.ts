@@ -10,8 +10,8 @@ import {
 import { EngineSigns } from '../core/globals.js'
 import { readPublication } from '../core/publication.js'
 import { RingferryError } from '../errors/errors.js'
-import type { ControlledVif, Controller } from './controller.js'
 import type { LoggedRow, TuningReader } from './tuning-reader.js'
+import type { TuningSettings } from './tuning-settings.js'
 
 /** A change of the tuning; what is left out stays. */
 export interface TuneChange {
@@ -31,6 +31,13 @@ export interface TuneChange {
 export interface SwitchTuneChange extends TuneChange {
   /** Share of the processors' time that may be burnt to keep them awake (0 to 1); 0: never. */
   readonly awake?: number
+}
+
+/** A vif under the policy: its row, and where its hold limits go. */
+export interface ControlledVif {
+  readonly index: number
+  readonly name: string
+  setHoldLimits(limits: HoldLimits): void
 }
 
 /** The tuning of one vif as it is now. Times in microseconds. */
@@ -153,9 +160,9 @@ export function checkAwake(share: number): void {
     throw new RingferryError('USAGE', `awake ${share}: must be a share from 0 to 1`)
 }
 
-/** Carries out a change. Throws NOT_FOUND for an unknown vif, USAGE for a figure out of range; nothing is changed then. */
+/** Carries out a change of the settings. Throws NOT_FOUND for an unknown vif, USAGE for a figure out of range; nothing is changed then. */
 export function changeTuning(
-  controller: Controller,
+  settings: TuningSettings,
   vifs: readonly ControlledVif[],
   change: TuneChange,
 ): void {
@@ -169,9 +176,9 @@ export function changeTuning(
     throw new RingferryError('NOT_FOUND', `vif ${name}: no vif of this name is under the policy`)
   if ((targetUs !== undefined || weight !== undefined) && !vif)
     throw new RingferryError('USAGE', 'target and weight belong to a vif; name it')
-  controller.configure(change)
+  settings.configure(change)
   if (vif)
-    controller.setTarget(vif.index, {
+    settings.setTarget(vif.index, {
       ...(targetUs === undefined ? {} : { targetUs }),
       ...(weight === undefined ? {} : { weight }),
     })

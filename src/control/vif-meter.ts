@@ -3,6 +3,7 @@
  * its delay histograms over about the last 50 ms.
  */
 import type { VifSample } from '../aggregation/policy.js'
+import { portAt } from '../core/globals.js'
 import { histogramQuantile, since } from '../core/histogram.js'
 import {
   C_CROWDED,
@@ -21,11 +22,13 @@ import {
   P_HISTOGRAM_HOLD,
   P_HISTOGRAM_QUEUE,
   P_HISTOGRAM_TOTAL,
+  P_VRINGS,
   V_SIZE,
+  VRING_BYTES,
 } from '../core/layout.js'
-import type { LinearMemory } from '../core/linear-memory.js'
-import { PortRow } from '../core/port-row.js'
-import { VringRow } from '../core/vring-row.js'
+import type { MemoryViews } from '../core/memory-views.js'
+import { Row } from '../core/row.js'
+import type { VifSettings } from './tuning-settings.js'
 
 /** Microseconds between two readings of the histograms: a p99 needs some hundred frames. */
 const HISTOGRAMS_US = 50_000
@@ -47,16 +50,12 @@ const COUNTED = [
   ...[C_INGRESS_FRAMES, C_INGRESS_BYTES, C_POLLS, C_CROWDED].map((at) => P_COUNTERS + at * 8),
 ]
 
-/** The settings of a vif, which its samples carry. */
-export interface VifSettings {
-  readonly targetUs: number
-  readonly weight: number
-}
-
 export class VifMeter {
-  readonly #row: PortRow
+  readonly #place: number
+  readonly #vif: number
+  readonly #row: Row
   /** The rings of the first queue pair: 0 receives, 1 transmits. */
-  readonly #vrings: readonly VringRow[]
+  readonly #vrings: readonly Row[]
   readonly #before = new Float64Array(COUNTED.length)
   readonly #now = new Float64Array(COUNTED.length)
   readonly #histograms: readonly { readonly now: Uint32Array; readonly before: Uint32Array }[]
@@ -64,10 +63,12 @@ export class VifMeter {
   readonly p99: [number, number, number] = [Number.NaN, Number.NaN, Number.NaN]
   #readUs = Number.NEGATIVE_INFINITY
 
-  /** @param index the row in the port table */
-  constructor(memory: LinearMemory, index: number) {
-    this.#row = new PortRow(memory, index)
-    this.#vrings = [0, 1].map((queue) => new VringRow(memory, index, queue))
+  /** @param row in the port table; @param vif the number that its samples have */
+  constructor(memory: MemoryViews, row: number, vif: number) {
+    this.#place = row
+    this.#vif = vif
+    this.#row = new Row(memory, portAt(row))
+    this.#vrings = [0, 1].map((queue) => new Row(memory, portAt(row) + P_VRINGS + queue * VRING_BYTES))
     this.#histograms = HISTOGRAMS.map((field) => {
       const now = this.#row.words(field, HISTOGRAM_BUCKETS)
       return { now, before: now.slice() }
@@ -100,7 +101,7 @@ export class VifMeter {
     if (nowUs - this.#readUs < HISTOGRAMS_US) return
     const isFirst = this.#readUs < 0
     this.#readUs = isFirst
-      ? nowUs - ((this.#row.index % HISTOGRAM_TURNS) * HISTOGRAMS_US) / HISTOGRAM_TURNS
+      ? nowUs - ((this.#place % HISTOGRAM_TURNS) * HISTOGRAMS_US) / HISTOGRAM_TURNS
       : nowUs
     for (let at = 0; at < HISTOGRAMS.length; at++) {
       const { now, before } = this.#histograms[at]!
@@ -122,7 +123,7 @@ export class VifMeter {
     const [sentFrames, sentBytes] = [now[6]!, now[7]!]
     const descriptors = sentFrames > 0 ? 1 + Math.floor(sentBytes / sentFrames / BUFFER_BYTES) : 1
     return {
-      vif: this.#row.index,
+      vif: this.#vif,
       targetUs,
       weight,
       arrivedFrames: now[0]! + now[5]!,

@@ -2,6 +2,7 @@ import {
   G_ASLEEP,
   G_NOW_US,
   G_SPIN_US,
+  G_SPUN_US,
   G_WAKE_US,
   G_WAKES,
   GLOBALS_AT,
@@ -9,12 +10,12 @@ import {
   PORT_BYTES,
   PORTS_AT,
 } from './layout.js'
-import type { LinearMemory } from './linear-memory.js'
+import type { MemoryViews } from './memory-views.js'
 import { Row } from './row.js'
 
 /** The plane's globals (G_*), and the lists beside them. */
 export class Globals extends Row {
-  constructor(memory: LinearMemory) {
+  constructor(memory: MemoryViews) {
     super(memory, GLOBALS_AT)
   }
 
@@ -57,6 +58,11 @@ export class EngineSigns {
   /** The bits of its clock: they stand still while it does. */
   get clock(): bigint {
     return this.#u64[(GLOBALS_AT + G_NOW_US) >>> 3] as bigint
+  }
+
+  /** How long it has polled and found nothing since its start, in microseconds. */
+  get spunUs(): number {
+    return this.#f64[(GLOBALS_AT + G_SPUN_US) >>> 3] as number
   }
 
   /** Pauses that have ended, on the u32 circle. */

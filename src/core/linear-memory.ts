@@ -1,5 +1,6 @@
 import { RingferryError } from '../errors/errors.js'
 import { GRANULE_BYTES, HEAP_AT } from './layout.js'
+import { MemoryViews } from './memory-views.js'
 
 /** The end of the memory that nobody is given: a load that reaches beyond what was checked ends in it. */
 export const GUARD_BYTES = 65536
@@ -19,13 +20,9 @@ interface Range {
  * guest memory from the top. All is offsets; what system calls get, its address in this process, is known to
  * src/grants/memory-address.
  */
-export class LinearMemory {
+export class LinearMemory extends MemoryViews {
   readonly memory: WebAssembly.Memory
   readonly sizeBytes: number
-  readonly u8: Uint8Array
-  readonly u32: Uint32Array
-  readonly u64: BigUint64Array
-  readonly f64: Float64Array
   readonly data: DataView
   /** A byte for each granule: 1 when allocateGranules() has given it out. In memory that does not move. */
   readonly granules: Uint8Array
@@ -43,14 +40,11 @@ export class LinearMemory {
         `linear memory of ${sizeBytes} bytes: choose a multiple of 2 MB from 32 MB to 4 GB`,
       )
     const pages = sizeBytes / WASM_PAGE_BYTES
-    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+    super(memory.buffer)
+    this.memory = memory
     this.sizeBytes = sizeBytes
-    const buffer = this.memory.buffer
-    this.u8 = new Uint8Array(buffer)
-    this.u32 = new Uint32Array(buffer)
-    this.u64 = new BigUint64Array(buffer)
-    this.f64 = new Float64Array(buffer)
-    this.data = new DataView(buffer)
+    this.data = new DataView(memory.buffer)
     this.granules = new Uint8Array(new ArrayBuffer(sizeBytes / GRANULE_BYTES))
     this.#free = [{ at: HEAP_AT, bytes: sizeBytes - GUARD_BYTES - HEAP_AT }]
   }

@@ -92,6 +92,7 @@ export interface HoldBound {
 
 /** One row of the plane's port table, as the TypeScript side writes it. */
 export class PortRow extends Row {
+  declare readonly memory: LinearMemory
   readonly index: number
   #ring = 0
   /** Linear offset of the byte ring of frames that a rate limit holds back before they are forwarded. */

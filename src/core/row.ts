@@ -1,15 +1,15 @@
-import type { LinearMemory } from './linear-memory.js'
+import type { MemoryViews } from './memory-views.js'
 
 /**
  * Fields at one place of the linear memory: the globals, or one row of a table. A field is its offset in the layout
  * (`P_*`, `V_*`, `G_*`); nothing outside core makes an address of it.
  */
 export class Row {
-  readonly memory: LinearMemory
+  readonly memory: MemoryViews
   /** Linear offset. */
   readonly at: number
 
-  constructor(memory: LinearMemory, at: number) {
+  constructor(memory: MemoryViews, at: number) {
     this.memory = memory
     this.at = at
   }

@@ -47,6 +47,7 @@ export function portOfVring(id: number): number {
 
 /** One vring of a port, as the TypeScript side writes it. Queues: even ones receive, odd ones transmit, then control. */
 export class VringRow extends Row {
+  declare readonly memory: LinearMemory
   readonly queue: number
   readonly #port: number
 

@@ -1,4 +1,4 @@
-import type { ControllerOptions } from '../control/controller.js'
+import type { ControllerOptions } from '../control/tuning-settings.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
 
 /** How an engine is made. What is left out has its default. */
@@ -20,6 +20,11 @@ export interface EngineOptions extends ControllerOptions {
   readonly loopGuard?: boolean
   /** Part of the engine's time that messages of one port's peer may take in the long run, to 1. Default 0.25. */
   readonly requestShare?: number
+  /**
+   * Whether a policy that measures decides in the engine's thread, between two turns. Default true; false: another thread
+   * does, as beside the engine of a Switch (src/engine/decider.ts).
+   */
+  readonly decides?: boolean
   readonly onReport?: (port: PortStatus, event: PortEvent, detail: string) => void
 }
 

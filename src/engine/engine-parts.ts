@@ -1,7 +1,9 @@
 import { randomFillSync } from 'node:crypto'
 import { Controller } from '../control/controller.js'
+import { DecisionInForce } from '../control/in-force.js'
 import { Pace } from '../control/pace.js'
 import { RequestScheduler } from '../control/request-scheduler.js'
+import { TuningSettings } from '../control/tuning-settings.js'
 import { FDB_SEED_WORDS, seedFdb } from '../core/fdb.js'
 import { Globals } from '../core/globals.js'
 import { G_FDB_AGE_S, G_FDB_LIMIT, MAX_PORTS } from '../core/layout.js'
@@ -48,11 +50,13 @@ export function makeParts(options: EngineOptions, report: Report) {
   const containment = new Containment(memory, plane, (row) => table.at(row))
   const detachments = new Detachments(memory, containment, table)
   const calls = new Calls(memory, (row) => detachments.blocksCalls(row))
-  const controller = new Controller(memory, options)
-  const pace = new Pace(controller, options.spinUs)
+  const settings = new TuningSettings(options)
+  const inForce = new DecisionInForce(settings)
+  const controller = (options.decides ?? true) ? new Controller(memory, settings.buffer) : undefined
+  const pace = new Pace(inForce, options.spinUs)
   const time = new EngineTime(pace)
   const clock = new EngineClock(memory)
-  const woken = new WokenPorts(controller)
+  const woken = new WokenPorts(settings)
   const hostPorts = new HostPorts(plane, containment, table, woken, calls)
   const requests = new RequestScheduler({
     ports: MAX_PORTS,
@@ -69,7 +73,7 @@ export function makeParts(options: EngineOptions, report: Report) {
   globals.set(G_FDB_AGE_S, options.ageingS ?? DEFAULT_AGEING_S)
   globals.set(G_FDB_LIMIT, options.maxAddresses ?? DEFAULT_MAX_ADDRESSES)
   const bursts = new VifBursts(
-    { globals, controller, containment, table, calls, hostPorts, clock, time },
+    { globals, settings, containment, table, calls, hostPorts, clock, time },
     options.schedule ?? true,
   )
   // At once: what a guest loses may be given to another by the next handler.
@@ -84,7 +88,8 @@ export function makeParts(options: EngineOptions, report: Report) {
     detachments,
     calls,
     captures: new Captures(memory, table),
-    controller,
+    settings,
+    inForce,
     pace,
     time,
     clock,
@@ -95,7 +100,7 @@ export function makeParts(options: EngineOptions, report: Report) {
     reports: new Reports(report),
     descriptors,
     kicks,
-    decisions: new Decisions({ controller, table, bursts, clock, time }),
+    decisions: new Decisions({ settings, inForce, controller, table, bursts, clock, time }),
     pauses: new Pauses({ globals, pace, time, kicks, woken, descriptors, requests }),
     misses: new MissedGranules(memory, containment, table),
     bridgeEvents: new BridgeEvents(memory),

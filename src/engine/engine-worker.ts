@@ -4,6 +4,7 @@
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { bindToCpu } from '../sys/affinity.js'
+import { clockStartUs } from '../sys/clock.js'
 import { EPOLLIN } from '../sys/epoll.js'
 import { drainEventfd } from '../sys/eventfd.js'
 import { threadId } from '../sys/signal-handler.js'
@@ -55,6 +56,7 @@ try {
   if (cpu !== undefined) bindToCpu(cpu)
   const started = new Engine({
     ...options,
+    decides: false,
     onReport: (status, event, detail) => post({ type: 'event', port: status, event, detail }),
   })
   engine = started
@@ -62,7 +64,8 @@ try {
   post({
     type: 'ready',
     memory: started.memory.memory.buffer as unknown as SharedArrayBuffer,
-    tuning: started.controller.log.buffer,
+    tuning: started.settings.buffer,
+    clockStartUs: clockStartUs(),
     thread: threadId(),
   })
   started.run()

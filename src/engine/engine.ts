@@ -9,12 +9,12 @@
  * beside this one. No promise, closure or view per frame. A turn does a bounded amount of work, so that no port waits for
  * more than one burst of each other port. Everything a port reports goes through `onReport`.
  */
-import type { Controller } from '../control/controller.js'
+import type { DecisionInForce } from '../control/in-force.js'
 import { REST, SPIN, TICK_US, TURN } from '../control/pace.js'
 import type { TuneChange } from '../control/tuning.js'
-import { warmUpController } from '../control/warm-up.js'
+import type { TuningSettings } from '../control/tuning-settings.js'
 import { type FdbFilter, macBits } from '../core/fdb.js'
-import { G_RATE_AT_US, G_SPIN_US, G_WAKE_US } from '../core/layout.js'
+import { G_RATE_AT_US, G_SPIN_US, G_SPUN_US, G_WAKE_US } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import { GranulePool } from '../grants/granule-pool.js'
@@ -47,8 +47,10 @@ export class Engine implements PortHost {
   readonly memory: LinearMemory
   readonly plane: Plane
   readonly pool: GranulePool
-  /** Sets how long frames are held for each vif. */
-  readonly controller: Controller
+  /** The tuning as it was set; its buffer holds what was decided, too. */
+  readonly settings: TuningSettings
+  /** The decision that the engine goes by. */
+  readonly inForce: DecisionInForce
   readonly #parts: EngineParts
   readonly #changes: PortChanges
   #sweptUs = 0
@@ -62,7 +64,8 @@ export class Engine implements PortHost {
     this.#parts = parts
     this.memory = parts.memory
     this.plane = parts.plane
-    this.controller = parts.controller
+    this.settings = parts.settings
+    this.inForce = parts.inForce
     this.pool = new GranulePool(parts.memory)
     this.#changes = new PortChanges(this, parts)
   }
@@ -183,7 +186,8 @@ export class Engine implements PortHost {
   }
 
   #tick(now: number): void {
-    const { globals, time, pace, containment, bridgeEvents, loopGuard, calls, reports } = this.#parts
+    const { globals, time, pace, containment, bridgeEvents, loopGuard, calls, reports, decisions } =
+      this.#parts
     time.tick(now)
     pace.ticked(now, time.isCrowded)
     globals.setF64(G_WAKE_US, pace.wakeUs)
@@ -192,6 +196,7 @@ export class Engine implements PortHost {
     const report: PortHost['report'] = (port, event, detail) => this.report(port, event, detail)
     bridgeEvents.check(now, this.ports, report)
     loopGuard?.check(now, this.ports, report)
+    decisions.tick(report)
     calls.send()
     reports.tick()
     if (now - this.#sweptUs < SWEEP_US) return
@@ -223,8 +228,7 @@ export class Engine implements PortHost {
 
   /** Runs until stop(). */
   run(): void {
-    const { clock, pace, pauses, time, descriptors, table } = this.#parts
-    warmUpController()
+    const { globals, clock, pace, pauses, time, descriptors, table } = this.#parts
     sharpenTimers()
     this.#isRunning = true
     time.ownsThread = true
@@ -242,6 +246,7 @@ export class Engine implements PortHost {
         descriptors.poll(0)
         clock.read()
         pace.spun(now, clock.now)
+        globals.setF64(G_SPUN_US, pace.spunUs)
         continue
       }
       if (next === REST) pauses.rest(TICK_US)

@@ -192,7 +192,7 @@ describe('Engine.apply', () => {
   it('apply sets target and weight to what is written, and keeps what was tuned when they are not', () => {
     const engine = newEngine({ policy: { name: 'adaptive' } })
     attach(engine, 'a')
-    const target = () => engine.controller.target(0)
+    const target = () => engine.settings.target(0)
     engine.tune({ vif: 'a', targetUs: 77, weight: 3 })
     engine.apply([set(engine, 'a', { isolated: true })])
     expect(target()).toEqual({ targetUs: 77, weight: 3 })

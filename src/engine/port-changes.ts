@@ -7,9 +7,8 @@
  * Up to the third step all can be undone without a trace. Where a port must go before another can come (the same name,
  * socket or device) and the other fails, the first is opened again; its peer has to attach anew.
  */
-import type { Controller } from '../control/controller.js'
 import type { RequestScheduler } from '../control/request-scheduler.js'
-import type { VifSettings } from '../control/vif-meter.js'
+import type { TuningSettings, VifSettings } from '../control/tuning-settings.js'
 import { MAX_PORTS } from '../core/layout.js'
 import type { Plane } from '../core/plane.js'
 import { RingferryError } from '../errors/errors.js'
@@ -34,7 +33,7 @@ export interface ChangedParts {
   readonly plane: Plane
   readonly containment: Containment
   readonly table: PortTable
-  readonly controller: Controller
+  readonly settings: TuningSettings
   readonly calls: Calls
   readonly captures: Captures
   readonly requests: RequestScheduler
@@ -69,13 +68,13 @@ export class PortChanges {
 
   /** Adds a port. Throws a RingferryError, leaving nothing behind, when it cannot be opened. */
   add(config: PortConfig): Port {
-    const { table, calls, containment, controller } = this.#parts
+    const { table, calls, containment, settings } = this.#parts
     const row = table.freeRow(config.name)
     const target = readTarget(config)
     const port = createPort(this.#host, row, config)
     calls.trust(row)
     containment.open(port)
-    controller.setTarget(row, target)
+    settings.setTarget(row, target)
     table.insert(port)
     this.#parts.decisions.portsChanged()
     return port
@@ -83,13 +82,13 @@ export class PortChanges {
 
   /** Removes a port. Throws NOT_FOUND. */
   remove(name: string): void {
-    const { plane, table, controller, bridgeEvents, loopGuard, requests, reports, decisions } = this.#parts
+    const { plane, table, settings, bridgeEvents, loopGuard, requests, reports, decisions } = this.#parts
     const port = table.get(name)
     plane.publish()
     table.take(port)
     this.#parts.captures.forget(port.index)
     plane.fdbSweep(port.index)
-    controller.forget(port.index)
+    settings.forget(port.index)
     bridgeEvents.forget(port.index)
     loopGuard?.forget(port.index)
     try {
@@ -158,10 +157,10 @@ export class PortChanges {
   }
 
   #commit(ready: readonly Ready[]): void {
-    const { containment, controller, table, decisions } = this.#parts
+    const { containment, settings, table, decisions } = this.#parts
     for (const { port, change, target } of ready) {
       containment.run(port, commit(change), 0)
-      controller.setTarget(port.index, target)
+      settings.setTarget(port.index, target)
     }
     table.refresh()
     const changed = new Set(ready.flatMap(({ change }) => change.settings))

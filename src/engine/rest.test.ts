@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { attach, cleanUp, frame, newEngine } from '../../test/support/switch.js'
+import { attach, cleanUp, decisionsOf, frame, newEngine } from '../../test/support/switch.js'
 
 afterEach(cleanUp)
 
@@ -30,7 +30,7 @@ function resting() {
     for (let at = 0; at < BURST; at++) a.driver.enqueue(datagram())
     a.driver.publish(1)
   }
-  for (let round = 0; round < ROUNDS && engine.controller.restUs === 0; round++) {
+  for (let round = 0; round < ROUNDS && engine.inForce.restUs === 0; round++) {
     send()
     engine.step(20)
     drain()
@@ -41,8 +41,8 @@ function resting() {
 describe('an engine that rests', () => {
   it('asks no guest for kicks and finds what was sent all the same, by the next poll', () => {
     const { engine, send, drain } = resting()
-    expect(engine.controller.restUs).toBeGreaterThan(0)
-    expect(engine.controller.restUs).toBeLessThanOrEqual(500)
+    expect(engine.inForce.restUs).toBeGreaterThan(0)
+    expect(engine.inForce.restUs).toBeLessThanOrEqual(500)
     for (let round = 0; round < 50; round++) {
       send()
       let got = 0
@@ -57,16 +57,16 @@ describe('an engine that rests', () => {
 
   it('tells that it does in its decisions', () => {
     const { engine } = resting()
-    const last = engine.controller.decisions.at(-1)
-    expect(last?.restUs).toBe(engine.controller.restUs)
-    expect(last?.figures.restUs).toBe(engine.controller.restUs)
+    const last = decisionsOf(engine).at(-1)
+    expect(last?.restUs).toBe(engine.inForce.restUs)
+    expect(last?.figures.restUs).toBe(engine.inForce.restUs)
     expect(last?.vifs.every(({ figures }) => figures.delayUs! >= last.restUs)).toBe(true)
   })
 
   it('is told of every frame again when the policy changes', () => {
     const { engine } = resting()
     engine.tune({ policy: { name: 'natural' } })
-    expect(engine.controller.restUs).toBe(0)
-    expect(engine.controller.workUs).toBe(Number.POSITIVE_INFINITY)
+    expect(engine.inForce.restUs).toBe(0)
+    expect(engine.inForce.workUs).toBe(Number.POSITIVE_INFINITY)
   })
 })

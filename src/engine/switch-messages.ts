@@ -19,8 +19,10 @@ export type FromEngine =
   | {
       readonly type: 'ready'
       readonly memory: SharedArrayBuffer
-      /** The controller's log of what it was told and has decided. */
+      /** What was set and is decided. */
       readonly tuning: SharedArrayBuffer
+      /** The start of the engine's clock on the clock of the machine, in microseconds. */
+      readonly clockStartUs: number
       /** The kernel's number of the engine's thread. */
       readonly thread: number
     }

@@ -22,6 +22,7 @@ import { builtFile } from '../sys/built-file.js'
 import { createEventfd, signalEventfd } from '../sys/eventfd.js'
 import { ThreadTime } from '../sys/thread-time.js'
 import { closeFd } from '../sys/unix-socket.js'
+import { Decider } from './decider.js'
 import type { EngineOptions } from './engine-options.js'
 import { type AwakeTuning, KeepAwake } from './keep-awake.js'
 import { promisedPorts } from './promised-ports.js'
@@ -79,6 +80,7 @@ export class Switch {
   #memory: BigUint64Array = new BigUint64Array(0)
   #tuning: TuningReader | undefined
   #watchdog: Watchdog | undefined
+  #decider: Decider | undefined
   #keepAwake: KeepAwake | undefined
   #awakeEnded: Promise<void> | undefined
   readonly #awakeShare: number
@@ -115,6 +117,7 @@ export class Switch {
       this.#worker.once('exit', (code) => {
         this.#watchdog?.stop()
         void this.#keepAwake?.close()
+        void this.#decider?.close()
         // What the thread posted last may still wait here; it comes before the verdict.
         setImmediate(() => {
           if (!this.#stopping) this.#end(new Error(`the engine's thread ended by itself (code ${code})`))
@@ -162,6 +165,8 @@ export class Switch {
         this.#tuning = new TuningReader(message.tuning)
         this.#watchdog = new Watchdog(message.memory, message.thread)
         this.#time = new ThreadTime(message.thread)
+        this.#decider = new Decider(message)
+        this.#decider.startFor(this.#tuning)
         this.#keepAwake = new KeepAwake(message.memory, () => this.#ports.map(({ row }) => row))
         this.#keepAwake.share = this.#awakeShare
         this.#onReady()
@@ -309,6 +314,7 @@ export class Switch {
   async tune({ awake, ...change }: SwitchTuneChange = {}): Promise<SwitchTuning> {
     if (awake !== undefined) checkAwake(awake)
     if (Object.keys(change).length > 0) await this.#ask({ method: 'tune', change })
+    if (this.#tuning) this.#decider?.startFor(this.#tuning)
     if (awake !== undefined && this.#keepAwake && !this.#stopping) this.#keepAwake.share = awake
     return this.tuning()
   }
@@ -335,7 +341,7 @@ export class Switch {
       this.#awakeEnded = this.#keepAwake?.close()
       this.#ask({ method: 'stop' }).catch(() => {})
     }
-    await this.#awakeEnded
+    await Promise.all([this.#awakeEnded, this.#decider?.close()])
     let isHeld = true
     const ended = this.#exited.then(() => {
       isHeld = false

@@ -1,5 +1,5 @@
 import { DeficitRoundRobin } from '../aggregation/drr.js'
-import type { Controller } from '../control/controller.js'
+import type { TuningSettings } from '../control/tuning-settings.js'
 import type { Globals } from '../core/globals.js'
 import { G_HELD, P_SERVICE_US } from '../core/layout.js'
 import type { Calls } from './calls.js'
@@ -17,7 +17,7 @@ const MAX_DEBT_US = 5_000
 /** What a burst needs of the engine. */
 export interface BurstParts {
   readonly globals: Globals
-  readonly controller: Controller
+  readonly settings: TuningSettings
   readonly containment: Containment
   readonly table: PortTable
   readonly calls: Calls
@@ -40,10 +40,10 @@ export class VifBursts {
 
   /** Begins anew, after ports or weights have changed: deficits are forgotten. */
   reorder(): void {
-    const { controller, table } = this.#parts
+    const { settings, table } = this.#parts
     this.#order = new DeficitRoundRobin(table.vifs.length, QUANTUM_US, MAX_DEBT_US)
     for (const [at, port] of table.vifs.entries())
-      this.#order.weights[at] = controller.target(port.index).weight
+      this.#order.weights[at] = settings.target(port.index).weight
   }
 
   /**

@@ -1,5 +1,5 @@
 import { VIF_DEFAULTS } from '../control/defaults.js'
-import type { VifSettings } from '../control/vif-meter.js'
+import type { VifSettings } from '../control/tuning-settings.js'
 import { SettingError } from '../errors/setting-error.js'
 import type { PortConfig } from '../port/config.js'
 

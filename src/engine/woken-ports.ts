@@ -1,4 +1,4 @@
-import type { Controller } from '../control/controller.js'
+import type { TuningSettings } from '../control/tuning-settings.js'
 import { MAX_PORTS } from '../core/layout.js'
 
 /** Ports whose guests do not kick are polled so often in the time that their frames may take. */
@@ -6,14 +6,14 @@ const POLLS_PER_TARGET = 2
 
 /** The ports that ask to be served: woken by their descriptors, or after each pause because nobody kicks them. By row. */
 export class WokenPorts {
-  readonly #controller: Controller
+  readonly #settings: TuningSettings
   readonly #woken = new Uint8Array(MAX_PORTS)
   #any = false
   /** Rows of ports whose guests do not kick. */
   readonly #polled = new Set<number>()
 
-  constructor(controller: Controller) {
-    this.#controller = controller
+  constructor(settings: TuningSettings) {
+    this.#settings = settings
   }
 
   get any(): boolean {
@@ -46,7 +46,7 @@ export class WokenPorts {
   get pollUs(): number {
     let us = Number.POSITIVE_INFINITY
     if (this.#polled.size > 0)
-      for (const row of this.#polled) us = Math.min(us, this.#controller.target(row).targetUs)
+      for (const row of this.#polled) us = Math.min(us, this.#settings.target(row).targetUs)
     return us / POLLS_PER_TARGET
   }
 

@@ -40,6 +40,9 @@ export type PortEvent =
   | 'address-kept'
   | 'unlearned'
   | 'storm'
+  /** Nobody decides for the port, or somebody does again: src/engine/decisions.ts. */
+  | 'policy-lost'
+  | 'policy-back'
   /** Loops: src/engine/loop-guard.ts. */
   | 'loop'
   | 'loop-ended'

@@ -18,6 +18,11 @@ export function wallUs(): number {
   return us
 }
 
+/** When the clock of the calling thread started, in microseconds on the clock of the machine that all threads share. */
+export function clockStartUs(): number {
+  return Number(process.hrtime.bigint()) / 1e3 - nowUs()
+}
+
 const PR_SET_TIMERSLACK = 29
 
 /**
@@ -30,34 +35,47 @@ export function sharpenTimers(): void {
 
 const CLOCK_REALTIME = 0
 const CLOCK_THREAD_CPUTIME_ID = 3
+
+/** The clock of another thread's processor time. Source: include/linux/posix-timers.h, CPUCLOCK_PERTHREAD, CPUCLOCK_SCHED. */
+function clockOfThread(thread: number): number {
+  return (~thread << 3) | 4 | 2
+}
+
 const TIMESPEC_BYTES = 16
 
 const SCHEDSTAT_BYTES = 64
 const [SPACE, ZERO] = [0x20, 0x30]
 
-function openSchedstat(): number {
+function openSchedstat(thread: number | undefined): number {
   try {
-    return openSync('/proc/thread-self/schedstat', 'r')
+    return openSync(`/proc/${thread === undefined ? 'thread-self' : `self/task/${thread}`}/schedstat`, 'r')
   } catch {
     return -1
   }
 }
 
-/** The processor time of the calling thread. A reading is a system call or two: some hundred nanoseconds, microseconds. */
+/** The processor time of a thread of this process. A reading is a system call or two: some hundred nanoseconds, microseconds. */
 export class ThreadClock {
   readonly #timespec = new NativeBuffer(TIMESPEC_BYTES)
-  readonly #schedstat = openSchedstat()
+  readonly #clock: number
+  readonly #schedstat: number
   readonly #text = Buffer.alloc(SCHEDSTAT_BYTES)
 
-  /** Microseconds of processor time, user and system, that the calling thread has used. Source: clock_gettime(2). */
+  /** @param thread the kernel's number of the thread; left out: the calling one */
+  constructor(thread?: number) {
+    this.#clock = thread === undefined ? CLOCK_THREAD_CPUTIME_ID : clockOfThread(thread)
+    this.#schedstat = openSchedstat(thread)
+  }
+
+  /** Microseconds of processor time, user and system, that the thread has used. Source: clock_gettime(2). */
   us(): number {
-    libc.clock_gettime(CLOCK_THREAD_CPUTIME_ID, this.#timespec.address)
+    libc.clock_gettime(this.#clock, this.#timespec.address)
     const { data } = this.#timespec
     return Number(data.getBigInt64(0, true)) * 1e6 + Number(data.getBigInt64(8, true)) / 1e3
   }
 
   /**
-   * Microseconds in which the thread that made this clock was ready to run while others had its processor; 0 on a kernel
+   * Microseconds in which the thread was ready to run while others had its processor; 0 on a kernel
    * without such a counter. Source: Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat, second number.
    */
   waitedUs(): number {

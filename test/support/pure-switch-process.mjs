@@ -32,6 +32,8 @@ const { readCounters } = await load('core/counters.js')
 const { readDelays } = await load('core/delays.js')
 const { readFdb, seedFdb } = await load('core/fdb.js')
 const { Controller } = await load('control/controller.js')
+const { DecisionInForce } = await load('control/in-force.js')
+const { TuningSettings } = await load('control/tuning-settings.js')
 const { Pace, SLEEP, SPIN, TURN } = await load('control/pace.js')
 const { readTuning } = await load('control/tuning.js')
 const { TuningReader } = await load('control/tuning-reader.js')
@@ -144,14 +146,18 @@ globals.nowUs = nowUs
 
 const guests = [attach(0), attach(1)]
 const [sender, receiver] = guests.map(({ driver }) => driver)
-const controller = new Controller(memory, { policy: { name: 'natural' }, budget: 0.05 })
-const pace = new Pace(controller, 20)
+const settings = new TuningSettings({ policy: { name: 'natural' }, budget: 0.05 })
+// The engine rests no longer than this one allows; the other is held beyond.
+settings.setTarget(0, { targetUs: 300 })
+const inForce = new DecisionInForce(settings)
+const controller = new Controller(memory, settings.buffer)
+const pace = new Pace(inForce, 20)
 const vifs = guests.map(({ row }, index) => ({
   index,
   name: `g${index}`,
   setHoldLimits: (limits) => row.setHoldLimits(limits),
 }))
-const log = new TuningReader(controller.log.buffer)
+const log = new TuningReader(settings.buffer)
 const tuning = () => readTuning(memory.u64, log, (row) => vifs[row]?.name)
 
 let turns = 0
@@ -183,7 +189,8 @@ function turn(costUs) {
   if (moved > 0) deficits.push(order.deficitUs.join())
   plane.serveHeld(0)
   globals.set(layout.G_CALLS, 0)
-  if (controller.isDue(nowUs)) controller.run(nowUs, vifs, use())
+  if (controller.dueUs(nowUs) === 0) controller.run(nowUs, use())
+  if (inForce.isNew) inForce.take((row, limits) => vifs[row].setHoldLimits(limits))
   if (pace.isTickDue(nowUs)) pace.ticked(nowUs)
   turns++
   if (readEvery > 0 && turns % readEvery === 0) read()
@@ -253,9 +260,14 @@ receiver.send(datagram(1, 2, 0, 60))
 turn(1)
 
 const apply = (policy) => {
-  controller.configure({ policy })
-  controller.log.setControlled(vifs.map(({ index }) => index))
-  controller.run(nowUs, vifs, use())
+  settings.configure({ policy })
+  settings.setControlled(
+    vifs.map(({ index }) => index),
+    nowUs,
+  )
+  const { limits } = settings
+  inForce.clear()
+  if (limits) for (const vif of vifs) vif.setHoldLimits(limits)
 }
 const story = []
 apply({ name: 'natural' })

@@ -1,5 +1,5 @@
 import { readTuning, type TuneState } from '../../src/control/tuning.js'
-import { TuningReader } from '../../src/control/tuning-reader.js'
+import { type LoggedDecision, TuningReader } from '../../src/control/tuning-reader.js'
 import { P_COUNTERS, P_DROPS } from '../../src/core/layout.js'
 import { PortRow } from '../../src/core/port-row.js'
 import { EmbeddedGuest, type EmbeddedGuestOptions } from '../../src/embedded/guest.js'
@@ -51,7 +51,12 @@ export function attach(
 /** The tuning of an engine as it is read from outside. */
 export function tuningOf(engine: Engine): TuneState {
   const nameOf = (row: number) => engine.ports.find(({ index }) => index === row)?.name
-  return readTuning(engine.memory.u64, new TuningReader(engine.controller.log.buffer), nameOf)
+  return readTuning(engine.memory.u64, new TuningReader(engine.settings.buffer), nameOf)
+}
+
+/** What the controller of an engine has decided, oldest first. */
+export function decisionsOf(engine: Engine): readonly LoggedDecision[] {
+  return new TuningReader(engine.settings.buffer).read().decisions
 }
 
 /** Closes all guests and engines: call it in afterEach. */

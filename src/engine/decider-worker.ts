@@ -1,0 +1,42 @@
+/**
+ * The thread that decides for an engine. It reads the engine's counters and the operator's settings from memory that both
+ * share, and writes its decisions there; nobody sends anybody a message. Between two ticks it sleeps, and a change of the
+ * settings wakes it.
+ */
+import { workerData } from 'node:worker_threads'
+import { Controller, type EngineUse } from '../control/controller.js'
+import { counterAt } from '../control/tuning-layout.js'
+import { warmUpController } from '../control/warm-up.js'
+import { EngineSigns } from '../core/globals.js'
+import { MemoryViews } from '../core/memory-views.js'
+import { clockStartUs, nowUs, ThreadClock } from '../sys/clock.js'
+import type { DeciderData } from './decider.js'
+
+/** Time between two ticks while the engine sleeps all the time, in microseconds. */
+const QUIET_PERIOD_US = 50_000
+
+const { memory, tuning, thread, clockStartUs: engineStartUs } = workerData as DeciderData
+
+const signs = new EngineSigns(memory)
+const time = new ThreadClock(thread)
+const version = counterAt(tuning, 0)
+const laterUs = clockStartUs() - engineStartUs
+
+function use(): EngineUse {
+  const { spunUs, wakes } = signs
+  return { workedUs: time.us() - spunUs, spunUs, waitedUs: time.waitedUs(), wakes }
+}
+
+warmUpController()
+const controller = new Controller(new MemoryViews(memory), tuning)
+for (let wakes = -1; ; ) {
+  const seen = Atomics.load(version, 0)
+  const dueUs = controller.dueUs(nowUs() + laterUs)
+  if (dueUs === 0) {
+    controller.run(nowUs() + laterUs, use())
+    continue
+  }
+  const isQuiet = signs.isAsleep && signs.wakes === wakes
+  wakes = signs.wakes
+  Atomics.wait(version, 0, seen, (isQuiet ? Math.max(dueUs, QUIET_PERIOD_US) : dueUs) / 1000)
+}
