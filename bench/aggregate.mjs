@@ -43,6 +43,10 @@ const options = readOptions('aggregate', 'aggregation policies against each othe
     help: 'matrix, receivers beside: suppressed, or always: a call at every publication',
   },
   rounds: { default: undefined, help: 'rounds, each with every policy (default 5; quick 2)' },
+  decide: {
+    default: 'beside',
+    help: 'matrix: decisions in a thread beside the engine (beside), or in its own (here)',
+  },
   engine: {
     default: '{"schedule":false}',
     help: 'flood: further engine options as JSON, run as a second variant; "" for none',
@@ -66,6 +70,7 @@ const settings = {
   spinUs: Number(options.spin),
   receivers: options.receivers,
   always: options.calls === 'always',
+  decides: options.decide === 'here',
   engine: options.engine ? JSON.parse(options.engine) : undefined,
 }
 const PARTS = {

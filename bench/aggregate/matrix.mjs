@@ -18,9 +18,9 @@ const CAPACITY_WINDOWS = 5
 const names = (count) => Array.from({ length: count }, (_, index) => `g${index}`)
 
 /** A switch with so many receiving guests and one generator. */
-async function place(vms, { targetUs, spinUs, receivers, always }) {
+async function place(vms, { targetUs, spinUs, receivers, always, decides }) {
   const vifs = Array.from({ length: vms + 1 }, () => ({ targetUs }))
-  const running = await startRingferry({ cpu: SWITCH_CPU, vifs, options: { spinUs } })
+  const running = await startRingferry({ cpu: SWITCH_CPU, vifs, options: { spinUs, decides } })
   const numbers = Array.from({ length: vms }, (_, index) => index + 1)
   const generator = { socket: running.sockets[vms], number: vms + 1, to: numbers, bytes: FRAME_BYTES }
   const senders = [{ ...generator, receives: false }]

@@ -10,7 +10,7 @@ import { warmUpController } from '../control/warm-up.js'
 import { EngineSigns } from '../core/globals.js'
 import { MemoryViews } from '../core/memory-views.js'
 import { clockStartUs, nowUs, ThreadClock } from '../sys/clock.js'
-import type { DeciderData } from './decider.js'
+import type { DeciderData } from './decider-data.js'
 
 /** Time between two ticks while the engine sleeps all the time, in microseconds. */
 const QUIET_PERIOD_US = 50_000

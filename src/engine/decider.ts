@@ -1,16 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { TuningReader } from '../control/tuning-reader.js'
 import { builtFile } from '../sys/built-file.js'
-
-/** What the thread that decides is given of an engine. */
-export interface DeciderData {
-  /** The engine's linear memory, and the buffer of its TuningSettings. */
-  readonly memory: SharedArrayBuffer
-  readonly tuning: SharedArrayBuffer
-  /** The kernel's number of the engine's thread, and the start of its clock on the clock of the machine in microseconds. */
-  readonly thread: number
-  readonly clockStartUs: number
-}
+import type { DeciderData } from './decider-data.js'
 
 /** A thread that ended is started again after this time. */
 const RESTART_MS = 1_000

@@ -29,7 +29,7 @@ function promised(policy: PolicyName, targetUs: number, options: EmbeddedGuestOp
   a.driver.send(frame(B, A, 60))
   engine.step()
   engine.tune({ vif: 'a', targetUs })
-  const log = new TuningReader(engine.controller.log.buffer)
+  const log = new TuningReader(engine.settings.buffer)
   const judge = new PromiseJudge()
   const ports = engine.ports.map(({ index, name }) => ({ row: index, name, isAttached: true, guest: '' }))
   const send = (frames: number, tcp = false): void => {
