@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 /** They move their process into a network of its own, or count what the process has: heap, descriptors, threads. */
 const OWN_PROCESS = [
   'src/engine/switch.test.ts',
-  'src/port/{packet,tap,tap-batches,tap-merge,tap-refused}.test.ts',
+  'src/port/{packet,packet-ring,tap,tap-batches,tap-merge,tap-refused}.test.ts',
   'test/plane/heap.test.ts',
   'test/slow/**/*.test.ts',
 ]

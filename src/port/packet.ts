@@ -6,7 +6,7 @@
 
 import { release } from 'node:os'
 import { frameBytes } from '../core/byte-ring.js'
-import { DROP_HOST_ERROR, RECORD_FRAME, RECORD_NET_HEADER, STAGE_AT } from '../core/layout.js'
+import { DROP_DETACHED, DROP_HOST_ERROR, RECORD_FRAME, RECORD_NET_HEADER, STAGE_AT } from '../core/layout.js'
 import { TAKE_ALL } from '../core/port-row.js'
 import { memoryAddress } from '../grants/memory-address.js'
 import { EAGAIN, EINTR, errnoName } from '../sys/libc.js'
@@ -18,24 +18,25 @@ import {
   PACKET_HEADER_BYTES,
   takeKernelDrops,
   takenTag,
+  takeSocketError,
 } from '../sys/packet-socket.js'
-import { NET_HEADER, VIRTIO_NET_HDR_F } from '../virtio/virtio.js'
+import { closeFd } from '../sys/unix-socket.js'
 import type { PacketConfig } from './config.js'
 import { DescriptorPort } from './descriptor-port.js'
 import { MAX_READ_BYTES, TAKE_TCP } from './host-output.js'
+import { PACKET_RING_SIZES, PacketRing } from './packet-ring.js'
 import type { PortHost } from './port.js'
+import { putTagBack, TAG_BYTES } from './taken-tag.js'
 
 /** The staging area in slots: the largest frame, its header and a tag to put back fit into each. */
 const SLOTS = 7
 const SLOT_BYTES = 0x12000
 /** Room before a message, into which its head moves when a tag is put back. */
 const HEADROOM_BYTES = 8
-const TAG_BYTES = 4
-const MACS_BYTES = 12
 const SEND_BATCH = 32
 const MAX_WRITES = 256
-/** Reads refused in a row before the port checks its device. */
-const MAX_REFUSALS = 16
+/** Errors of a socket that are told in a row before what waits is given up. */
+const MAX_ERRORS = 4
 
 /** Whether the kernel takes UDP segments with a virtio-net header. Source: Linux 6.2, virtio_net_hdr_to_skb. */
 function takesUdpSegments(): boolean {
@@ -56,6 +57,7 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
   readonly #receiving: ReceiveBatch
   readonly #sending = new SendBatch(SEND_BATCH)
   #deviceIndex = 0
+  #ring: PacketRing | undefined
 
   constructor(host: PortHost, index: number, config: PacketConfig) {
     super(host, index, config, config.device)
@@ -70,7 +72,13 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
   }
 
   protected attach(): void {
-    const { fd, index } = openPacketSocket(this.config.device)
+    const { fd, index } = openPacketSocket(this.config.device, PACKET_RING_SIZES)
+    try {
+      this.#ring = new PacketRing(this.host.memory, fd, this.name)
+    } catch (error) {
+      closeFd(fd)
+      throw error
+    }
     this.#deviceIndex = index
     this.attached([fd], { takes: this.#takes, sends: TAKE_ALL })
     this.setLink(deviceState(fd, index) === 'up')
@@ -82,6 +90,12 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
 
   protected override release(): void {
     if (this.fd >= 0) this.#countKernelDrops()
+    const ring = this.#ring
+    this.#ring = undefined
+    if (ring) {
+      this.row.countDrops(DROP_DETACHED, ring.waiting)
+      ring.close()
+    }
     super.release()
   }
 
@@ -98,49 +112,65 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
   }
 
   protected readBurst(budget: number): number {
-    const batch = this.#receiving
+    const ring = this.#ring
     let frames = 0
-    let refusals = 0
-    let readBytes = 0
-    while (frames < budget && this.fd >= 0 && readBytes < MAX_READ_BYTES) {
-      const wanted = Math.min(budget - frames, SLOTS)
-      const got = batch.receive(this.fd, wanted)
-      if (got < 0) {
-        if (-got === EAGAIN) break
-        if (-got === EINTR) continue
-        // One frame that the header cannot describe (EINVAL), or the device went down or away (ENETDOWN).
-        if (errnoIsOfFrame(-got)) this.row.countDrops(DROP_HOST_ERROR, 1)
-        else this.#followDevice()
-        if (++refusals >= MAX_REFUSALS) break
+    let bytes = 0
+    while (ring && this.#ring === ring && frames < budget && bytes < MAX_READ_BYTES) {
+      const listed = ring.list(budget - frames)
+      if (listed > 0) {
+        const taken = this.host.plane.ingestBurst(this.index, listed, PACKET_HEADER_BYTES)
+        ring.release(taken)
+        frames += taken
+        if (taken < listed) break
         continue
       }
-      for (let slot = 0; slot < got; slot++) {
-        const more = this.#ingest(slot)
-        readBytes += more ? batch.bytes(slot) : MAX_READ_BYTES
-      }
-      frames += got
-      if (got < wanted) break
+      const copied = ring.copied(Math.min(budget - frames, SLOTS))
+      if (copied > 0) bytes += this.#readCopied(copied)
+      else if (ring.isCut) this.row.countDrops(DROP_HOST_ERROR, 1)
+      else break
+      if (this.#ring === ring) ring.release(Math.max(copied, 1))
+      frames += Math.max(copied, 1)
     }
+    // A device that goes down or away tells of it once, by an error that wakes us until it is taken.
+    if (frames === 0 && this.fd >= 0 && takeSocketError(this.fd) !== 0) this.#followDevice()
     return frames
   }
 
-  /** Hands a frame to the plane. Returns 0 when the burst has cost enough. */
+  /** Reads frames that wait on the socket and gives them to the plane. Returns their bytes, more when the burst has cost enough. */
+  #readCopied(count: number): number {
+    const batch = this.#receiving
+    let bytes = 0
+    let errors = 0
+    for (let done = 0; done < count && this.fd >= 0; ) {
+      const got = batch.receive(this.fd, count - done)
+      if (got === -EINTR) continue
+      if (got <= 0) {
+        // What is told first may be that the device went down.
+        if (-got !== EAGAIN && ++errors < MAX_ERRORS) continue
+        this.row.countDrops(DROP_HOST_ERROR, count - done)
+        this.#followDevice()
+        break
+      }
+      for (let slot = 0; slot < got; slot++)
+        bytes += this.#ingest(slot) === 0 ? MAX_READ_BYTES : batch.bytes(slot)
+      done += got
+    }
+    return bytes
+  }
+
+  /** Hands a frame that was read to the plane. Returns 0 when the burst has cost enough. */
   #ingest(slot: number): number {
     const { memory, plane } = this.host
     const at = this.#messageAt(slot)
     const bytes = this.#receiving.bytes(slot)
     const tag = takenTag(this.#receiving, slot)
-    if (tag === 0 || bytes < PACKET_HEADER_BYTES + MACS_BYTES)
-      return plane.ingest(this.index, at, bytes, PACKET_HEADER_BYTES)
-    const to = at - TAG_BYTES
-    const { u8, data } = memory
-    u8.copyWithin(to, at, at + PACKET_HEADER_BYTES + MACS_BYTES)
-    data.setUint32(to + PACKET_HEADER_BYTES + MACS_BYTES, tag, false)
-    if (((u8[to + NET_HEADER.FLAGS] as number) & VIRTIO_NET_HDR_F.NEEDS_CSUM) !== 0) {
-      const start = to + NET_HEADER.CSUM_START
-      data.setUint16(start, data.getUint16(start, true) + TAG_BYTES, true)
-    }
-    return plane.ingest(this.index, to, bytes + TAG_BYTES, PACKET_HEADER_BYTES)
+    if (tag === 0) return plane.ingest(this.index, at, bytes, PACKET_HEADER_BYTES)
+    return plane.ingest(
+      this.index,
+      putTagBack(memory, at, bytes, tag),
+      bytes + TAG_BYTES,
+      PACKET_HEADER_BYTES,
+    )
   }
 
   transmit(): number {

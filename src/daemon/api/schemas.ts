@@ -48,6 +48,9 @@ export const portStatusSchema = z
       .readonly()
       .meta({ description: 'Features negotiated, or offloads in use' }),
     place: z.string().meta({ description: 'Where the peer finds the port: a socket path or a device name' }),
+    unbatched: z.string().exactOptional().meta({
+      description: 'Why each frame costs a system call, where the kernel could move many by one',
+    }),
   })
   .meta({ id: 'PortStatus' })
 
