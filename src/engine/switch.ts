@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { AWAKE_DEFAULT } from '../control/awake.js'
 import { type PromiseReading, readPromises } from '../control/promise-reading.js'
-import { checkAwake, readTuning, type SwitchTuneChange, type TuneState } from '../control/tuning.js'
+import { checkAwake, readTuning, type SwitchTuneChange } from '../control/tuning.js'
 import { TuningReader } from '../control/tuning-reader.js'
 import { type PortCounters, readCounters } from '../core/counters.js'
 import { type PortDelays, readDelays } from '../core/delays.js'
@@ -17,14 +17,13 @@ import { type FdbEntry, type FdbFilter, readFdb } from '../core/fdb.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
-import type { PortEvent, PortStatus } from '../port/port.js'
+import type { PortStatus } from '../port/port.js'
 import { builtFile } from '../sys/built-file.js'
 import { createEventfd, signalEventfd } from '../sys/eventfd.js'
 import { ThreadTime } from '../sys/thread-time.js'
 import { closeFd } from '../sys/unix-socket.js'
 import { Decider } from './decider.js'
-import type { EngineOptions } from './engine-options.js'
-import { type AwakeTuning, KeepAwake } from './keep-awake.js'
+import { KeepAwake } from './keep-awake.js'
 import { promisedPorts } from './promised-ports.js'
 import {
   type EngineThreadData,
@@ -33,29 +32,10 @@ import {
   type SwitchRequest,
   unpackError,
 } from './switch-messages.js'
+import type { SwitchEvent, SwitchOptions, SwitchTuning } from './switch-types.js'
 import { Watchdog } from './watchdog.js'
 
-/** Options of the engine, and where its thread runs. */
-export interface SwitchOptions extends Omit<EngineOptions, 'onReport'> {
-  /** Processor that the engine's thread is bound to. Default: any. */
-  readonly cpu?: number
-  /** Share of the processors' time that may be burnt to keep them awake while it is worth it (0 to 1). Default 0: never. */
-  readonly awake?: number
-}
-
-/** The tuning of a switch: of its engine, and of the threads beside it. */
-export interface SwitchTuning extends TuneState {
-  readonly awake: AwakeTuning
-}
-
-/** A change of a port that nobody asked for, or that a request led to. */
-export interface SwitchEvent {
-  readonly event: PortEvent
-  /** The port after the change. */
-  readonly port: PortStatus
-  /** Why, or where; may be empty. */
-  readonly detail: string
-}
+export type { SwitchEvent, SwitchOptions, SwitchTuning } from './switch-types.js'
 
 const STOP_LIMIT_MS = 5_000
 /** An engine that is held by the kernel even then is left to itself. */
