@@ -54,17 +54,17 @@ export class DecisionInForce implements PaceLimits {
    */
   take(setLimits: (row: number, limits: HoldLimits) => void): void {
     const decided = this.#reader.decided
-    const decision = this.#reader.latest()
-    if (!decision) return
+    const orders = this.#reader.orders()
+    if (!orders) return
     this.#taken = decided
-    if (decision.version !== this.#settings.version) return
+    if (orders.version !== this.#settings.version) return
     this.#isRationed = true
-    if (!decision.applied) {
+    if (!orders.applied) {
       this.#rest(0, Number.POSITIVE_INFINITY)
       return
     }
-    this.#rest(decision.restUs, decision.workUs)
-    for (const { vif, limits } of decision.vifs) setLimits(vif, limits)
+    this.#rest(orders.restUs, orders.workUs)
+    for (const { row, limits } of orders.vifs) setLimits(row, limits)
   }
 
   /** Nobody decides: nothing is delayed, and spinning is not rationed. */

@@ -1,4 +1,5 @@
 import { createPolicy, POLICY_NAMES, type PolicyConfig } from '../aggregation/create.js'
+import type { HoldLimits } from '../aggregation/hold-limits.js'
 import {
   ENGINE_FIGURES,
   type EngineFigures,
@@ -50,11 +51,14 @@ export interface LoggedDecision {
   readonly vifs: readonly VifDecision[]
 }
 
-/** A decision for the engine. */
-export interface GivenDecision extends LoggedDecision {
+/** What a decision has the engine do. */
+export interface Orders {
   /** Version of the settings that it was made for. */
   readonly version: number
+  readonly applied: boolean
+  readonly restUs: number
   readonly workUs: number
+  readonly vifs: readonly { readonly row: number; readonly limits: HoldLimits }[]
 }
 
 /** A port that the policy decides for. */
@@ -143,16 +147,34 @@ export class TuningReader {
     }))
   }
 
-  /** The last decision, for the engine; undefined before the first, and while it is being written. */
-  latest(): GivenDecision | undefined {
+  /** The last decision, for the engine: the figures stay unread. Undefined before the first, and while it is being written. */
+  orders(): Orders | undefined {
     const before = this.decided
     const count = this.#words[HEAD_AT + HEAD.decided] as number
     if ((before & 1) !== 0 || count === 0) return undefined
     const start = DECISIONS_AT + ((count - 1) % KEPT) * DECISION_WORDS
-    const version = this.#words[start + DECISION.version] as number
-    const workUs = this.#words[start + DECISION.workUs] as number
-    const found = { ...this.#decision(start), version, workUs }
+    const word = (at: number): number => this.#words[start + at] as number
+    const vifs: { row: number; limits: HoldLimits }[] = []
+    for (let place = 0; place < word(DECISION.vifs); place++) {
+      const at = start + DECISION_HEAD_WORDS + place * DECIDED_WORDS
+      vifs.push({ row: rowOfVif(this.#words[at + DECIDED.vif] as number), limits: this.#limits(at) })
+    }
+    const found = {
+      ...{ version: word(DECISION.version), applied: word(DECISION.applied) === 1 },
+      ...{ restUs: word(DECISION.restUs), workUs: word(DECISION.workUs), vifs },
+    }
     return before === this.decided ? found : undefined
+  }
+
+  #limits(start: number): HoldLimits {
+    const word = (at: number): number => this.#words[start + at] as number
+    return {
+      holdUs: word(DECIDED.holdUs),
+      maxFrames: word(DECIDED.maxFrames),
+      maxBytes: word(DECIDED.maxBytes),
+      gapUs: word(DECIDED.gapUs),
+      urgentPublish: word(DECIDED.urgentPublish) === 1,
+    }
   }
 
   /** The target of a row's vif, in microseconds, whether or not the policy decides for it. */
@@ -252,13 +274,7 @@ export class TuningReader {
     return {
       vif: this.#words[ROWS_AT + row * ROW_WORDS + ROW.vif] === vif ? row : -1,
       verdict: VERDICT_NAMES[word(DECIDED.verdict)] ?? 'set',
-      limits: {
-        holdUs: word(DECIDED.holdUs),
-        maxFrames: word(DECIDED.maxFrames),
-        maxBytes: word(DECIDED.maxBytes),
-        gapUs: word(DECIDED.gapUs),
-        urgentPublish: word(DECIDED.urgentPublish) === 1,
-      },
+      limits: this.#limits(start),
       figures: this.#figures(start + DECIDED.figures, VIF_FIGURES),
     }
   }

@@ -42,13 +42,15 @@ describe('Decider', () => {
       for (let ms = 0; !isThere() && ms < LIMIT_MS; ms++) Atomics.wait(sleeper, 0, 0, 1)
       expect(isThere()).toBe(true)
     }
-    until(() => reader.latest()?.version === settings.version)
-    expect(reader.latest()?.vifs.map(({ vif }) => vif)).toEqual([0, 1])
+    until(() => reader.orders()?.version === settings.version)
+    expect(reader.orders()?.vifs.map(({ row }) => row)).toEqual([0, 1])
     settings.forget(1)
     settings.setTarget(1, { targetUs: 70 })
     settings.setControlled([1], 0)
-    until(() => reader.latest()?.version === settings.version)
-    expect(reader.latest()?.vifs.map(({ vif, figures }) => [vif, figures.targetUs])).toEqual([[1, 70]])
+    until(() => reader.orders()?.version === settings.version)
+    expect(reader.read(1).decisions[0]?.vifs.map(({ vif, figures }) => [vif, figures.targetUs])).toEqual([
+      [1, 70],
+    ])
   })
 
   it('does not start for a policy that measures nothing', () => {
