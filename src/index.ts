@@ -73,6 +73,7 @@ export {
 } from './lab/guest/guest.js'
 export type { PortChange, PortSetting, PreparedChange } from './port/change.js'
 export type {
+  DgramConfig,
   EmbeddedConfig,
   PacketConfig,
   PortConfig,

@@ -3,6 +3,7 @@ import { makeRecipe, RECIPE_KINDS, type RecipeKind } from '../daemon/recipes.js'
 import { RingferryError } from '../errors/errors.js'
 import { kvmOpens } from '../lab/guest/kvm.js'
 import type { PortConfig } from '../port/config.js'
+import { ownSocket } from '../port/own-socket.js'
 import { whyUnreachable } from '../sys/socket-reach.js'
 import { readConfig, withConfig } from './options.js'
 import { print, printJson } from './output.js'
@@ -26,9 +27,9 @@ function findPort(name: string, options: AttachOptions): PortConfig {
 
 /** What keeps a guest of this user from the port right now. */
 function reachNotes(port: PortConfig): string[] {
-  if (!('socket' in port) || port.mode === 'client') return []
-  const why = whyUnreachable(port.socket)
-  return why === undefined ? [] : [`not yet: ${port.socket}: ${why[1]}`]
+  const socket = ownSocket(port)
+  const why = socket === undefined || port.kind === 'dgram' ? undefined : whyUnreachable(socket)
+  return why === undefined ? [] : [`not yet: ${socket}: ${why[1]}`]
 }
 
 export function addAttach(program: Command): void {

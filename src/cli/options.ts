@@ -13,6 +13,7 @@ const HELP: Readonly<Record<PortFlag, string>> = {
   tap: 'a TAP device: NAME=DEVICE[,key=value...]',
   packet: 'a host NIC by AF_PACKET: NAME=DEVICE[,key=value...]',
   stream: "QEMU's -netdev stream or passt: NAME=SOCKET[,key=value...]",
+  dgram: "QEMU's -netdev dgram, vfkit, krunkit: NAME=SOCKET[,peer=PATH][,key=value...]",
   vxlan: 'a tunnel to other hosts: NAME=LOCAL-ADDRESS,vni=NUMBER,peers=ADDRESS+ADDRESS[,key=value...]',
 }
 

@@ -7,6 +7,7 @@ export const PORT_FLAGS = {
   tap: 'device',
   packet: 'device',
   stream: 'socket',
+  dgram: 'socket',
   vxlan: 'local',
 } as const
 export type PortFlag = keyof typeof PORT_FLAGS

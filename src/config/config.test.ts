@@ -68,7 +68,7 @@ describe('parseConfig', () => {
 
   it('parseConfig points at the value when it is not allowed', () => {
     expect(mistake('ports:\n  - name: a\n    kind: bridge\n')).toBe(
-      'CONFIG a.yaml:3:11: ports[0].kind is "bridge"; allowed: vif, tap, packet, stream, vxlan',
+      'CONFIG a.yaml:3:11: ports[0].kind is "bridge"; allowed: vif, tap, packet, stream, dgram, vxlan',
     )
     expect(mistake('ports:\n  - {kind: vif, name: a, socket: s, publish: often}\n')).toBe(
       'CONFIG a.yaml:2:46: ports[0].publish is "often"; allowed: natural, per-packet',
@@ -86,7 +86,7 @@ describe('parseConfig', () => {
       'CONFIG a.yaml:2:5: ports[0].socket is missing',
     )
     expect(mistake('ports:\n  - name: a\n')).toBe(
-      'CONFIG a.yaml:2:5: ports[0].kind is missing; allowed: vif, tap, packet, stream, vxlan',
+      'CONFIG a.yaml:2:5: ports[0].kind is missing; allowed: vif, tap, packet, stream, dgram, vxlan',
     )
   })
 

@@ -6,6 +6,7 @@ import { BUDGET_DEFAULT, POLICY_DEFAULT, VIF_DEFAULTS } from '../control/default
 import { MAX_FDB_ENTRIES, MAX_LEARN_ND, MAX_PORTS, MAX_QUEUE_PAIRS } from '../core/layout.js'
 import { MAX_MEMORY_BYTES, MIN_MEMORY_BYTES } from '../core/linear-memory.js'
 import {
+  type DgramConfig,
   type PacketConfig,
   PUBLISH_MODES,
   RESERVED_GROUP_MODES,
@@ -198,6 +199,18 @@ const stream = z.strictObject({
   ...access,
   mode,
 } satisfies Shape<StreamConfig>)
+const dgram = z.strictObject({
+  kind: z.literal('dgram'),
+  ...every,
+  socket: socketPath,
+  ...access,
+  peer: z
+    .string()
+    .min(1)
+    .max(107)
+    .exactOptional()
+    .meta({ description: "Path of the peer's socket. Default: whoever sends first, until it goes" }),
+} satisfies Shape<DgramConfig>)
 const vxlan = z.strictObject({
   kind: z.literal('vxlan'),
   ...every,
@@ -240,11 +253,11 @@ const vxlan = z.strictObject({
 } satisfies Shape<VxlanConfig>)
 
 /** The kinds of port that can be configured; `embedded` ones are made by programs. */
-export const PORT_SCHEMAS = { vif, tap, packet, stream, vxlan } as const
+export const PORT_SCHEMAS = { vif, tap, packet, stream, dgram, vxlan } as const
 export type ConfigurableKind = keyof typeof PORT_SCHEMAS
 export const PORT_KINDS = Object.keys(PORT_SCHEMAS) as ConfigurableKind[]
 
-export const portSchema = z.discriminatedUnion('kind', [vif, tap, packet, stream, vxlan])
+export const portSchema = z.discriminatedUnion('kind', [vif, tap, packet, stream, dgram, vxlan])
 
 export const policySchema = z.strictObject({
   name: z.enum(POLICY_NAMES),

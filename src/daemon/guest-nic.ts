@@ -15,6 +15,8 @@ export type QemuLink =
       readonly reconnectS?: number
     }
   | { readonly type: 'stream'; readonly path: string; readonly server?: boolean }
+  /** The switch's datagram socket, and the guest's own. */
+  | { readonly type: 'dgram'; readonly path: string; readonly own: string }
   | { readonly type: 'tap'; readonly ifname: string }
   | { readonly type: 'vde'; readonly dir: string }
 
@@ -54,6 +56,10 @@ function backend({ link, queues }: QemuNic, index: number): string[] {
     case 'stream': {
       const role = qemuProperties({ server: link.server ?? false })
       return ['-netdev', `stream,id=n${index}${role},addr.type=unix,addr.path=${link.path}`]
+    }
+    case 'dgram': {
+      const local = `local.type=unix,local.path=${link.own}`
+      return ['-netdev', `dgram,id=n${index},${local},remote.type=unix,remote.path=${link.path}`]
     }
     case 'tap':
       return [

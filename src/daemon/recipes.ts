@@ -57,6 +57,11 @@ function qemuLink(config: PortConfig): { link: QemuLink; note: string } | undefi
       link: { type: 'stream', path: config.socket, server: config.mode === 'client' },
       note: 'A stream carries plain frames: no offloads. Any NIC model works, for example e1000.',
     }
+  if (config.kind === 'dgram')
+    return {
+      link: { type: 'dgram', path: config.socket, own: config.peer ?? `${config.socket}.guest` },
+      note: 'Datagrams carry plain frames: no offloads. Any NIC model works. QEMU does not remove its own socket.',
+    }
   if (config.kind === 'tap')
     return {
       link: { type: 'tap', ifname: config.device },
@@ -138,7 +143,7 @@ function netns(config: PortConfig): Described | undefined {
 /** Kinds of port that a kind of guest attaches to. */
 const TAKES: Readonly<Record<RecipeKind, string>> = {
   uml: 'a vif in server mode',
-  qemu: 'a vif, stream or tap',
+  qemu: 'a vif, stream, dgram or tap',
   'cloud-hypervisor': 'a vif',
   netns: 'a tap',
 }

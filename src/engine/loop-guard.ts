@@ -50,6 +50,7 @@ const RANK: Readonly<Record<PortKind, number>> = {
   vif: 0,
   embedded: 0,
   stream: 1,
+  dgram: 1,
   tap: 2,
   vxlan: 3,
   packet: 4,

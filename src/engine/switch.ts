@@ -17,6 +17,7 @@ import { type FdbEntry, type FdbFilter, readFdb } from '../core/fdb.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
+import { ownSocket } from '../port/own-socket.js'
 import type { PortStatus } from '../port/port.js'
 import { builtFile } from '../sys/built-file.js'
 import { createEventfd, signalEventfd } from '../sys/eventfd.js'
@@ -330,8 +331,10 @@ export class Switch {
     if (!isHeld) return
     void this.#worker.terminate()
     await Promise.race([ended, sleep(TERMINATE_LIMIT_MS)])
-    for (const config of this.#configs.values())
-      if ('socket' in config && config.mode !== 'client') rmSync(config.socket, { force: true })
+    for (const config of this.#configs.values()) {
+      const socket = ownSocket(config)
+      if (socket !== undefined) rmSync(socket, { force: true })
+    }
     if (isHeld) this.#worker.unref()
   }
 }

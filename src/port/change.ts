@@ -24,7 +24,7 @@ export type PortSetting = PortConfig extends infer Config
 /** Settings that an open port cannot change: another peer, device or way to it is another port. */
 const FIXED = [
   ...(['kind', 'name', 'socket', 'mode', 'socketMode', 'socketOwner', 'socketGroup'] as const),
-  ...(['device', 'queues', 'offloads', 'fd'] as const),
+  ...(['device', 'queues', 'offloads', 'fd', 'peer'] as const),
   ...(['local', 'vni', 'udpPort', 'ttl', 'sourcePorts'] as const),
 ] satisfies readonly PortSetting[]
 

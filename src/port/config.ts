@@ -105,6 +105,15 @@ export interface StreamConfig extends PortSettings, SocketAccess {
   readonly mode?: 'server' | 'client'
 }
 
+/** QEMU's `-netdev dgram`, vfkit and krunkit: one frame a datagram, on Unix datagram sockets. */
+export interface DgramConfig extends PortSettings, SocketAccess {
+  readonly kind: 'dgram'
+  /** Path of our socket, where the peer sends to. */
+  readonly socket: string
+  /** Path of the peer's socket. Default: whoever sends first, until it goes. */
+  readonly peer?: string
+}
+
 /** A tunnel to other hosts: VXLAN (RFC 7348) over UDP. */
 export interface VxlanConfig extends PortSettings {
   readonly kind: 'vxlan'
@@ -137,7 +146,14 @@ export interface EmbeddedConfig extends PortSettings, VifTargetSettings {
 }
 
 /** A port of any kind, as configured. */
-export type PortConfig = VifConfig | TapConfig | PacketConfig | StreamConfig | VxlanConfig | EmbeddedConfig
+export type PortConfig =
+  | VifConfig
+  | TapConfig
+  | PacketConfig
+  | StreamConfig
+  | DgramConfig
+  | VxlanConfig
+  | EmbeddedConfig
 
 /** Kinds of ports. */
 export type PortKind = PortConfig['kind']

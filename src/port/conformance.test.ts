@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { type Bench, describePort, type PortCase } from '../../test/support/conformance.js'
-import { guestSide, streamSide, tunnelSide } from '../../test/support/far-sides.js'
+import { dgramSide, guestSide, streamSide, tunnelSide } from '../../test/support/far-sides.js'
 import { stepUntil, untilDown, untilUp } from '../../test/support/step-until.js'
 import type { Engine } from '../engine/engine.js'
 import { addressText } from '../sys/udp-address.js'
@@ -147,8 +147,40 @@ function vxlan(title: string, own: Uint8Array, theirs: Uint8Array): PortCase {
   }
 }
 
+/** @param isNamed whether the port is told where its peer is, or hears of it */
+function dgram(title: string, isNamed: boolean): PortCase {
+  const own = join(folder, 'peer.sock')
+  return {
+    title,
+    maxFrameBytes: 9000,
+    takesOffloads: false,
+    exceptions: { sendsOffloads: 'datagrams have no virtio-net header' },
+    open(engine, settings) {
+      engine.addPort({ kind: 'dgram', name: 'port', socket, ...(isNamed ? { peer: own } : {}), ...settings })
+      const plug = (): Bench['far'] => {
+        const far = dgramSide(own, socket, () => engine.step())
+        if (!isNamed) far.send(Uint8Array.from(Buffer.from('VFKT')))
+        untilUp(engine)
+        return far
+      }
+      const bench: Bench = {
+        far: plug(),
+        replug() {
+          untilDown(engine)
+          bench.far = plug()
+        },
+        traces: socketTraces,
+        close: nothing,
+      }
+      return bench
+    },
+  }
+}
+
 const LOOPBACK = [2, 3].map((host) => Uint8Array.of(127, 0, 0, host)) as [Uint8Array, Uint8Array]
 
+describePort(dgram('dgram', false))
+describePort(dgram('dgram, named peer', true))
 describePort(vxlan('vxlan over IPv4', ...LOOPBACK))
 describePort(vifServer)
 describePort(clientCase(vifServer, 'vif', guestSide))

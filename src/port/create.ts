@@ -1,4 +1,5 @@
 import type { PortConfig } from './config.js'
+import { DgramPort } from './dgram.js'
 import { PacketPort } from './packet.js'
 import type { Port, PortHost } from './port.js'
 import { StreamPort } from './stream.js'
@@ -18,6 +19,8 @@ export function createPort(host: PortHost, index: number, config: PortConfig): P
       return new PacketPort(host, index, config)
     case 'stream':
       return new StreamPort(host, index, config)
+    case 'dgram':
+      return new DgramPort(host, index, config)
     case 'vxlan':
       return new VxlanPort(host, index, config)
   }

@@ -26,10 +26,15 @@ export class Refusals {
   /** @param fd the second peer's connection, closed here */
   refuse(fd: number): void {
     closeFd(fd)
+    this.tell(SECOND_PEER)
+  }
+
+  /** Counts a peer that is refused for a reason, and tells of it. */
+  tell(reason: string): void {
     this.#row.count(C_REFUSED)
     const { nowUs } = this.#globals
     if (nowUs < this.#nextUs) return
     this.#nextUs = nowUs + TELL_EVERY_US
-    this.#host.report(this.#port, 'refused', SECOND_PEER)
+    this.#host.report(this.#port, 'refused', reason)
   }
 }

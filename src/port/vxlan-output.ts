@@ -13,8 +13,8 @@ import { C_REPLICATED, DROP_HOST_ERROR, DROP_NO_LINK, RECORD_FRAME } from '../co
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { PortRow } from '../core/port-row.js'
 import { memoryAddress } from '../grants/memory-address.js'
+import { DatagramBatch } from '../sys/datagram-batch.js'
 import { EAGAIN, EINTR, errnoName } from '../sys/libc.js'
-import { UdpSendBatch } from '../sys/udp-batch.js'
 import type { HostOutput } from './host-output.js'
 import type { VxlanPeers } from './vxlan-peers.js'
 import { VXLAN_BYTES, VXLAN_I_FLAG } from './vxlan-receiver.js'
@@ -40,7 +40,7 @@ export class VxlanOutput {
   readonly #peers: VxlanPeers
   readonly #routes: TunnelRoutes
   readonly #vni: number
-  readonly #batch = new UdpSendBatch(BATCH)
+  readonly #batch = new DatagramBatch(BATCH)
   /** Of each message: its peer, and the records that are done with it. */
   readonly #to = new Int16Array(BATCH)
   readonly #done = new Uint16Array(BATCH)

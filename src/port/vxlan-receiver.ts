@@ -9,13 +9,13 @@
 import { DROP_BAD_TUNNEL, DROP_HOST_ERROR, DROP_WRONG_VNI } from '../core/layout.js'
 import type { PortRow } from '../core/port-row.js'
 import { RingferryError } from '../errors/errors.js'
-import { memoryAddress } from '../grants/memory-address.js'
 import { EPOLLIN } from '../sys/epoll.js'
 import { EAGAIN, EINTR } from '../sys/libc.js'
-import { ReceiveBatch } from '../sys/message-batch.js'
+import type { ReceiveBatch } from '../sys/message-batch.js'
 import { addressText, SOCKET_ADDRESS_BYTES } from '../sys/udp-address.js'
 import { openUdpReceiver, UDP_CONTROL_BYTES, udpDrops } from '../sys/udp-socket.js'
 import { closeFd } from '../sys/unix-socket.js'
+import { DatagramInput } from './datagram-input.js'
 import { MAX_READ_BYTES } from './host-output.js'
 import type { PortHost } from './port.js'
 
@@ -24,11 +24,6 @@ export const VXLAN_BYTES = 8
 /** The flag that says that there is a VNI. */
 export const VXLAN_I_FLAG = 0x08
 const VNI_AT = 4
-const SLOTS = 32
-/** Room before a datagram: the empty virtio-net header of its frame begins there, over the VXLAN header. */
-const HEADROOM_BYTES = 16
-/** The largest datagram, with its room. */
-const SLOT_BYTES = 0x11000
 /** Word of the control message with the size of joined segments. */
 const SEGMENT_BYTES_WORD = 4
 /** Reads refused in a row before the turn ends. */
@@ -52,15 +47,12 @@ export class VxlanReceiver {
   readonly #host: PortHost
   readonly #key: string
   readonly #fd: number
-  readonly #buffer: number
-  readonly #batch: ReceiveBatch
+  readonly #input: DatagramInput
   readonly #members = new Map<number, TunnelMember>()
   /** The member that the engine has read the socket. */
   #reader: TunnelMember
   #lastVni = -1
   #lastMember: TunnelMember | undefined
-  /** Bytes of the largest datagram of the last call: how many may come with the next. */
-  #expectedBytes = SLOT_BYTES
   #drops = 0
 
   private constructor(
@@ -74,22 +66,12 @@ export class VxlanReceiver {
     this.#key = key
     this.#reader = reader
     this.#fd = openUdpReceiver(address, udpPort)
-    this.#buffer = host.memory.allocate(SLOTS * SLOT_BYTES)
-    if (this.#buffer === 0) {
+    try {
+      this.#input = new DatagramInput(host, reader.name, UDP_CONTROL_BYTES, SOCKET_ADDRESS_BYTES)
+    } catch (error) {
       closeFd(this.#fd)
-      throw new RingferryError(
-        'UNSUPPORTED',
-        `port ${reader.name}: the linear memory is full; remove a port or give it more memory`,
-      )
+      throw error
     }
-    const base = memoryAddress(host.memory)
-    const slots = Array.from({ length: SLOTS }, (_, slot) => base + this.#datagramAt(slot))
-    this.#batch = new ReceiveBatch(
-      slots,
-      SLOT_BYTES - HEADROOM_BYTES,
-      UDP_CONTROL_BYTES,
-      SOCKET_ADDRESS_BYTES,
-    )
     host.watch(this.#fd, EPOLLIN, () => host.wake(this.#reader.index))
   }
 
@@ -131,12 +113,7 @@ export class VxlanReceiver {
     receivers.get(this.#host)?.delete(this.#key)
     this.#host.unwatch(this.#fd)
     closeFd(this.#fd)
-    this.#batch.close()
-    this.#host.memory.free(this.#buffer)
-  }
-
-  #datagramAt(slot: number): number {
-    return this.#buffer + slot * SLOT_BYTES + HEADROOM_BYTES
+    this.#input.close()
   }
 
   /** Counts what the kernel has dropped. @param member who asks */
@@ -154,24 +131,20 @@ export class VxlanReceiver {
     let readBytes = 0
     let refusals = 0
     while (frames < budget && readBytes < MAX_READ_BYTES) {
-      const room = Math.floor(MAX_READ_BYTES / this.#expectedBytes)
-      const wanted = Math.max(1, Math.min(budget - frames, SLOTS, room))
-      const got = this.#batch.receive(this.#fd, wanted)
+      const wanted = this.#input.wanted(budget - frames, readBytes)
+      const got = this.#input.receive(this.#fd, wanted)
       if (got < 0) {
         if (-got === EAGAIN) break
         // Anything else is an error of a datagram that was sent before: nothing to be done about it here.
         if (-got !== EINTR && ++refusals >= MAX_REFUSALS) break
         continue
       }
-      let largest = 1
       for (let slot = 0; slot < got; slot++) {
-        const bytes = this.#batch.bytes(slot)
-        largest = Math.max(largest, bytes)
+        const bytes = this.#input.batch.bytes(slot)
         const taken = this.#split(slot, bytes)
         readBytes += taken > 0 ? bytes : MAX_READ_BYTES
         frames += Math.abs(taken)
       }
-      this.#expectedBytes = largest
       if (got < wanted) break
     }
     return Math.min(frames, budget)
@@ -179,13 +152,13 @@ export class VxlanReceiver {
 
   /** Cuts what the kernel joined. Returns the datagrams, negative when the burst has cost enough. */
   #split(slot: number, bytes: number): number {
-    const joined = this.#batch.controlBytes(slot) > 0
-    const size = joined ? this.#batch.control(slot, SEGMENT_BYTES_WORD) & 0xffff : bytes
+    const joined = this.#input.batch.controlBytes(slot) > 0
+    const size = joined ? this.#input.batch.control(slot, SEGMENT_BYTES_WORD) & 0xffff : bytes
     let count = 0
     let more = true
     for (let at = 0; at < bytes || count === 0; at += Math.max(size, 1)) {
       count++
-      more = this.#take(this.#datagramAt(slot) + at, Math.min(size, bytes - at), slot) && more
+      more = this.#take(this.#input.at(slot) + at, Math.min(size, bytes - at), slot) && more
     }
     return more ? count : -count
   }
@@ -203,7 +176,7 @@ export class VxlanReceiver {
       this.#lastMember = this.#members.get(vni)
     }
     if (this.#lastMember)
-      return this.#lastMember.accept(at + VXLAN_BYTES, bytes - VXLAN_BYTES, this.#batch, slot)
+      return this.#lastMember.accept(at + VXLAN_BYTES, bytes - VXLAN_BYTES, this.#input.batch, slot)
     this.#reader.row.countDrops(DROP_WRONG_VNI, 1)
     return true
   }

@@ -3,17 +3,14 @@ import { networkInterfaces } from 'node:os'
 import { RingferryError } from '../errors/errors.js'
 import { EADDRINUSE, errno, errnoName, libc } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
+import { growBuffers, setSocketOption } from './socket-option.js'
 import { addressText, familyOf, socketAddress } from './udp-address.js'
 
 const SOCK_DGRAM = 2
 const SOCK_NONBLOCK = 0x800
 const SOCK_CLOEXEC = 0x80000
 const SOL_SOCKET = 1
-const SO_SNDBUF = 7
-const SO_RCVBUF = 8
 const SO_ATTACH_FILTER = 26
-const SO_SNDBUFFORCE = 32
-const SO_RCVBUFFORCE = 33
 const SO_MEMINFO = 55
 const SOL_IP = 0
 const IP_TTL = 2
@@ -38,11 +35,6 @@ let scratch: NativeBuffer | undefined
 function memory(): NativeBuffer {
   scratch ??= new NativeBuffer(256)
   return scratch
-}
-
-function setOption(fd: number, level: number, name: number, value: number): boolean {
-  memory().data.setInt32(0, value, true)
-  return libc.setsockopt(fd, level, name, memory().address, 4) === 0
 }
 
 function bindRefused(address: Uint8Array, port: number, error: number): RingferryError {
@@ -73,12 +65,8 @@ function openUdp(address: Uint8Array, port: number): number {
       'SYSCALL',
       `a UDP socket of ${addressText(address)} is refused (${errnoName(errno())})`,
     )
-  if (family === AF_INET6) setOption(fd, SOL_IPV6, IPV6_V6ONLY, 1)
-  // Larger buffers need CAP_NET_ADMIN; without it the kernel gives as much as everybody may have.
-  if (!setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER_BYTES))
-    setOption(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES)
-  if (!setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER_BYTES))
-    setOption(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES)
+  if (family === AF_INET6) setSocketOption(fd, SOL_IPV6, IPV6_V6ONLY, 1)
+  growBuffers(fd, SOCKET_BUFFER_BYTES)
   const name = socketAddress(address, port)
   memory().bytes.set(name, 0)
   if (libc.bind(fd, memory().address, name.length) === 0) return fd
@@ -94,7 +82,7 @@ function openUdp(address: Uint8Array, port: number): number {
 export function openUdpReceiver(address: Uint8Array, port: number): number {
   const fd = openUdp(address, port)
   // Linux before 5.0 joins nothing.
-  setOption(fd, SOL_UDP, UDP_GRO, 1)
+  setSocketOption(fd, SOL_UDP, UDP_GRO, 1)
   return fd
 }
 
@@ -117,8 +105,8 @@ export function openUdpSender(address: Uint8Array, ttl: number | undefined): num
   receiveNothing(fd)
   const isV6 = familyOf(address) === AF_INET6
   const level = isV6 ? SOL_IPV6 : SOL_IP
-  setOption(fd, level, isV6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, PMTUDISC_DONT)
-  if (ttl !== undefined) setOption(fd, level, isV6 ? IPV6_UNICAST_HOPS : IP_TTL, ttl)
+  setSocketOption(fd, level, isV6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, PMTUDISC_DONT)
+  if (ttl !== undefined) setSocketOption(fd, level, isV6 ? IPV6_UNICAST_HOPS : IP_TTL, ttl)
   return fd
 }
 

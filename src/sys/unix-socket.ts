@@ -18,7 +18,8 @@ import { NativeBuffer } from './native-buffer.js'
 import { giveAccess, resolveAccess, type SocketAccess } from './socket-access.js'
 
 const AF_UNIX = 1
-const SOCK_STREAM = 1
+export const SOCK_STREAM = 1
+export const SOCK_DGRAM = 2
 const SOCK_NONBLOCK = 0x800
 const SOCK_CLOEXEC = 0x80000
 const SOL_SOCKET = 1
@@ -100,11 +101,11 @@ function bindRefused(path: string, error: number): RingferryError {
 }
 
 /**
- * A listening Unix stream socket. A stale socket file (nobody listens) is replaced; a live one is an error.
+ * A Unix socket bound to a path. A stale socket file (nobody is there) is replaced; a live one is an error.
  * Throws USAGE (longer than 107 bytes), BUSY, NOT_FOUND (missing folder, unknown user or group), PERMISSION.
- * @param access who may connect; at no moment may anybody else
+ * @param access who may connect, or send; at no moment may anybody else
  */
-export function listenUnix(path: string, access: SocketAccess = {}): number {
+export function bindUnix(path: string, access: SocketAccess, type: number): number {
   const wanted = resolveAccess(access)
   writeAddress(path)
   if (isDanglingLink(path))
@@ -116,7 +117,7 @@ export function listenUnix(path: string, access: SocketAccess = {}): number {
     // Connecting to an ordinary file is refused like connecting to a stale socket: it must not be removed.
     if (!statSync(path).isSocket())
       throw new RingferryError('BUSY', `${path}: exists and is no socket; remove it or choose another path`)
-    const probe = tryConnect(path)
+    const probe = tryConnect(path, type)
     if (probe >= 0) {
       libc.close(probe)
       throw new RingferryError(
@@ -137,7 +138,7 @@ export function listenUnix(path: string, access: SocketAccess = {}): number {
     unlinkSync(path)
   }
   const length = writeAddress(path)
-  const fd = newSocket(SOCK_STREAM)
+  const fd = newSocket(type)
   // The mode of an unbound socket bounds that of its file from the first moment on (Linux net/unix/af_unix.c,
   // unix_bind_bsd); what the umask took comes back below, before anybody can connect.
   if (wanted.mode !== undefined) check(libc.fchmod(fd, wanted.mode), `setting the mode of ${path}`)
@@ -148,13 +149,18 @@ export function listenUnix(path: string, access: SocketAccess = {}): number {
   }
   try {
     giveAccess(path, wanted)
-    check(libc.listen(fd, 16), `listening on ${path}`)
+    if (type === SOCK_STREAM) check(libc.listen(fd, 16), `listening on ${path}`)
   } catch (error) {
     libc.close(fd)
     unlinkSync(path)
     throw error
   }
   return fd
+}
+
+/** A listening Unix stream socket. Throws as bindUnix(). @param access who may connect */
+export function listenUnix(path: string, access: SocketAccess = {}): number {
+  return bindUnix(path, access, SOCK_STREAM)
 }
 
 /** Accepts a connection (non-blocking). Returns the negated errno when it cannot: -EAGAIN when none waits. */

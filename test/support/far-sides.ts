@@ -2,6 +2,7 @@
 
 import type { NetHeader, ReceivedFrame } from '../../src/driver/net-driver.js'
 import { EmbeddedGuest } from '../../src/embedded/guest.js'
+import { DatagramBatch } from '../../src/sys/datagram-batch.js'
 import { errno, errnoName, libc } from '../../src/sys/libc.js'
 import { ReceiveBatch } from '../../src/sys/message-batch.js'
 import { NativeBuffer } from '../../src/sys/native-buffer.js'
@@ -12,9 +13,9 @@ import {
   takenTag,
 } from '../../src/sys/packet-socket.js'
 import { SOCKET_ADDRESS_BYTES, socketAddress } from '../../src/sys/udp-address.js'
-import { UdpSendBatch } from '../../src/sys/udp-batch.js'
 import { openUdpReceiver, openUdpSender, UDP_CONTROL_BYTES } from '../../src/sys/udp-socket.js'
-import { closeFd, receiveWithFds, sendWithFds } from '../../src/sys/unix-socket.js'
+import { connectDatagram, openUnixDatagram, unixAddress } from '../../src/sys/unix-datagram.js'
+import { closeFd, receiveWithFds, sendWithFds, unlinkQuietly } from '../../src/sys/unix-socket.js'
 
 /** The other end of a port. */
 export interface FarSide {
@@ -135,6 +136,38 @@ export function streamSide(fd: number, pump: () => void): FarSide {
   }
 }
 
+/** A peer of the datagram port on a socket of its own. */
+export function dgramSide(own: string, switchPath: string, pump: () => void): FarSide {
+  const fd = openUnixDatagram(own, {})
+  const memory = new NativeBuffer(SLOT_BYTES)
+  const input = new ReceiveBatch([memory.address], SLOT_BYTES)
+  const output = new DatagramBatch(1)
+  connectDatagram(fd, unixAddress(switchPath))
+  return {
+    send: (frame) => {
+      memory.bytes.set(frame)
+      for (let sent = 0; sent < 1; ) {
+        output.clear()
+        output.add(0, 0, memory.address, frame.length)
+        sent = output.send(fd)
+        if (sent < 0 && errnoName(-sent) !== 'EAGAIN') throw new Error(`sending: ${errnoName(-sent)}`)
+        if (sent < 1) pump()
+      }
+    },
+    receive: () =>
+      input.receive(fd, 1) === 1
+        ? { header: NO_HEADER, frame: memory.bytes.slice(0, input.bytes(0)) }
+        : undefined,
+    close: () => {
+      closeFd(fd)
+      unlinkQuietly(own)
+      input.close()
+      output.close()
+      memory.free()
+    },
+  }
+}
+
 /** Where a tunnel's far side is, and where the switch is. */
 export interface TunnelPlace {
   readonly own: Uint8Array
@@ -152,7 +185,7 @@ export function tunnelSide(place: TunnelPlace): FarSide & { raw(datagram: Uint8A
   const name = socketAddress(theirs, udpPort)
   memory.bytes.set(name, SLOT_BYTES)
   const input = new ReceiveBatch([memory.address], SLOT_BYTES, UDP_CONTROL_BYTES, SOCKET_ADDRESS_BYTES)
-  const output = new UdpSendBatch(1)
+  const output = new DatagramBatch(1)
   const waiting: Uint8Array[] = []
   const raw = (datagram: Uint8Array): void => {
     memory.bytes.set(datagram)

@@ -102,6 +102,11 @@ describe('qemuArguments', () => {
     expect(device).toBe('e1000,netdev=n0,mac=52:54:00:00:00:09')
   })
 
+  it('qemuArguments has a NIC on datagram sockets', () => {
+    const { netdev } = qemu({ transport: { type: 'dgram', path: '/s', own: '/g' } })
+    expect(netdev).toBe('dgram,id=n0,local.type=unix,local.path=/g,remote.type=unix,remote.path=/s')
+  })
+
   it('qemuArguments backs guest memory by a shared file of its size', () => {
     const args = qemuArguments({ name: 'g', kind: 'qemu', memoryMb: 6144 }, qemuPaths)
     expect(args).toContain('memory-backend-memfd,id=memory,size=6144M,share=on')

@@ -10,7 +10,7 @@ export type StudyKind = (typeof STUDY_KINDS)[number]
 
 /**
  * What a guest's NIC hangs on. Which kind takes which:
- * `vhost-user` uml and qemu; `stream` qemu; `tap` all; `tuntap` uml; `vde` uml and qemu.
+ * `vhost-user` uml and qemu; `stream` and `dgram` qemu; `tap` all; `tuntap` uml; `vde` uml and qemu.
  */
 export type NicTransport =
   | {
@@ -27,6 +27,8 @@ export type NicTransport =
       readonly path: string
       readonly server?: boolean
     }
+  /** The switch's datagram socket, and the guest's own (QEMU). */
+  | { readonly type: 'dgram'; readonly path: string; readonly own: string }
   /**
    * A TAP by name. netns: moved into the namespace. qemu: `-netdev tap`. uml: the vector driver with
    * offloads; `depth` is its ring size in frames.

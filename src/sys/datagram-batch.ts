@@ -28,7 +28,7 @@ const MAX_SEGMENTS = 64
 /** Most bytes of a message: below what an IP packet holds. */
 const MAX_MESSAGE_BYTES = 65_000
 
-export class UdpSendBatch {
+export class DatagramBatch {
   /** Most messages, and most pieces of all messages together. */
   readonly capacity: number
   readonly #memory: NativeBuffer
