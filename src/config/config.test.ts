@@ -90,6 +90,20 @@ describe('parseConfig', () => {
     )
   })
 
+  it('parseConfig points at what a tunnel cannot be made of, once each', () => {
+    const tunnel = (more: string): string => mistake(`ports:\n  - {kind: vxlan, name: t, vni: 5, ${more}}\n`)
+    expect(tunnel('local: 10.0.0, peers: [10.0.0.2]')).toBe(
+      'CONFIG a.yaml:2:43: ports[0].local is "10.0.0"; write an IPv4 or IPv6 address, like 10.0.0.5 or fd00::5',
+    )
+    expect(tunnel('local: 10.0.0.1, peers: [10.0.0.300]')).toMatch(
+      /^CONFIG a.yaml:2:61: ports\[0\].peers\[0\] is "10.0.0.300"; write an IPv4 [^;]*$/,
+    )
+    expect(tunnel('local: 10.0.0.1')).toMatch(/^CONFIG a.yaml:2:5: ports\[0\].peers are missing; give /)
+    expect(tunnel('local: fe80::1, anyPeer: true')).toMatch(
+      /ports\[0\].local is "fe80::1", which is good on one link only/,
+    )
+  })
+
   it('parseConfig counts the other mistakes when there are several', () => {
     expect(mistake('engine: {spinUs: -1, ageingS: 0}\n')).toMatch(/ \(and 1 more; ringferry config check/)
   })

@@ -159,6 +159,8 @@ function unreadable({ index, port }: IndexedPort): Mistake[] {
       break
     } catch (error) {
       if (!(error instanceof SettingError)) throw error
+      // What is missing now was taken out above.
+      if (removed.length > 0 && valueAt(rest, error.path) === undefined) break
       const path = originalPath(error.path, removed)
       mistakes.push({
         path: ['ports', index, ...path],

@@ -1,4 +1,5 @@
-import { SettingError, within } from '../errors/setting-error.js'
+import { isIP } from 'node:net'
+import { SettingError, type SettingPlace, within } from '../errors/setting-error.js'
 import type { VxlanConfig } from './config.js'
 import { parseHostAddress } from './guard-address.js'
 
@@ -20,10 +21,16 @@ export interface VxlanSettings {
   readonly sourcePorts: number
 }
 
+function addressOf(text: string, place: SettingPlace): Uint8Array {
+  if (isIP(text) === 0 || text.includes('%'))
+    throw new SettingError(place, `is "${text}"; write an IPv4 or IPv6 address, like 10.0.0.5 or fd00::5`)
+  return parseHostAddress(text, place)
+}
+
 /** Reads the settings that only vxlan ports have. Throws a SettingError for the first that is wrong. */
 export function readVxlan(config: VxlanConfig): VxlanSettings {
   const port = { owner: `port ${config.name}`, path: [] }
-  const local = parseHostAddress(config.local, within(port, 'local'))
+  const local = addressOf(config.local, within(port, 'local'))
   const isLinkLocal = local.length === 16 && local[0] === 0xfe && ((local[1] as number) & 0xc0) === 0x80
   if (isLinkLocal)
     throw new SettingError(
@@ -33,7 +40,7 @@ export function readVxlan(config: VxlanConfig): VxlanSettings {
   const seen = new Set<string>()
   const peers = (config.peers ?? []).map((text, index) => {
     const place = within(port, 'peers', index)
-    const address = parseHostAddress(text, place)
+    const address = addressOf(text, place)
     if (address.length !== local.length)
       throw new SettingError(
         place,
