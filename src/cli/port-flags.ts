@@ -37,37 +37,45 @@ function scalarOf(text: string): unknown {
   return /^\d+$/.test(text) ? Number(text) : text
 }
 
-/** Adds `key=value` settings to what a flag says. Throws USAGE. */
+/** A setting, or one of a group: "vlan", "fromVm.averageKiB". */
+const KEY = /^[A-Za-z][A-Za-z0-9]*(\.[A-Za-z][A-Za-z0-9]*)?$/
+
+/**
+ * Adds `key=value` settings to what a flag says. Throws USAGE.
+ * @param read a value from its key and text
+ */
 function addSettings(
   port: Record<string, unknown>,
   settings: readonly string[],
   flag: string,
   form: string,
+  read: (key: string, text: string) => unknown = readValue,
 ): void {
   for (const setting of settings) {
     const equals = setting.indexOf('=')
     const key = setting.slice(0, equals)
-    if (equals < 1) throw new RingferryError('USAGE', `${flag}: "${setting}" is no key=value; write ${form}`)
+    if (equals < 0 || !KEY.test(key))
+      throw new RingferryError('USAGE', `${flag}: "${setting}" is no key=value; write ${form}`)
     // A setting of a group has a dot: fromVm.averageKiB=1000.
     const [outer = '', inner] = key.split('.')
-    if (inner !== undefined) port[outer] ??= {}
-    const group = inner === undefined ? port : (port[outer] as Record<string, unknown>)
+    if (inner !== undefined && !Object.hasOwn(port, outer)) port[outer] = {}
+    const group = inner === undefined ? port : port[outer]
     const last = inner ?? outer
-    if (typeof group !== 'object' || last in group)
+    if (typeof group !== 'object' || group === null || Object.hasOwn(group, last))
       throw new RingferryError('USAGE', `${flag}: ${key} is given already`)
-    group[last] = readValue(last, setting.slice(equals + 1))
+    ;(group as Record<string, unknown>)[last] = read(last, setting.slice(equals + 1))
   }
 }
 
-/** Reads a port flag's value. Throws USAGE. */
-export function parsePortFlag(kind: PortFlag, text: string): FlaggedPort {
-  const flag = `--${kind} ${text}`
+/** Reads a port flag's value. Throws USAGE. @param option what stands before it, for errors */
+export function parsePortFlag(kind: PortFlag, text: string, option = `--${kind}`): FlaggedPort {
+  const flag = `${option} ${text}`
   const [first = '', ...settings] = text.split(',')
   const at = first.indexOf('=')
   const main = PORT_FLAGS[kind]
   const form = `NAME=${main.toUpperCase()}[,key=value...]`
   if (at < 1 || at === first.length - 1)
-    throw new RingferryError('USAGE', `${flag}: write it as --${kind} ${form}`)
+    throw new RingferryError('USAGE', `${flag}: write it as ${option} ${form}`)
   const port: Record<string, unknown> = { kind, name: first.slice(0, at), [main]: first.slice(at + 1) }
   addSettings(port, settings, flag, form)
   return { flag, port }
@@ -79,4 +87,12 @@ export function parseSocketFlag(flag: string, text: string): Record<string, unkn
   const result: Record<string, unknown> = { socket }
   addSettings(result, settings, `${flag} ${text}`, `${flag} SOCKET[,key=value...]`)
   return result
+}
+
+/** Reads `key=value` settings that change a port, unchecked; `key=` takes one out (null). Throws USAGE. */
+export function parsePatch(settings: readonly string[], command: string): Record<string, unknown> {
+  const patch: Record<string, unknown> = {}
+  const read = (key: string, text: string): unknown => (text === '' ? null : readValue(key, text))
+  addSettings(patch, settings, command, 'key=value, or key= to take a setting out', read)
+  return patch
 }

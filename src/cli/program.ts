@@ -1,10 +1,15 @@
 import { Command } from 'commander'
 import { ringferryVersion } from '../sys/version.js'
 import { addAttach } from './attach.js'
+import { addConfig } from './config.js'
 import { addDoctor } from './doctor.js'
+import { addEvents } from './events.js'
+import { addFdb } from './fdb.js'
 import { addGuest } from './guest.js'
 import { addLab } from './lab.js'
+import { addLog } from './log.js'
 import { addPort } from './port.js'
+import { addStats } from './stats.js'
 import { addStatus } from './status.js'
 import { addTune } from './tune.js'
 import { addUp } from './up.js'
@@ -33,6 +38,11 @@ Examples:
   addUp(program)
   addStatus(program)
   addPort(program)
+  addFdb(program)
+  addStats(program)
+  addEvents(program)
+  addConfig(program)
+  addLog(program)
   addTune(program)
   addAttach(program)
   addGuest(program)

@@ -343,6 +343,35 @@ export const NESTED_SCHEMAS: Readonly<Record<string, z.ZodObject>> = {
   control: controlSchema,
 }
 
+/** A setting, or null; of a group's settings each. */
+function patchOf(schema: z.ZodType): z.ZodType {
+  const inner = schema instanceof z.ZodExactOptional ? (schema.unwrap() as z.ZodType) : schema
+  const { description } = schema.meta() ?? {}
+  const value =
+    inner instanceof z.ZodObject
+      ? z.strictObject(
+          Object.fromEntries(
+            Object.entries(inner.shape as Record<string, z.ZodType>).map(([name, each]) => [
+              name,
+              patchOf(each),
+            ]),
+          ),
+        )
+      : inner
+  const nullable = value.nullable().exactOptional()
+  return description === undefined ? nullable : nullable.meta({ description })
+}
+
+/** Every setting of every kind of port, to be changed one by one; null takes one out. */
+export const portPatchSchema = z.strictObject(
+  Object.fromEntries(
+    Object.values(PORT_SCHEMAS)
+      .flatMap(({ shape }) => Object.entries(shape as Record<string, z.ZodType>))
+      .filter(([name]) => name !== 'kind' && name !== 'name')
+      .map(([name, schema]) => [name, patchOf(schema)]),
+  ),
+)
+
 /** The JSON Schema of the configuration file. */
 export function configJsonSchema(): object {
   return z.toJSONSchema(configSchema)

@@ -44,13 +44,21 @@ export interface PreparedText {
 const isGroup = (value: unknown): value is Patch =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** What a patch says where there was nothing. */
+function written(patch: unknown): unknown {
+  if (!isGroup(patch)) return patch
+  const entries = Object.entries(patch).filter(([, value]) => value !== null)
+  return Object.fromEntries(entries.map(([name, value]) => [name, written(value)]))
+}
+
 function applyPatch(document: Document, path: readonly (string | number)[], patch: Patch): void {
   for (const [setting, value] of Object.entries(patch)) {
     const at = [...path, setting]
     if (value === null) {
       if (document.hasIn(at)) document.deleteIn(at)
     } else if (isGroup(value) && isMap(document.getIn(at))) applyPatch(document, at, value)
-    else document.setIn(at, isGroup(value) || Array.isArray(value) ? document.createNode(value) : value)
+    else
+      document.setIn(at, isGroup(value) || Array.isArray(value) ? document.createNode(written(value)) : value)
   }
 }
 

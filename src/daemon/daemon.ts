@@ -11,6 +11,7 @@ import { RingferryError } from '../errors/errors.js'
 import { ringferryVersion } from '../sys/version.js'
 import { ConfigFile, type FileEdit } from './config-file.js'
 import { EventLog } from './events.js'
+import { type Log, makeLog } from './log.js'
 import { type Change, ENGINE_DEFAULTS, makePlan, mergeChanges, type Plan } from './plan.js'
 
 /** The file that a switch was started with. */
@@ -28,6 +29,7 @@ export interface DaemonOptions {
   /** What the switch was started with. */
   readonly config?: SwitchConfig
   readonly source?: ConfigSource
+  readonly log?: Log
 }
 
 /** A change that is asked for. */
@@ -39,7 +41,7 @@ export interface ChangeRequest {
   /** Find out what it comes to, and do nothing. */
   readonly dryRun?: boolean
   /** What is written back into the file. */
-  readonly persist?: readonly FileEdit[]
+  readonly persist?: readonly FileEdit[] | undefined
 }
 
 /** What came of a change, or why there was none. */
@@ -52,6 +54,7 @@ const NO_FILE = 'the switch was started without --config'
 export class Daemon {
   readonly switch: Switch
   readonly events = new EventLog()
+  readonly log: Log
   readonly startedAt = new Date()
   readonly version = ringferryVersion()
   /** Whether delay targets are kept. */
@@ -65,9 +68,13 @@ export class Daemon {
   #isClosed = false
   readonly #listeners = new Set<(outcome: Outcome) => void>()
 
-  constructor(running: Switch, { config = { engine: {}, ports: [] }, source }: DaemonOptions = {}) {
+  constructor(
+    running: Switch,
+    { config = { engine: {}, ports: [] }, source, log = makeLog() }: DaemonOptions = {},
+  ) {
     this.switch = running
     this.promises = new PromiseBook(running)
+    this.log = log
     this.#start = config
     this.#read = config
     this.#source = source
@@ -182,6 +189,8 @@ export class Daemon {
   }
 
   #tell(outcome: Outcome): void {
+    if ('error' in outcome) this.log.warn({ by: outcome.by }, outcome.error)
+    else this.log.info({ by: outcome.by, changes: outcome.changes }, 'the configuration has changed')
     for (const listener of this.#listeners) listener(outcome)
   }
 }

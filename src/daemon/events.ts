@@ -1,10 +1,10 @@
 /** What happened to the switch: the last events, for whoever asks, and those to come, for whoever listens. */
-import type { PortEvent } from '../port/port.js'
+import { PORT_EVENTS } from '../port/port.js'
 
 const KEPT = 1000
 
 /** What happens beside the events of ports: the doings of operators. */
-export const CHANGE_EVENTS = [
+const CHANGE_EVENTS = [
   'added',
   'removed',
   'replaced',
@@ -13,14 +13,15 @@ export const CHANGE_EVENTS = [
   'flushed',
   'not-reloaded',
 ] as const
-export type ChangeEvent = (typeof CHANGE_EVENTS)[number]
+
+export const EVENTS = [...PORT_EVENTS, ...CHANGE_EVENTS] as const
 
 export interface DaemonEvent {
   /** Grows by one from event to event; from 1. */
   readonly id: number
   /** ISO 8601. */
   readonly time: string
-  readonly event: PortEvent | ChangeEvent
+  readonly event: (typeof EVENTS)[number]
   /** The port that it is about; null: the switch. */
   readonly port: string | null
   /** Why, or what; may be empty. */

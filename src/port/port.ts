@@ -26,26 +26,29 @@ export interface PortHost {
   report(port: Port, event: PortEvent, detail: string): void
 }
 
-/** What happens to a port. */
-export type PortEvent =
-  | 'attached'
-  | 'detached'
-  | 'link-up'
-  | 'link-down'
-  | 'error'
+export const PORT_EVENTS = [
+  'attached',
+  'detached',
+  'link-up',
+  'link-down',
+  'error',
   /** A second peer came to a port that has one. */
-  | 'refused'
+  'refused',
   /** What the bridge sees: src/engine/bridge-events.ts. */
-  | 'address-moved'
-  | 'address-kept'
-  | 'unlearned'
-  | 'storm'
+  'address-moved',
+  'address-kept',
+  'unlearned',
+  'storm',
   /** Nobody decides for the port, or somebody does again: src/engine/decisions.ts. */
-  | 'policy-lost'
-  | 'policy-back'
+  'policy-lost',
+  'policy-back',
   /** Loops: src/engine/loop-guard.ts. */
-  | 'loop'
-  | 'loop-ended'
+  'loop',
+  'loop-ended',
+] as const
+
+/** What happens to a port. */
+export type PortEvent = (typeof PORT_EVENTS)[number]
 
 /** A port's state, as the control thread shows it. */
 export interface PortStatus {

@@ -1,5 +1,6 @@
 /** How a refusal looks: its HTTP status and its JSON, for whatever can go wrong. */
 import type { z } from 'zod'
+import { ConfigError } from '../../config/config.js'
 import { firstMistake } from '../../config/mistake.js'
 import { ERRORS, type ErrorCode, RingferryError } from '../../errors/errors.js'
 import { type ErrorAnswer, FAULT_CODE } from './schemas.js'
@@ -40,6 +41,10 @@ const say = (status: number, code: ErrorAnswer['error']['code'], message: string
 /** What is answered of an error. `report` is told of those that are faults of Ringferry. */
 export function failureOf(error: unknown, report: (error: unknown) => void): Failure {
   if (error instanceof HttpRefusal) return say(error.status, error.code, error.message)
+  if (error instanceof ConfigError) {
+    const { code, message, mistakes } = error
+    return { status: ERRORS[code].http, answer: { error: { code, message, mistakes } } }
+  }
   if (error instanceof RingferryError)
     return say(ERRORS[error.code].http, error.code, error.message.replaceAll('\n', ' '))
   const { code = '', statusCode = HTTP_FAULT, message = '' } = error as Partial<Record<string, never>>

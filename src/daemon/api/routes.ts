@@ -1,8 +1,13 @@
 /** All routes of the API. A topic has a file in routes/; its routes are listed here, and are served from then on. */
 import type { AnyRoute } from './route.js'
+import { applyConfig, checkConfig, diffConfig, showConfig } from './routes/config.js'
+import { listEvents } from './routes/events.js'
+import { flushFdb, showFdb } from './routes/fdb.js'
+import { getLogLevel, setLogLevel } from './routes/log.js'
 import { openApiRoute } from './routes/openapi.js'
-import { listPorts } from './routes/ports.js'
+import { addPort, deletePort, listPorts, setPort, showPort } from './routes/ports.js'
 import { listPromises } from './routes/promises.js'
+import { getStats } from './routes/stats.js'
 import { getStatus } from './routes/status.js'
 import { changeTuning, getTuning } from './routes/tuning.js'
 
@@ -10,6 +15,20 @@ export const ROUTES: readonly AnyRoute[] = [
   openApiRoute(() => ROUTES),
   getStatus,
   listPorts,
+  showPort,
+  addPort,
+  setPort,
+  deletePort,
+  showFdb,
+  flushFdb,
+  getStats,
+  listEvents,
+  showConfig,
+  checkConfig,
+  diffConfig,
+  applyConfig,
+  getLogLevel,
+  setLogLevel,
   getTuning,
   changeTuning,
   listPromises,

@@ -42,7 +42,7 @@ const fastifyPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1')
 /** Query values as the schema wants them: "5" is a number where one is wanted. */
 function readQuery(schema: z.ZodObject, query: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const read = (name: string, value: unknown): unknown => {
-    const field = schema.shape[name] as z.ZodType | undefined
+    const field = Object.hasOwn(schema.shape, name) ? (schema.shape[name] as z.ZodType) : undefined
     if (field === undefined || typeof value !== 'string' || field.safeParse(value).success) return value
     if (value === 'true' || value === 'false') return value === 'true'
     return /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value
@@ -116,14 +116,18 @@ function refuseConnection(error: Error & { code?: string }, socket: Socket): voi
 
 /** Counts the connections of a server. Returns whether a socket is one too many. */
 function limitConnections(server: Server): (socket: Socket) => boolean {
-  const served = new Set<Socket>()
+  const tooMany = new WeakSet<Socket>()
+  let served = 0
   server.maxConnections = MAX_CONNECTIONS + MAX_TOLD_CONNECTIONS
   server.on('connection', (socket) => {
-    if (served.size >= MAX_CONNECTIONS) return
-    served.add(socket)
-    socket.once('close', () => served.delete(socket))
+    if (served >= MAX_CONNECTIONS) {
+      tooMany.add(socket)
+      return
+    }
+    served++
+    socket.once('close', () => served--)
   })
-  return (socket) => !served.has(socket)
+  return (socket) => tooMany.has(socket)
 }
 
 export interface ServerOptions {
@@ -171,6 +175,10 @@ export async function makeServer(daemon: Daemon, options: ServerOptions): Promis
       throw new HttpRefusal(TOO_MANY, 'BUSY', `there are ${MAX_CONNECTIONS} connections already; try later`)
     const { route } = request.routeOptions.config as { readonly route?: AnyRoute }
     checkClient(door, request.headers, route?.needsToken ?? false)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, url } = request
+    daemon.log.debug({ method, url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
   })
   for (const route of routes)
     app.route({

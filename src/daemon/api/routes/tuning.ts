@@ -1,11 +1,16 @@
 import { z } from 'zod'
 import { NO_LIMIT } from '../../../aggregation/hold-limits.js'
 import { VERDICT_NAMES } from '../../../aggregation/policy.js'
+import type { SwitchConfig } from '../../../config/config.js'
 import { policySchema } from '../../../config/schema.js'
 import { AWAKE_STATES } from '../../../control/awake.js'
 import type { SwitchTuning } from '../../../engine/switch.js'
+import { RingferryError } from '../../../errors/errors.js'
+import { didYouMean } from '../../../errors/suggestion.js'
+import type { FileEdit } from '../../config-file.js'
+import type { Daemon } from '../../daemon.js'
 import { route } from '../route.js'
-import { portName } from '../schemas.js'
+import { changeQuery, portName } from '../schemas.js'
 
 const us = z.number().nullable()
 const figures = z
@@ -135,13 +140,73 @@ export const getTuning = route({
   handle: (daemon) => answerOf(daemon.switch.tuning()),
 })
 
+/** The edits of the file that come to the same. */
+function editsOf({ vif, targetUs, weight, policy, budget, awake }: TuneChangeBody): FileEdit[] {
+  const given = (settings: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
+  const port = given({ targetUs, weight })
+  // A policy is replaced whole.
+  const engine = given({ policy: policy && { holdUs: null, maxFrames: null, ...policy }, budget, awake })
+  return [
+    ...(vif === undefined || Object.keys(port).length === 0
+      ? []
+      : [{ edit: 'set', name: vif, patch: port } as const]),
+    ...(Object.keys(engine).length === 0 ? [] : [{ edit: 'engine', patch: engine } as const]),
+  ]
+}
+
+/** Targets and weights become settings of their ports, so that what is set and what is in force are one. */
+function edited(
+  running: SwitchConfig,
+  { vif, targetUs, weight, policy, budget, awake }: TuneChangeBody,
+): SwitchConfig {
+  return {
+    ...running,
+    engine: {
+      ...running.engine,
+      ...(policy === undefined ? {} : { policy }),
+      ...(budget === undefined ? {} : { budget }),
+      ...(awake === undefined ? {} : { awake }),
+    },
+    ports: running.ports.map((port) =>
+      port.name === vif
+        ? {
+            ...port,
+            ...(targetUs === undefined ? {} : { targetUs }),
+            ...(weight === undefined ? {} : { weight }),
+          }
+        : port,
+    ),
+  }
+}
+
+function checkVif(daemon: Daemon, { vif, targetUs, weight }: TuneChangeBody): void {
+  if (vif === undefined && (targetUs !== undefined || weight !== undefined))
+    throw new RingferryError('USAGE', 'target and weight belong to a vif; name it')
+  const names = daemon.switch.tuning().vifs.map(({ name }) => name)
+  if (vif !== undefined && !names.includes(vif))
+    throw new RingferryError(
+      'NOT_FOUND',
+      `vif ${vif}: no vif of this name is under the policy${didYouMean(vif, names)}`,
+    )
+}
+
 export const changeTuning = route({
   method: 'PATCH',
   path: '/v1/tuning',
   id: 'changeTuning',
   summary: 'Change policy, budget, or the target and weight of one vif',
+  query: changeQuery.omit({ dryRun: true }),
   body: tuneChangeSchema,
   answer: tuningSchema,
-  errors: ['NOT_FOUND'],
-  handle: async (daemon, { body }) => answerOf(await daemon.switch.tune(body)),
+  errors: ['NOT_FOUND', 'BUSY'],
+  handle: async (daemon, { query, body }) => {
+    checkVif(daemon, body)
+    await daemon.change({
+      edit: (running) => edited(running, body),
+      persist: query.persist ? editsOf(body) : undefined,
+    })
+    if (body.dryRun !== undefined) await daemon.switch.tune({ dryRun: body.dryRun })
+    return answerOf(daemon.switch.tuning())
+  },
 })

@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import { COUNTER_NAMES, DROP_NAMES } from '../../../core/counters.js'
+import { route } from '../route.js'
+import { portName, timeSchema } from '../schemas.js'
+import { checkPort } from './ports.js'
+
+const count = z.number().min(0)
+
+export const portStatsSchema = z
+  .strictObject({
+    name: portName,
+    counters: z
+      .record(z.enum(COUNTER_NAMES), count)
+      .meta({ description: 'Since the port was added, see docs/operators.md' }),
+    drops: z
+      .partialRecord(z.enum(DROP_NAMES), count)
+      .meta({ description: 'Dropped frames by reason; reasons that never occurred are left out' }),
+  })
+  .meta({ id: 'PortStats' })
+export type PortStats = z.infer<typeof portStatsSchema>
+
+export const getStats = route({
+  method: 'GET',
+  path: '/v1/stats',
+  id: 'getStats',
+  summary: 'Counters of all ports, or of one',
+  query: z.strictObject({ port: portName.exactOptional() }),
+  answer: z.strictObject({
+    time: timeSchema,
+    clockS: z.number().meta({ description: 'Seconds on a clock that never goes back, for rates' }),
+    ports: z.array(portStatsSchema),
+  }),
+  errors: ['NOT_FOUND'],
+  handle: (daemon, { query: { port } }) => {
+    if (port !== undefined) checkPort(daemon, port)
+    const names = daemon.switch.status().map(({ name }) => name)
+    return {
+      time: new Date().toISOString(),
+      clockS: performance.now() / 1000,
+      ports: names
+        .filter((name) => port === undefined || name === port)
+        .map((name) => {
+          const { counts, drops } = daemon.switch.counters(name)
+          return { name, counters: counts, drops }
+        }),
+    }
+  },
+})
