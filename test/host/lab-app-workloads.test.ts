@@ -15,7 +15,7 @@ if (!WEB) console.log('skipped: nginx or wrk is missing; apt-get install nginx-l
 function build(kind: VmKind): Promise<Bed> {
   const vms = ['a', 'b'].map((name) => ({ name, kind, nics: 1, model: 'virtio' as const }))
   return buildBed(
-    { switch: { kind: 'ringferry', policy: 'adaptive', isolation: true }, vms },
+    { switch: { kind: 'ringferry', policy: 'adaptive', isolation: true }, awake: false, vms },
     { progress: () => {}, signal: new AbortController().signal },
   )
 }

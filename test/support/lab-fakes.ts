@@ -16,6 +16,8 @@ export class FakeBed implements Bed {
   readonly failed: Promise<never>
   die: (error: Error) => void = () => {}
   stopped = 0
+  /** Processor seconds that it has burnt so far to keep processors awake. */
+  burns: () => number = () => 0
   #atS = 0
 
   constructor(spec: BedSpec) {
@@ -39,7 +41,11 @@ export class FakeBed implements Bed {
 
   sample(): BedSample {
     const atS = this.#atS++
-    return { atS, guestCpuS: {}, driverCpuS: 0, busyS: atS, stealS: 0, ports: {} }
+    return { atS, guestCpuS: {}, driverCpuS: 0, busyS: atS, burntS: 0, stealS: 0, ports: {} }
+  }
+
+  burntS(): number {
+    return this.burns()
   }
 
   async describe(): Promise<Record<string, unknown>> {
@@ -81,6 +87,8 @@ export class FakeLab {
   closed = 0
   seconds = 0
   host = { busyS: 0, stealS: 0, totalS: 0, mhz: null as number | null }
+  /** What beds burn to keep the processors awake, by the time. */
+  burnt: () => number = () => 0
   /** Share of the processors that others use. */
   busyRatio = 0
   #n = 0
@@ -128,6 +136,7 @@ export class FakeLab {
       buildBed: async (spec) => {
         this.build(spec)
         const bed = new FakeBed(spec)
+        bed.burns = () => this.burnt()
         this.beds.push(bed)
         return bed
       },

@@ -52,6 +52,8 @@ export type VmSpec = z.infer<typeof vmSchema>
 
 export const bedSchema = z.strictObject({
   switch: switchSchema.prefault({}),
+  /** Whether all processors are kept awake all the time, whatever the switch; what it burns is in no other figure. */
+  awake: z.boolean().default(false),
   vms: z.array(vmSchema).min(1).max(64),
 })
 export type BedSpec = z.infer<typeof bedSchema>
@@ -107,8 +109,10 @@ export interface BedSample {
   readonly guestCpuS: Readonly<Record<string, number>>
   /** The switch: Ringferry's engine thread, or the processes of a peer. */
   readonly driverCpuS: number
-  /** Of /proc/stat, all processors. */
+  /** Of /proc/stat, all processors, without burntS. */
   readonly busyS: number
+  /** What the bed's threads have used that keep the processors awake. */
+  readonly burntS: number
   readonly stealS: number
   /** By VM and NIC: "a", "a.1". */
   readonly ports: Readonly<Record<string, PortCount>>
@@ -125,6 +129,8 @@ export interface Bed {
    */
   reshape(spec: BedSpec): Promise<boolean>
   sample(): BedSample
+  /** What the bed's threads that keep the processors awake have used so far, in processor seconds. */
+  burntS(): number
   /** What guests negotiated, limits in force, versions: for the record. */
   describe(): Promise<Record<string, unknown>>
   /** Rejects when the switch or a VM dies by itself. Never resolves. */

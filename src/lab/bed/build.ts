@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { RingferryError } from '../../errors/errors.js'
 import type { Guest } from '../guest/spec.js'
+import { BedAwake } from './awake.js'
 import type { Bed, BedOptions, BedSample, BedSpec, BedVm, PortCount, VmSpec } from './bed.js'
 import { bootAll, throwIfAborted } from './boot.js'
 import { describeVm, versionOf } from './description.js'
@@ -33,6 +34,7 @@ class BuiltBed implements Bed {
   readonly vms: readonly (BootedVm | EmbeddedVm)[]
   readonly failed: Promise<never>
   readonly #fabric: Fabric
+  readonly #awake: BedAwake
   readonly #unmake: () => Promise<void>
   readonly #described = new Map<string, Promise<Record<string, unknown>>>()
   #spec: BedSpec
@@ -40,11 +42,17 @@ class BuiltBed implements Bed {
   constructor(
     spec: BedSpec,
     vms: readonly (BootedVm | EmbeddedVm)[],
-    parts: { readonly fabric: Fabric; readonly unmake: () => Promise<void>; readonly failed: Promise<never> },
+    parts: {
+      readonly fabric: Fabric
+      readonly awake: BedAwake
+      readonly unmake: () => Promise<void>
+      readonly failed: Promise<never>
+    },
   ) {
     this.#spec = spec
     this.vms = vms
     this.#fabric = parts.fabric
+    this.#awake = parts.awake
     this.#unmake = parts.unmake
     this.failed = parts.failed
   }
@@ -66,6 +74,7 @@ class BuiltBed implements Bed {
       spec.vms.length === this.vms.length &&
       this.vms.every((vm, index) => isSameVm(vm.spec, spec.vms[index] as VmSpec))
     if (!isSame || !(await this.#fabric.reshape(spec))) return false
+    await this.#awake.keep(spec.awake)
     this.#spec = spec
     for (const [index, vm] of this.vms.entries()) vm.spec = spec.vms[index] as VmSpec
     return true
@@ -80,7 +89,14 @@ class BuiltBed implements Bed {
       for (const nic of vm.plan.nics) ports[nic.port] = this.#fabric.counts(vm.plan, nic)
     }
     const driverCpuS = this.#fabric.cpuSeconds()
-    return { atS: performance.now() / 1000, guestCpuS, driverCpuS, ...machineSeconds(), ports }
+    const { busyS, stealS } = machineSeconds()
+    const burntS = this.burntS()
+    const atS = performance.now() / 1000
+    return { atS, guestCpuS, driverCpuS, busyS: busyS - burntS, burntS, stealS, ports }
+  }
+
+  burntS(): number {
+    return this.#awake.burntS()
   }
 
   async describe(): Promise<Record<string, unknown>> {
@@ -95,6 +111,7 @@ class BuiltBed implements Bed {
     const more = await this.#fabric.describe()
     return {
       switch: { kind, version: await versionOf(kind), ...(kind === 'ringferry' ? settings : {}), ...more },
+      awake: this.#spec.awake ? { cpus: this.#awake.cpus } : false,
       vms,
     }
   }
@@ -141,6 +158,8 @@ export async function buildBed(spec: BedSpec, options: BedOptions): Promise<Bed>
   }
   const { failed, fail } = failure()
   let stopping = false
+  const awake = new BedAwake()
+  undo.add(() => awake.keep(false))
   try {
     const context: FabricContext = { folder: makeFolder(tag, undo), tag, undo, fail }
     options.progress(`starting the switch (${spec.switch.kind})`)
@@ -166,7 +185,8 @@ export async function buildBed(spec: BedSpec, options: BedOptions): Promise<Bed>
       endVms.add(() => vm.stop())
       return vm
     })
-    return new BuiltBed(spec, vms, { fabric, unmake, failed })
+    await awake.keep(spec.awake)
+    return new BuiltBed(spec, vms, { fabric, awake, unmake, failed })
   } catch (error) {
     options.progress('undoing what was built')
     await unmake()

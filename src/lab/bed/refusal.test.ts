@@ -35,6 +35,14 @@ describe('refusalOf', () => {
     expect(refusalOf(bed('ringferry', pair('uml', { model: 'e1000' })))).toMatch(/e1000/)
     expect(refusalOf(bed('bridge', pair('netns', { limitMbps: 10 })))).toMatch(/limitMbps/)
     expect(refusalOf(bed('bridge', pair('netns', { thinAcks: true })))).toMatch(/thinAcks/)
+    const awake = (kind: string, own: boolean, beside: boolean) =>
+      refusalOf(bedSchema.parse({ switch: { kind, awake: own }, awake: beside, vms: pair('netns') }))
+    expect(awake('bridge', true, false)).toMatch(/switch.awake needs the switch ringferry, not bridge/)
+    expect(awake('ringferry', true, true)).toMatch(/one would hide the other/)
+    expect(awake('ringferry', true, false)).toBeUndefined()
+    expect(
+      refusalOf(bedSchema.parse({ switch: { kind: 'ovs' }, awake: true, vms: pair('netns') })),
+    ).toBeUndefined()
     expect(refusalOf(bed('testpmd', pair('uml', { nics: 2 })))).toMatch(/two VMs of one NIC/)
     expect(refusalOf(bed('testpmd', [{ name: 'a', kind: 'uml' }]))).toMatch(/two VMs of one NIC/)
     expect(refusalOf(bed('none', [{ name: 'a', kind: 'netns' }]))).toMatch(/two VMs/)

@@ -30,7 +30,9 @@ export function refusalOf(spec: BedSpec): string | undefined {
   if (spec.vms.filter((vm) => vm.kind === 'host').length > 1)
     return 'two VMs of kind host would be one and the same: use a netns VM for one of them'
   if (spec.switch.awake !== undefined && kind !== 'ringferry')
-    return `awake needs the switch ringferry, not ${kind}`
+    return `switch.awake needs the switch ringferry, not ${kind}; awake beside switch keeps the processors awake for any`
+  if (spec.switch.awake && spec.awake)
+    return 'awake and switch.awake both keep the processors awake: one would hide the other; leave one out'
   for (const vm of spec.vms) {
     if (vm.model === 'e1000' && vm.kind !== 'qemu')
       return `VM ${vm.name}: only a qemu VM has an e1000 NIC, not ${vm.kind}`

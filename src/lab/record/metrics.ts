@@ -47,6 +47,7 @@ const MADE_METRICS = {
   guestCpu: metric('guest processor use', 'cores', 'lower'),
   driverCpu: metric('driver domain processor use', 'cores', 'lower'),
   hostCpu: metric('processor use of the whole host', 'cores', 'lower'),
+  burntCpu: metric('burnt to keep processors awake', 'cores', 'lower'),
   driverCpuPerFrameNs: metric('driver domain processor time a frame', 'ns', 'lower'),
   hostCpuPerGbS: metric('host processor time a gigabyte', 's', 'lower'),
   callsPerFrame: metric('calls a frame', '1/frame', 'lower'),

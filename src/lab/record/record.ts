@@ -38,7 +38,13 @@ export const cpuSchema = z.strictObject({
   seconds: z.number().meta({ description: 'Length of the measured window' }),
   guests: z.record(z.string(), z.number()).meta({ description: 'Processor seconds of each VM, by name' }),
   driverDomain: z.number().meta({ description: 'Processor seconds of the switch' }),
-  busy: z.number().meta({ description: 'Processor seconds of the whole host, all processes and the kernel' }),
+  busy: z.number().meta({
+    description: 'Processor seconds of the whole host, all processes and the kernel, without `burnt`',
+  }),
+  burnt: z
+    .number()
+    .optional()
+    .meta({ description: 'Processor seconds of the idle-class threads of a bed that is kept awake' }),
   steal: z.number().meta({ description: 'Processor seconds that the hypervisor below took' }),
 })
 export type CpuUse = z.infer<typeof cpuSchema>

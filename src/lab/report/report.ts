@@ -9,6 +9,7 @@ import type { LabRecord, RunEvent, RunHeader } from '../record/record.js'
 import { preciseEnough } from '../run/history.js'
 import { measuredValue } from '../run/value.js'
 import type { Figure, Study, Value } from '../study/study.js'
+import { buildAgainst } from './against.js'
 import { buildBars, buildLines } from './bars-and-lines.js'
 import { buildClusters } from './clusters.js'
 import type { Entry, FigureContext, ReportFigure } from './figure.js'
@@ -88,6 +89,8 @@ function buildFigure(figure: Figure, context: FigureContext): ReportFigure {
       return buildSeries(figure, context)
     case 'table':
       return buildTable(figure, context)
+    case 'against':
+      return buildAgainst(figure, context)
     case 'clusters':
       return buildClusters(figure, context)
   }
@@ -98,6 +101,7 @@ function valuesOf(study: Study): Value[] {
   const shown = study.report.flatMap((figure): Value[] => {
     if (figure.figure === 'bars' || figure.figure === 'lines') return [figure.value]
     if (figure.figure === 'frontier') return [figure.x, figure.y]
+    if (figure.figure === 'against') return figure.columns.map(({ value }) => value)
     return figure.figure === 'table' ? [...figure.columns] : []
   })
   const byText = new Map([study.primary, ...shown].map((value) => [JSON.stringify(value), value]))

@@ -47,12 +47,19 @@ export class NoiseCheck {
     this.#strict = strict
   }
 
-  /** Throws BUSY when it is strict and the machine stays busy, and what the signal makes of a sleep. */
-  async look(signal: AbortSignal): Promise<Noise> {
+  /**
+   * Throws BUSY when it is strict and the machine stays busy, and what the signal makes of a sleep.
+   * @param burntS processor seconds so far that the bed itself burns to keep the processors awake: no noise
+   */
+  async look(signal: AbortSignal, burntS: () => number): Promise<Noise> {
+    const sample = (): HostSample => {
+      const host = this.#host()
+      return { ...host, busyS: host.busyS - burntS() }
+    }
     for (let tries = 1; ; tries++) {
-      const before = this.#host()
+      const before = sample()
       await this.#clock.sleep(LOOK_S, signal)
-      const after = this.#host()
+      const after = sample()
       const noise = judgeNoise(before, after, this.#fastestMhz)
       if (noise.mhz !== null) this.#fastestMhz = Math.max(this.#fastestMhz ?? 0, noise.mhz)
       if (noise.verdict === 'quiet' || !this.#strict) return noise

@@ -9,7 +9,7 @@ import { judgeNoise } from './noise.js'
 import { countedPorts, measureWindow } from './window.js'
 
 const sample = (atS: number, more: Partial<BedSample>): BedSample => ({
-  ...{ atS, guestCpuS: {}, driverCpuS: 0, busyS: 0, stealS: 0, ports: {} },
+  ...{ atS, guestCpuS: {}, driverCpuS: 0, busyS: 0, burntS: 0, stealS: 0, ports: {} },
   ...more,
 })
 
@@ -21,11 +21,11 @@ function delays(...valuesUs: number[]): NonNullable<PortCount['delays']> {
 
 describe('measureWindow', () => {
   const before = sample(10, {
-    ...{ guestCpuS: { a: 1, b: 2 }, driverCpuS: 5, busyS: 20, stealS: 1 },
+    ...{ guestCpuS: { a: 1, b: 2 }, driverCpuS: 5, busyS: 20, burntS: 4, stealS: 1 },
     ports: { a: { toVmFrames: 100, toVmBytes: 1000, calls: 7, drops: { ring_full: 3 }, delays: delays(5) } },
   })
   const after = sample(12, {
-    ...{ guestCpuS: { a: 2, b: 2.5 }, driverCpuS: 6, busyS: 23, stealS: 1.5 },
+    ...{ guestCpuS: { a: 2, b: 2.5 }, driverCpuS: 6, busyS: 23, burntS: 4.5, stealS: 1.5 },
     ports: {
       a: {
         ...{ toVmFrames: 1100, toVmBytes: 1_001_000, fromVmFrames: 400, fromVmBytes: 40_000, calls: 107 },
@@ -38,12 +38,15 @@ describe('measureWindow', () => {
 
   it('measureWindow divides what happened by the window, of the cell and of the measured VM', () => {
     const { cpu, metrics } = measureWindow(before, after, 'a')
-    expect(cpu).toEqual({ seconds: 2, guests: { a: 1, b: 0.5 }, driverDomain: 1, busy: 3, steal: 0.5 })
+    expect(cpu).toEqual({
+      ...{ seconds: 2, guests: { a: 1, b: 0.5 }, driverDomain: 1, busy: 3, burnt: 0.5, steal: 0.5 },
+    })
     expect(metrics).toMatchObject({
       ...{
         guestCpu: 0.75,
         driverCpu: 0.5,
         hostCpu: 1.5,
+        burntCpu: 0.25,
         driverCpuPerFrameNs: 1e9 / 4000,
         hostCpuPerGbS: 3000 / 4,
       },
@@ -57,7 +60,7 @@ describe('measureWindow', () => {
 
   it('measureWindow leaves out what a switch does not count', () => {
     const { metrics } = measureWindow(sample(0, {}), sample(1, { ports: { a: {} }, busyS: 1 }), 'a')
-    expect(metrics).toEqual({ guestCpu: 0, driverCpu: 0, hostCpu: 1 })
+    expect(metrics).toEqual({ guestCpu: 0, driverCpu: 0, hostCpu: 1, burntCpu: 0 })
   })
 
   it('countedPorts keeps counts and drops, not histograms', () => {

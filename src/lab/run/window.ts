@@ -80,6 +80,7 @@ function cpuUse(before: BedSample, after: BedSample): CpuUse {
     guests: Object.fromEntries(guests) as Record<string, number>,
     driverDomain: after.driverCpuS - before.driverCpuS,
     busy: after.busyS - before.busyS,
+    burnt: after.burntS - before.burntS,
     steal: after.stealS - before.stealS,
   }
 }
@@ -111,6 +112,7 @@ export function measureWindow(before: BedSample, after: BedSample, vm: string): 
     ],
     ['driverCpu', ratio(cpu.driverDomain, cpu.seconds)],
     ['hostCpu', ratio(cpu.busy, cpu.seconds)],
+    ['burntCpu', ratio(cpu.burnt, cpu.seconds)],
     ['driverCpuPerFrameNs', ratio(NS * cpu.driverDomain, delivered)],
     ['hostCpuPerGbS', ratio(GB * cpu.busy, sum(all, 'toVmBytes'))],
     ['callsPerFrame', ratio(sum(all, 'calls'), delivered)],

@@ -42,6 +42,8 @@ report:
 
 const bars = (more: string): string =>
   `{ figure: bars, title: T, value: { metric: mbps }, x: policy, ${more} }`
+const against = (more: string, metric = 'mbps'): string =>
+  `{ figure: against, title: T, factor: policy, one: dim, columns: [{ value: { metric: ${metric} } }], ${more} }`
 const points = 'x: { metric: mbps }, y: { metric: p99Us }'
 
 describe('checkFigures', () => {
@@ -62,11 +64,20 @@ describe('checkFigures', () => {
     ],
     [{ report: '{ figure: clusters, title: T, features: [meanFrameBytes, mbps] }' }],
     [{ primary: 'callsPerFrame', aa: '{ load: bulk, policy: dim }' }],
+    [{ report: against('only: { load: [bulk] }') }],
   ])('finds nothing wrong in %j', (change) => {
     expect(mistakeOf(change)).toBe('')
   })
 
   it.each([
+    [
+      { report: against('only: { load: [bulk, web] }') },
+      /^s\.yaml:\d+:\d+: no cell has load=web; there are bulk, probes$/,
+    ],
+    [{ report: against('').replace('factor: policy', 'factor: size') }, /no cell has a factor "size"/],
+    [{ report: against('').replace('one: dim', 'one: none') }, /no cell has policy=none/],
+    [{ report: against('only: { policy: [dim] }') }, /no cell has another policy than dim/],
+    [{ report: against('only: { load: [bulk] }', 'p99Us') }, /no workload of these cells gives p99Us/],
     [
       { report: bars('series: speed') },
       /^s\.yaml:\d+:\d+: no cell has a factor "speed"; there are load, policy$/,

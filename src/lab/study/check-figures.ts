@@ -40,6 +40,35 @@ function checkWhere(where: Study['aa'], path: Path, context: Context): readonly 
   return found
 }
 
+/** Cells that have one of the values of each factor; every value is some cell's. */
+function checkOnly(
+  only: Extract<Figure, { figure: 'against' }>['only'],
+  path: Path,
+  context: Context,
+): readonly Cell[] {
+  for (const [name, values] of Object.entries(only))
+    for (const value of values) checkWhere({ [name]: value }, path, context)
+  const found = context.cells.filter(({ factors }) =>
+    Object.entries(only).every(([name, values]) =>
+      values.some((value) => hasFactors(factors, { [name]: value })),
+    ),
+  )
+  if (found.length === 0) context.fail(path, 'no cell has all of these factors together')
+  return found
+}
+
+/** What is compared is there, and something else to compare it with; columns are given by all that are compared. */
+function checkAgainst(figure: Extract<Figure, { figure: 'against' }>, path: Path, context: Context): void {
+  const cells = checkOnly(figure.only, [...path, 'only'], context)
+  const { factor, one, columns } = figure
+  const among = { ...context, cells }
+  checkFactor(factor, [...path, 'factor'], among)
+  checkWhere({ [factor]: one }, [...path, 'one'], among)
+  if (cells.every(({ factors }) => hasFactors(factors, { [factor]: one })))
+    context.fail([...path, 'one'], `no cell has another ${factor} than ${one}`)
+  for (const [at, { value }] of columns.entries()) checkValue(value, cells, [...path, 'columns', at], context)
+}
+
 /** The uses of workloads that a label names; also all "label-VM" of an `each`. */
 function usesOf(cells: readonly Cell[], of: string | undefined): Cell['uses'][number][] {
   return cells
@@ -128,6 +157,9 @@ function checkFigure(figure: Figure, path: Path, context: Context): void {
       return
     case 'table':
       for (const [at, column] of figure.columns.entries()) value(column, 'columns', at)
+      return
+    case 'against':
+      checkAgainst(figure, path, context)
       return
     case 'clusters':
       for (const [at, metric] of figure.features.entries())

@@ -142,6 +142,29 @@ export const figureSchema = z.discriminatedUnion('figure', [
   }),
   /** Cells as rows, values as columns. */
   z.strictObject({ figure: z.literal('table'), title: z.string(), columns: z.array(valueSchema), where }),
+  /** One value of a factor against the best of its others in each place, by the first column; ratios and aims. */
+  z.strictObject({
+    figure: z.literal('against'),
+    title: z.string(),
+    factor: z.string(),
+    one: z.union([z.string(), z.number(), z.boolean()]),
+    columns: z
+      .array(
+        z.strictObject({
+          value: valueSchema,
+          aim: z
+            .strictObject({ atLeast: z.number().positive(), atMost: z.number().positive() })
+            .partial()
+            .refine((aim) => aim.atLeast !== undefined || aim.atMost !== undefined, {
+              message: 'an aim is atLeast or atMost',
+            })
+            .optional(),
+        }),
+      )
+      .min(1),
+    /** Only cells whose factors have one of these values. */
+    only: z.record(z.string(), factorList).default({}),
+  }),
   /** Features of all cells, k-medoids, silhouette and coverage. */
   z.strictObject({
     figure: z.literal('clusters'),
