@@ -59,7 +59,11 @@ export async function startDistanceProbe(cpu) {
   }
 }
 
-/** The class of a distance: processors that share a cache, that do not, and beyond. */
+/** Round trips in nanoseconds below which processors share a core or its L2, and below which one L3 joins them. */
+const SHARED_NS = 85
+const APART_NS = 300
+
+/** The class of a distance: processors that share a cache of their own, two cores of one L3, and beyond. */
 export function distanceClass(ns) {
-  return ns < 120 ? 'shared' : ns < 300 ? 'apart' : 'far'
+  return ns < SHARED_NS ? 'shared' : ns < APART_NS ? 'apart' : 'far'
 }

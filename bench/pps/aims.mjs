@@ -1,5 +1,5 @@
-// What the table of part c compares with what: the aims of the project, for processors that share a cache and for those
-// that do not.
+// What the table of part c compares with what: the aims of the project, for processors that share a core or its L2, and for
+// two cores of one L3 (lib/distance.mjs).
 
 /** @typedef {{ shared: number, apart: number }} Aim */
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { type Bed, bedSchema } from '../../src/lab/bed/bed.js'
 import { buildBed } from '../../src/lab/bed/build.js'
 import { machineSeconds } from '../../src/lab/bed/processor-times.js'
-import { seenIdleThreads } from '../support/idle-threads-seen.js'
+import { awakeProcesses } from '../support/awake-processes.js'
 import { able } from './support/network.js'
 
 let bed: Bed | undefined
@@ -17,21 +17,21 @@ describe.runIf(able())('a bed that is kept awake', () => {
     'none',
     'bridge',
     'ringferry',
-  ])('has threads that burn idle time, told apart, with the switch %s', async (kind) => {
+  ])('burns idle time, told apart, with the switch %s', async (kind) => {
     bed = await buildBed(spec(kind, true), { progress: () => {}, signal: new AbortController().signal })
-    expect(seenIdleThreads().length).toBeGreaterThan(0)
+    expect(awakeProcesses().length).toBeGreaterThan(0)
     expect(await bed.describe()).toMatchObject({ awake: { cpus: expect.anything() } })
     await expect.poll(() => bed?.burntS(), { timeout: 60_000 }).toBeGreaterThan(0.1)
     const { busyS, burntS } = bed.sample()
     // What it burns is not in the host's time. Between both readings others may have worked.
     expect(busyS).toBeLessThanOrEqual(machineSeconds().busyS - burntS)
     expect(await bed.reshape(spec(kind, false))).toBe(true)
-    await expect.poll(() => seenIdleThreads().length).toBe(0)
+    await expect.poll(() => awakeProcesses().length).toBe(0)
     expect(await bed.describe()).toMatchObject({ awake: false })
     expect(bed.sample().burntS).toBeGreaterThanOrEqual(burntS)
     expect(await bed.reshape(spec(kind, true))).toBe(true)
-    expect(seenIdleThreads().length).toBeGreaterThan(0)
+    expect(awakeProcesses().length).toBeGreaterThan(0)
     await bed.stop()
-    await expect.poll(() => seenIdleThreads().length).toBe(0)
+    await expect.poll(() => awakeProcesses().length).toBe(0)
   })
 })

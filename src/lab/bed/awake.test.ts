@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { seenIdleThreads } from '../../../test/support/idle-threads-seen.js'
+import { awakeProcesses } from '../../../test/support/awake-processes.js'
 import { allowedCpus } from '../../sys/affinity.js'
 import { BedAwake } from './awake.js'
 
@@ -19,38 +19,31 @@ async function untilBurnt(awake: BedAwake, seconds: number): Promise<void> {
 }
 
 describe('BedAwake', () => {
-  it('BedAwake has a thread for each processor while it keeps them awake, and none before and after', async () => {
-    const before = seenIdleThreads().length
+  it('BedAwake keeps all processors awake from a process that weighs least, and ends it', async () => {
+    const before = awakeProcesses().length
     const awake = newAwake()
-    expect([awake.cpus, seenIdleThreads().length]).toEqual([[], before])
+    expect([awake.cpus, awakeProcesses().length]).toEqual([[], before])
     await awake.keep(true)
     expect(awake.cpus).toEqual(allowedCpus(0))
-    expect(seenIdleThreads()).toHaveLength(before + awake.cpus.length)
+    expect(awakeProcesses().map(({ autogroup }) => autogroup)).toEqual([expect.stringMatching(/^$| nice 19$/)])
+    await awake.keep(true)
+    expect(awakeProcesses()).toHaveLength(before + 1)
     await awake.keep(false)
-    expect(awake.cpus).toEqual([])
-    await expect.poll(() => seenIdleThreads().length).toBe(before)
+    expect([awake.cpus, awakeProcesses().length]).toEqual([[], before])
   })
 
-  it('BedAwake tells what it has burnt, of threads that have ended too', async () => {
+  it('BedAwake tells what it has burnt, of processes that have ended too', async () => {
     const awake = newAwake()
     expect(awake.burntS()).toBe(0)
     await awake.keep(true)
-    // More than the slices of two threads on most machines: it says again that they shall spin.
-    await untilBurnt(awake, 0.3)
+    // More than a start takes, and than the first slices of the threads on most machines.
+    await untilBurnt(awake, 0.4)
     await awake.keep(false)
     const first = awake.burntS()
-    expect(first).toBeGreaterThanOrEqual(0.3)
-    await sleep(20)
+    expect(first).toBeGreaterThanOrEqual(0.4)
+    await sleep(30)
     expect(awake.burntS()).toBe(first)
     await awake.keep(true)
     await untilBurnt(awake, first + 0.05)
-  })
-
-  it('BedAwake starts nothing twice', async () => {
-    const awake = newAwake()
-    await awake.keep(true)
-    const { cpus } = awake
-    await awake.keep(true)
-    expect(awake.cpus).toBe(cpus)
   })
 })
