@@ -25,7 +25,9 @@ describe('BedAwake', () => {
     expect([awake.cpus, awakeProcesses().length]).toEqual([[], before])
     await awake.keep(true)
     expect(awake.cpus).toEqual(allowedCpus(0))
-    expect(awakeProcesses().map(({ autogroup }) => autogroup)).toEqual([expect.stringMatching(/^$| nice 19$/)])
+    expect(awakeProcesses().map(({ autogroup }) => autogroup)).toEqual([
+      expect.stringMatching(/^$| nice 19$/),
+    ])
     await awake.keep(true)
     expect(awakeProcesses()).toHaveLength(before + 1)
     await awake.keep(false)

@@ -50,6 +50,8 @@ const MADE_METRICS = {
   burntCpu: metric('burnt to keep processors awake', 'cores', 'lower'),
   driverCpuPerFrameNs: metric('driver domain processor time a frame', 'ns', 'lower'),
   hostCpuPerGbS: metric('host processor time a gigabyte', 's', 'lower'),
+  /** What hostCpuPerGbS is where a switch counts no bytes, without headers: for comparing switches. */
+  hostCpuPerPayloadGbS: metric('host processor time a gigabyte of payload', 's', 'lower'),
   callsPerFrame: metric('calls a frame', '1/frame', 'lower'),
   dropRatio: metric('frames dropped by the switch', 'share of frames', 'lower'),
   holdP99Us: metric('p99 hold', 'us', 'lower'),

@@ -105,7 +105,9 @@ async function measure(run: CellRun, tools: CellTools, prepared: PreparedWorkloa
   await prepareAll(run, tools, prepared)
   const { before, after, results } = await load(run, tools, prepared)
   const first = cell.uses[0]?.vm ?? ''
-  const { cpu, metrics, ports } = measureWindow(before, after, first)
+  const carried = results.flatMap((result) => result.metrics.mbps ?? [])
+  const payloadMbps = carried.length > 0 ? carried.reduce((sum, mbps) => sum + mbps, 0) : undefined
+  const { cpu, metrics, ports } = measureWindow(before, after, first, payloadMbps)
   const described = await bed.describe()
   return {
     ...{ type: 'measurement', cell: cell.id, factors: cell.factors, round },

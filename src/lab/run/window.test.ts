@@ -58,6 +58,15 @@ describe('measureWindow', () => {
     expect(metrics.queueP99Us).toBeUndefined()
   })
 
+  it('measureWindow takes the payload of the workloads where a switch counts no bytes', () => {
+    const uncounted = [sample(0, {}), sample(2, { ports: { a: {} }, busyS: 3 })] as const
+    // 800 Mb/s for two seconds are 0.2 GB.
+    const { metrics } = measureWindow(...uncounted, 'a', 800)
+    expect(metrics.hostCpuPerPayloadGbS).toBeCloseTo(15)
+    expect(metrics.hostCpuPerGbS).toBeUndefined()
+    expect(measureWindow(...uncounted, 'a').metrics.hostCpuPerPayloadGbS).toBeUndefined()
+  })
+
   it('measureWindow leaves out what a switch does not count', () => {
     const { metrics } = measureWindow(sample(0, {}), sample(1, { ports: { a: {} }, busyS: 1 }), 'a')
     expect(metrics).toEqual({ guestCpu: 0, driverCpu: 0, hostCpu: 1, burntCpu: 0 })

@@ -6,6 +6,7 @@ import type { CpuUse } from '../record/record.js'
 
 const NS = 1e9
 const GB = 1e9
+const GB_PER_MBIT = 1e6 / 8 / GB
 const DELAYS = ['hold', 'queue', 'total'] as const
 const COUNTS = ['toVmFrames', 'toVmBytes', 'fromVmFrames', 'fromVmBytes', 'calls', 'fromVmBursts'] as const
 
@@ -89,8 +90,14 @@ function cpuUse(before: BedSample, after: BedSample): CpuUse {
  * Processor use and port counts between two samples.
  * Rates, frame sizes, bursts and delays are those of one VM's ports; processor use, drops and calls are the cell's.
  * @param vm the VM of the first workload
+ * @param payloadMbps what the workloads carried in all; undefined: they do not say
  */
-export function measureWindow(before: BedSample, after: BedSample, vm: string): WindowResult {
+export function measureWindow(
+  before: BedSample,
+  after: BedSample,
+  vm: string,
+  payloadMbps?: number,
+): WindowResult {
   const cpu = cpuUse(before, after)
   const named = Object.entries(after.ports).map(
     ([name, port]) => [name, portDelta(before.ports[name], port)] as const,
@@ -115,6 +122,7 @@ export function measureWindow(before: BedSample, after: BedSample, vm: string): 
     ['burntCpu', ratio(cpu.burnt, cpu.seconds)],
     ['driverCpuPerFrameNs', ratio(NS * cpu.driverDomain, delivered)],
     ['hostCpuPerGbS', ratio(GB * cpu.busy, sum(all, 'toVmBytes'))],
+    ['hostCpuPerPayloadGbS', ratio(cpu.busy, payloadMbps && payloadMbps * GB_PER_MBIT * cpu.seconds)],
     ['callsPerFrame', ratio(sum(all, 'calls'), delivered)],
     ['dropRatio', ratio(dropped, add(delivered, dropped))],
     ['holdP99Us', p99(own, all, 'hold')],
