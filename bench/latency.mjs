@@ -7,7 +7,7 @@ import { connectUnix } from '../dist/sys/unix-socket.js'
 import { isEnding, runBench, sleep, undoLater } from './lib/cleanup.mjs'
 import { numbers, readOptions } from './lib/options.mjs'
 import { header, progress, progressEnd, save, short, shown, summarise, table } from './lib/report.mjs'
-import { startRingferry } from './lib/switches.mjs'
+import { startRingferry, startTestpmd } from './lib/switches.mjs'
 import { bootGuests } from './lib/uml-guests.mjs'
 
 const options = readOptions(
@@ -24,6 +24,7 @@ const options = readOptions(
       default: '0',
       help: 'how long the guests poll their rings before they sleep, microseconds',
     },
+    testpmd: { default: false, help: 'testpmd (mode io, which polls) as another case' },
     'no-uml': { default: false, help: 'leave the User-Mode Linux guests out' },
   },
 )
@@ -39,6 +40,7 @@ const variants = options.spins.split(',').map((/** @type {string} */ name) => {
   }
   return { name, options: spin === 'found' ? {} : { spinUs: Number(spin) }, awake: more ? 1 : 0 }
 })
+const cases = [...variants.map(({ name }) => name), ...(options.testpmd ? ['testpmd'] : [])]
 const intervals = numbers(options.intervals)
 const guestSpinUs = Number(options['guest-spin'])
 const IDLE_MS = options.quick ? 2000 : 5000
@@ -67,8 +69,12 @@ async function withGuests(running, roles, action) {
   }
 }
 
+/** What Ringferry tells of itself; testpmd tells nothing of the kind. */
+const tuningOf = async (running) =>
+  'snapshot' in running ? (await running.snapshot()).tuning : { spinUs: Number.NaN, wakeUs: Number.NaN }
+
 /** What idle threads of a switch have burnt, in seconds. */
-const burntSeconds = async (running) => (await running.snapshot()).tuning.awake.burntUs / 1e6
+const burntSeconds = async (running) => ((await tuningOf(running)).awake?.burntUs ?? 0) / 1e6
 
 /** Share of one processor that a switch takes while an action runs, in percent; what idle threads burn stands apart. */
 async function cpuPercent(running, action) {
@@ -89,7 +95,7 @@ async function roundTrips(running, intervalUs) {
       await sleep(seconds * 1000)
       return asker.roundTrips()
     })
-    const { spinUs, wakeUs } = (await running.snapshot()).tuning
+    const { spinUs, wakeUs } = await tuningOf(running)
     return { ...value, lost: asker.counters().lost, ...used, spinBoundUs: spinUs, wakeUs }
   })
 }
@@ -125,6 +131,7 @@ await runBench(async () => {
   const switches = []
   for (const { name, options: engine, awake } of variants)
     switches.push(await startRingferry({ options: engine, awake, name }))
+  if (options.testpmd) switches.push(await startTestpmd({ cpu: 0 }))
   // Each finds out what a wake-up costs.
   await sleep(FIND_MS)
   // Whoever is not measured is stopped: an idle switch still ticks.
@@ -132,9 +139,9 @@ await runBench(async () => {
   const trips = []
   const quiet = []
   for (let round = 0; round < rounds; round++)
-    for (let turn = 0; turn < variants.length && !isEnding(); turn++) {
-      const at = (turn + round) % variants.length
-      const [running, spin] = [switches[at], variants[at].name]
+    for (let turn = 0; turn < cases.length && !isEnding(); turn++) {
+      const at = (turn + round) % cases.length
+      const [running, spin] = [switches[at], cases[at]]
       running.resume()
       for (const intervalUs of intervals) {
         progress(`round ${round + 1} of ${rounds}: spin ${spin}, pause ${intervalUs} us`)
@@ -154,7 +161,7 @@ await runBench(async () => {
     console.log(
       `\n${intervalUs === 0 ? 'one after the other' : `one every ${intervalUs} us`}: round trip in microseconds`,
     )
-    const rows = variants.map(({ name: spin }) => {
+    const rows = cases.map((spin) => {
       const chosen = trips.filter((trip) => trip.spin === spin && trip.intervalUs === intervalUs)
       const figure = (name) => summarise(chosen.map((trip) => trip[name]))
       const row = {

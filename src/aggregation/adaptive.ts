@@ -63,8 +63,11 @@ const MIN_FRAMES = 16
 const MAX_FRAMES = 256
 /** Part of a receive ring that a batch may fill: the other part is for what comes before the guest has reacted. */
 const RECEIVE_SHARE = 0.5
-/** Rest of a paced thread, in microseconds: what comes meanwhile fills a ring at line rate, not more. */
-const PACE_REST_US = 50
+/**
+ * Rest of a paced thread, in microseconds: long enough that the receivers run, no longer, because it is the p99 at full
+ * speed. 50 carries no more and takes no less CPU; 12 takes more of both for one VM. docs/decisions/0009.
+ */
+const PACE_REST_US = 25
 /** Part of the polls that must find rings full, and of the time that must be waited for the core. */
 const PACE_CROWDED = 0.05
 const PACE_WAIT_SHARE = 0.05

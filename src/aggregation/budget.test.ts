@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { run, steady } from '../../test/support/engine-model.js'
 import { mean } from '../stats/summary.js'
 import { adaptivePolicy } from './adaptive.js'
+import { naturalPolicy } from './policy.js'
 
 describe('a budget that is too small', () => {
   it('adaptive keeps targets that its budget does not pay for, and tells which one it would', () => {
@@ -30,6 +31,18 @@ describe('a budget that is too small', () => {
     expect(found.verdicts).toEqual(new Set(['held']))
     expect(found.use).toBeLessThan(1.05 * budget)
     expect(found.worstUs).toBeLessThanOrEqual(1.2 * found.floorUs)
+  })
+
+  it('adaptive misses a target that the machine itself misses by a fifth of what the machine takes at most', () => {
+    const at = (rate: number, targetUs: number) => [1, 2, 3, 4].map(() => steady(rate, targetUs))
+    for (const rate of [0.02, 0.05, 0.1]) {
+      const machineUs = Math.max(...run(naturalPolicy(), at(rate, 1), 0.05, 600).p99Us)
+      for (const part of [0.6, 0.8, 0.95]) {
+        const { last, p99Us } = run(adaptivePolicy(), at(rate, part * machineUs), 0.05, 600)
+        expect(new Set(last.map(({ verdict }) => verdict))).toEqual(new Set(['infeasible-cpu']))
+        expect(Math.max(...p99Us)).toBeLessThanOrEqual(1.2 * machineUs)
+      }
+    }
   })
 
   it('adaptive tells no floor when frames alone cost more than the budget', () => {

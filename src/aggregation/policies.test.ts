@@ -182,9 +182,9 @@ describe('adaptive', () => {
     expect(vifs[0]).toMatchObject({ verdict: 'no-hold', limits: { holdUs: 0 } })
   })
 
-  it('decide keeps a quarter of the target for the hold when queueing takes all of it', () => {
+  it('decide keeps a fifth of the target for the hold when queueing takes all of it', () => {
     const { vifs } = control(adaptivePolicy(), [0.5], 0.3, 300, { queueP99Us: 5000, totalP99Us: 5100 })
-    expect(vifs[0]!.limits.holdUs).toBeCloseTo(50, 6)
+    expect(vifs[0]!.limits.holdUs).toBeCloseTo(40, 6)
     expect(vifs[0]!.verdict).toBe('infeasible-cpu')
   })
 
@@ -281,7 +281,7 @@ describe('adaptive', () => {
     for (let period = 0; period < 100; period++) expect(decide(0).workUs).toBe(Number.POSITIVE_INFINITY)
     for (let period = 0; period < 50; period++) decide(500)
     const { restUs, workUs } = decide(500)
-    expect(restUs).toBe(50)
+    expect(restUs).toBe(25)
     // Work for a time that makes 0.4 of work and rest together.
     expect(workUs / (workUs + restUs)).toBeCloseTo(0.4, 9)
     // It goes on while they are crowded, although the others do not wait any more, and ends with it.
