@@ -43,17 +43,28 @@ function byCalls({ memory }: PortHost, fds: readonly number[], whySingle: string
   }
 }
 
+/** Both rings, or why they cannot be. */
+function openRings(fds: readonly number[], addresses: readonly number[]) {
+  const reads = ReadRing.open(fds, addresses, SLOT_BYTES)
+  if (typeof reads === 'string') return reads
+  const writes = WriteRing.open(WRITE_BATCH)
+  if (typeof writes !== 'string' && writes.serves(fds[0] as number)) return { reads, writes }
+  reads.close()
+  if (typeof writes === 'string') return writes
+  writes.close()
+  return "the kernel's TAPs cannot refuse to wait"
+}
+
 /** Ways to move the frames of the non-blocking descriptors of a TAP, one a queue. */
 export function openTapIo(host: PortHost, fds: readonly number[]): TapIo {
   const slots = FrameSlots.allocate(host.memory, READ_SLOTS)
   if (!slots) return byCalls(host, fds, 'the linear memory is full')
-  const reads = ReadRing.open(fds, slots.addresses, SLOT_BYTES)
-  const writes = typeof reads === 'string' ? reads : WriteRing.open(WRITE_BATCH)
-  if (typeof reads === 'string' || typeof writes === 'string') {
-    if (typeof reads !== 'string') reads.close()
+  const rings = openRings(fds, slots.addresses)
+  if (typeof rings === 'string') {
     slots.free()
-    return byCalls(host, fds, `no io_uring: ${writes}`)
+    return byCalls(host, fds, `no io_uring: ${rings}`)
   }
+  const { reads, writes } = rings
   let chosen: FrameWrites = writes
   return {
     reads,

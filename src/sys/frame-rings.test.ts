@@ -8,6 +8,7 @@ import { NativeBuffer } from './native-buffer.js'
 const AF_UNIX = 1
 const SOCK_DGRAM = 2
 const SOCK_NONBLOCK = 0x800
+const O_RDWR = 2
 const SLOT_BYTES = 4096
 const noRing = whyNoRing()
 if (noRing !== undefined) console.warn(`skipped: frames by io_uring: ${noRing}`)
@@ -246,6 +247,17 @@ describe.each(WRITES)('%s', (_, open, isRing) => {
 })
 
 describe.skipIf(noRing !== undefined)('WriteRing', () => {
+  it('serves a socket, and not a file whose writes may wait', () => {
+    const writes = opened(WriteRing.open(8))
+    undo.push(() => writes.close())
+    const [near, far] = pair()
+    expect(writes.serves(near)).toBe(true)
+    receive(far)
+    const file = libc.open('/proc/self/comm', O_RDWR, 0)
+    expect(writes.serves(file)).toBe(false)
+    libc.close(file)
+  })
+
   it('tells of every failure when a whole batch fails', () => {
     const writes = opened(WriteRing.open(64))
     undo.push(() => writes.close())

@@ -17,7 +17,7 @@ import {
   SQE_BUFFER_SELECT,
   SQE_SKIP_SUCCESS,
 } from './io-uring.js'
-import { EAGAIN, errnoName } from './libc.js'
+import { EAGAIN, ENOBUFS, EOPNOTSUPP, errnoName } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
 
 /** struct io_uring_buf: address, length, number; the tail of the ring lies in the first one's padding. */
@@ -30,10 +30,6 @@ const ENTRIES = 16
 const CANCEL_TAG = 0xffff_ffff
 /** Calls until a request that was told to stop has said so. One is enough. */
 const MAX_CANCEL_CALLS = 64
-
-function isNoSlot(error: number): boolean {
-  return errnoName(-error) === 'ENOBUFS'
-}
 
 export class ReadRing implements FrameReads {
   readonly slots: number
@@ -48,6 +44,8 @@ export class ReadRing implements FrameReads {
   #bufferTail = 0
   /** Whether each descriptor's request lasts. */
   readonly #lasts: boolean[]
+  /** The descriptors that were asked anew, in order. */
+  readonly #asked: number[]
   #nextQueue = 0
   /** What waits, on a circle: slots and bytes. */
   readonly #slotsRead: Uint16Array
@@ -77,6 +75,7 @@ export class ReadRing implements FrameReads {
     this.#bufferWords = new Uint32Array(this.#buffers.bytes.buffer)
     this.#bufferHalves = new Uint16Array(this.#buffers.bytes.buffer)
     this.#lasts = fds.map(() => false)
+    this.#asked = fds.map(() => 0)
     this.#slotsRead = new Uint16Array(this.slots)
     this.#bytesRead = new Uint32Array(this.slots)
   }
@@ -112,10 +111,13 @@ export class ReadRing implements FrameReads {
   read(count: number): number {
     if (this.#waiting >= count) return 0
     const queues = this.#fds.length
-    for (let asked = 0; asked < queues; asked++) {
+    const asked = this.#asked
+    let requests = 0
+    for (let turn = 0; turn < queues; turn++) {
       const queue = this.#nextQueue++ % queues
       if (this.#lasts[queue]) continue
       this.#lasts[queue] = true
+      asked[requests++] = queue
       this.#ring.add({
         op: OP.READ_MULTISHOT,
         flags: SQE_BUFFER_SELECT,
@@ -126,8 +128,8 @@ export class ReadRing implements FrameReads {
     }
     if (queues > 1) this.#nextQueue++
     this.#error = 0
-    const taken = this.#ring.enter()
-    if (taken < 0) this.#lasts.fill(false)
+    const taken = Math.max(0, this.#ring.enter())
+    for (let at = taken; at < requests; at++) this.#lasts[asked[at] as number] = false
     this.#reap()
     return this.#error
   }
@@ -143,7 +145,7 @@ export class ReadRing implements FrameReads {
       if (tag === CANCEL_TAG) continue
       if ((flags & CQE_MORE) === 0) this.#lasts[tag] = false
       if ((flags & CQE_HAS_BUFFER) !== 0) this.#keep(flags >>> 16, Math.max(0, result))
-      else if (result < 0 && !isNoSlot(result)) this.#error = result
+      else if (result < 0 && result !== -ENOBUFS) this.#error = result
     }
     ring.drop(count)
   }
@@ -250,6 +252,15 @@ export class WriteRing implements FrameWrites {
       ring.enter()
     }
     return failed
+  }
+
+  /**
+   * Whether writes to a descriptor can fail rather than wait: drivers say so. Asked by an empty frame, which a TAP refuses.
+   */
+  serves(fd: number): boolean {
+    for (let added = 0; added < 2; added++) this.add(fd, 0, 0)
+    this.write()
+    return this.result(0) !== -EOPNOTSUPP
   }
 
   result(index: number): number {

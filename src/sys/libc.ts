@@ -75,6 +75,8 @@ export const {
   ECONNREFUSED,
   EADDRINUSE,
   EINPROGRESS,
+  ENOBUFS,
+  EOPNOTSUPP,
 } = constants.errno
 
 const NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]))
