@@ -16,6 +16,7 @@ const TITLE = 'ringferry 0.2.0, runs for 3 d 4 h, policy adaptive, budget 0.5, e
 
 const snapshot: TopSnapshot = {
   title: TITLE,
+  quit: 'q quits',
   ports: fortyPorts(),
   events: Array.from({ length: 9 }, (_, at) => ({
     time: '2026-01-31T12:00:00.000Z',
@@ -80,7 +81,9 @@ describe('screenLines', () => {
 
   it('screenLines has totals, the range that is shown and the last events with ISO times', () => {
     const lines = screenLines(snapshot, FIRST_VIEW, { columns: 200, rows: 24 }, NO_PAINT)
-    expect(lines[1]).toMatch(/^40 ports, 39 up, 1 target MISSED, 39 met, in [\d.]+ M f\/s, .*drops 12\.5\/s$/)
+    expect(lines[1]).toMatch(
+      /^40 ports, 39 up, 1 target MISSED, drops 12\.5\/s, 39 met, in [\d.]+ M f\/s, .*Mb\/s$/,
+    )
     expect(lines).toContainEqual(expect.stringMatching(/^1-14 of 40 by rate$/))
     expect(lines.filter((line) => line.startsWith('2026-01-31T12:00:00.000Z g'))).toHaveLength(4)
   })

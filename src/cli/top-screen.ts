@@ -32,6 +32,8 @@ export interface TopSnapshot {
   readonly ports: readonly TopPort[]
   /** Oldest first. */
   readonly events: readonly TopEvent[]
+  /** How the view ends: "q quits". */
+  readonly quit: string
   /** Why there is nothing newer; the time of what is shown is in it. */
   readonly stale?: string
 }
@@ -58,7 +60,7 @@ const MOST_EVENTS = 6
 /** Title, totals, blank, head of the table, where one is, keys. */
 const FRAME_ROWS = 6
 
-const KEYS = 'j k PgUp PgDn: scroll   r n d p: by rate, name, drops, p99   q: quit'
+const KEYS = 'j k PgUp PgDn scroll, r n d p sort'
 
 const eventRows = (events: number, rows: number): number =>
   Math.min(events, MOST_EVENTS, Math.floor(rows * EVENTS_SHARE))
@@ -136,12 +138,12 @@ function totals(ports: readonly TopPort[], { bad, warn }: Paint, columns: number
       String,
     ],
     ...(missed > 0 ? [[`${missed} target${missed === 1 ? '' : 's'} MISSED`, bad] as const] : []),
+    ...(dropsPerS > 0 ? [[`drops ${shortNumber(dropsPerS)}/s`, warn] as const] : []),
     ...(count('met') > 0 ? [[`${count('met')} met`, String] as const] : []),
     [`in ${shortNumber(sum(({ rates }) => rates.ingressFps))} f/s`, String],
     [`${shortNumber(sum(({ rates }) => rates.ingressMbps))} Mb/s`, String],
     [`out ${shortNumber(sum(({ rates }) => rates.egressFps))} f/s`, String],
     [`${shortNumber(sum(({ rates }) => rates.egressMbps))} Mb/s`, String],
-    [`drops ${shortNumber(dropsPerS)}/s`, dropsPerS > 0 ? warn : String],
   ]
   let width = 0
   let line = ''
@@ -161,7 +163,7 @@ export function screenLines(
   { columns, rows }: ScreenSize,
   paint: Paint,
 ): string[] {
-  const { ports, events, title, stale } = snapshot
+  const { ports, events, title, stale, quit } = snapshot
   const first = firstOf(snapshot, view.first, rows)
   const shown = sorted(ports, view.order).slice(first, first + tableRows(snapshot, rows))
   const table = new PortTable(ports, columns)
@@ -179,7 +181,7 @@ export function screenLines(
       const line = cut(`${time} ${text}`, columns)
       return isBad ? paint.bad(line) : line
     }),
-    cut(KEYS, columns),
+    cut(`${quit}, ${KEYS}`, columns),
   ]
   return lines.slice(0, Math.max(1, rows))
 }

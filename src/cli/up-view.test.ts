@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { COUNTER_NAMES, type CounterName, type PortCounters } from '../core/counters.js'
-import { eventLine, type PortSample, statsRecord, statsTable } from './up-view.js'
+import { type CountedPort, type PortSample, Sampler } from './port-samples.js'
+import { eventLine, statsRecord } from './up-view.js'
 
 function counters(counts: Partial<Record<CounterName, number>>, drops = {}): PortCounters {
   const zero = Object.fromEntries(COUNTER_NAMES.map((name) => [name, 0])) as Record<CounterName, number>
@@ -21,27 +22,34 @@ const sample: PortSample = {
   seconds: 2,
 }
 
-describe('statsTable', () => {
-  it('statsTable shows rates of the interval and drops since the start', () => {
-    const [, row = ''] = statsTable([sample]).split('\n')
-    expect(row.split(/ {2,}/)).toEqual([
-      'g1',
-      'vif',
-      'up',
-      '0',
-      '0',
-      '2000',
-      '20',
-      '250',
-      '5',
-      '/tmp/g1.sock',
-    ])
+describe('Sampler', () => {
+  const port = (frames: number, name = 'g1') => ({
+    status: { ...status, name },
+    counters: counters({ egress_frames: frames }),
+  })
+  const rates = (sampler: Sampler, ports: readonly CountedPort[], nowS: number): number[] =>
+    sampler.take(ports, nowS).map(({ counted, seconds }) => counted.counts.egress_frames / (seconds || 1))
+
+  it('Sampler tells what was counted since the sample before, of a new port nothing', () => {
+    const sampler = new Sampler()
+    expect(rates(sampler, [port(500)], 10)).toEqual([0])
+    expect(rates(sampler, [port(900), port(70, 'g2')], 12)).toEqual([200, 0])
+    expect(rates(sampler, [port(80, 'g2')], 13)).toEqual([10])
+  })
+
+  it('Sampler begins again when a port was removed and added', () => {
+    const sampler = new Sampler()
+    sampler.take([port(500)], 10)
+    expect(rates(sampler, [port(30)], 11)).toEqual([0])
+    expect(rates(sampler, [port(50)], 12)).toEqual([20])
+    sampler.forget(['g1'])
+    expect(rates(sampler, [port(90)], 13)).toEqual([0])
   })
 })
 
 describe('statsRecord', () => {
   it('statsRecord has rates, all counters and the reasons of drops', () => {
-    expect(statsRecord([sample], new Date(0))).toMatchObject({
+    expect(statsRecord({ samples: [sample], promises: [] }, new Date(0))).toMatchObject({
       type: 'stats',
       time: '1970-01-01T00:00:00.000Z',
       intervalS: 2,

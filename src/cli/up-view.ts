@@ -1,88 +1,16 @@
-/** What `ringferry up` shows: a live table on a terminal, else lines when something changes, or JSON lines. */
+/** What `ringferry up` says: lines when something changes, or JSON lines. On a terminal: live-view.ts. */
 
-import { countersSince, type PortCounters, totalDrops } from '../core/counters.js'
+import type { PromiseChange } from '../control/promise.js'
 import type { Outcome } from '../daemon/daemon.js'
 import type { Change } from '../daemon/plan.js'
 import { ratesOf } from '../daemon/rates.js'
-import type { Switch, SwitchEvent } from '../engine/switch.js'
+import type { SwitchEvent } from '../engine/switch.js'
 import type { PortStatus } from '../port/port.js'
-import { formatTable, print, printJson, shortNumber } from './output.js'
-
-const HEAD = [
-  'port',
-  'kind',
-  'state',
-  'ingress f/s',
-  'Mb/s',
-  'egress f/s',
-  'Mb/s',
-  'calls/s',
-  'drops',
-  'place',
-]
-const RIGHT = [3, 4, 5, 6, 7, 8]
-const SECOND_MS = 1000
-
-/** One port in one interval. */
-export interface PortSample {
-  readonly status: PortStatus
-  /** Since the port was added. */
-  readonly counters: PortCounters
-  /** In the interval. */
-  readonly counted: PortCounters
-  readonly seconds: number
-}
-
-/** Reads all ports, and what they counted since the last call. */
-export class Sampler {
-  readonly #switch: Switch
-  readonly #before = new Map<string, PortCounters>()
-  #lastMs = performance.now()
-
-  constructor(source: Switch) {
-    this.#switch = source
-  }
-
-  /** Ports that went, or came anew: their counters begin again. */
-  forget(names: readonly string[]): void {
-    for (const name of names) this.#before.delete(name)
-  }
-
-  take(): PortSample[] {
-    const nowMs = performance.now()
-    const seconds = (nowMs - this.#lastMs) / SECOND_MS
-    this.#lastMs = nowMs
-    return this.#switch.status().map((status) => {
-      const counters = this.#switch.counters(status.name)
-      const counted = countersSince(counters, this.#before.get(status.name) ?? counters)
-      this.#before.set(status.name, counters)
-      return { status, counters, counted, seconds }
-    })
-  }
-}
-
-/** The live table: rates of the last interval, drops since the start. Ingress is what enters the switch from the port, egress what leaves it by the port. */
-export function statsTable(samples: readonly PortSample[]): string {
-  const rows = samples.map(({ status, counters, counted, seconds }) => {
-    const rates = ratesOf(counted, seconds)
-    return [
-      status.name,
-      status.kind,
-      status.heldDown === undefined ? status.state : 'held',
-      shortNumber(rates.ingressFps),
-      shortNumber(rates.ingressMbps),
-      shortNumber(rates.egressFps),
-      shortNumber(rates.egressMbps),
-      shortNumber(rates.callsPerS),
-      shortNumber(totalDrops(counters)),
-      status.place,
-    ]
-  })
-  return formatTable(HEAD, rows, RIGHT)
-}
+import { print, printJson } from './output.js'
+import type { Frame } from './top-frame.js'
 
 /** The JSON line of one interval. */
-export function statsRecord(samples: readonly PortSample[], time: Date): object {
+export function statsRecord({ samples, promises }: Pick<Frame, 'samples' | 'promises'>, time: Date): object {
   return {
     type: 'stats',
     time: time.toISOString(),
@@ -93,6 +21,7 @@ export function statsRecord(samples: readonly PortSample[], time: Date): object 
       counters: counters.counts,
       drops: counters.drops,
     })),
+    promises,
   }
 }
 
@@ -120,30 +49,40 @@ export function changeLines(outcome: Outcome): string[] {
   )
 }
 
+/** A target that is missed, or met again, in words: "g1: target missed by 812 us since ... because ...". */
+export function targetLine({ verdict: { name, sentence, advice } }: PromiseChange): string {
+  return `${name}: target ${sentence}.${advice === '' ? '' : ` ${advice}`}`
+}
+
+/** Where `up` says what happens. */
 export interface View {
   /**
-   * @param samples all ports, just opened
+   * @param frame all ports, just opened
    * @param enter the command that leads to their devices, when these are not in the user's own namespace
    */
-  begin(samples: readonly PortSample[], enter?: string): void
+  begin(frame: Frame, enter?: string): void
   event(event: SwitchEvent): void
   /** The configuration was read again, or changed by request. */
   changed(outcome: Outcome): void
-  /** Called once a second. */
-  second(samples: readonly PortSample[]): void
+  /** A delay target is missed, or met again. */
+  target(change: PromiseChange): void
+  /** Called once a second, with what reads the switch. */
+  second(frame: () => Frame): void
+  /** The switch is about to stop. */
+  end(): void
 }
 
 function describe(port: PortStatus): string {
   return `${port.name}: ${port.kind} ${port.place} (${port.state})`
 }
 
-const enterHint = (enter: string): string =>
+export const enterHint = (enter: string): string =>
   `the devices live in a network namespace of this switch; enter it with: ${enter}`
-const STOP_HINT = 'Ctrl-C stops'
+export const STOP_HINT = 'Ctrl-C stops'
 
 export function jsonView(): View {
   return {
-    begin: (samples, enter) =>
+    begin: ({ samples }, enter) =>
       printJson({
         type: 'ready',
         time: new Date().toISOString(),
@@ -154,13 +93,16 @@ export function jsonView(): View {
       printJson({ type: 'event', time: new Date().toISOString(), event, detail, port }),
     changed: ({ by, ...outcome }) =>
       printJson({ type: by === 'reload' ? by : 'change', time: new Date().toISOString(), ...outcome }),
-    second: (samples) => printJson(statsRecord(samples, new Date())),
+    target: ({ event, verdict }) =>
+      printJson({ type: 'event', time: new Date().toISOString(), event, detail: verdict.sentence, verdict }),
+    second: (frame) => printJson(statsRecord(frame(), new Date())),
+    end: () => {},
   }
 }
 
 export function plainView(): View {
   return {
-    begin(samples, enter) {
+    begin({ samples }, enter) {
       for (const { status } of samples) print(describe(status))
       if (enter !== undefined) print(enterHint(enter))
       print(`the switch runs; ${STOP_HINT}`)
@@ -169,41 +111,8 @@ export function plainView(): View {
     changed(outcome) {
       for (const line of changeLines(outcome)) print(`${new Date().toISOString()} ${line}`)
     },
+    target: (change) => print(`${new Date().toISOString()} ${targetLine(change)}`),
     second: () => {},
-  }
-}
-
-/** Redraws a table in place; events scroll by above it. */
-export function liveView(): View {
-  let lines = 0
-  let table = ''
-  const erase = (): void => {
-    if (lines > 0) process.stdout.write(`\x1b[${lines}A\x1b[J`)
-    lines = 0
-  }
-  const draw = (): void => {
-    const columns = process.stdout.columns ?? 80
-    const text = table.split('\n').map((line) => line.slice(0, columns - 1))
-    print([...text, '', STOP_HINT].join('\n'))
-    lines = text.length + 2
-  }
-  const show = (samples: readonly PortSample[]): void => {
-    erase()
-    table = statsTable(samples)
-    draw()
-  }
-  const say = (texts: readonly string[]): void => {
-    erase()
-    for (const text of texts) print(`${new Date().toLocaleTimeString()} ${text}`)
-    if (table !== '') draw()
-  }
-  return {
-    begin(samples, enter) {
-      if (enter !== undefined) print(enterHint(enter))
-      show(samples)
-    },
-    event: (event) => say([eventLine(event)]),
-    changed: (outcome) => say(changeLines(outcome)),
-    second: show,
+    end: () => {},
   }
 }

@@ -6,6 +6,7 @@ import {
   readConfigText,
   type SwitchConfig,
 } from '../config/config.js'
+import { statusOf } from '../daemon/api/routes/status.js'
 import { openApi, type RunningApi } from '../daemon/api/serve.js'
 import { defaultControlPath, makeControlFolder } from '../daemon/control-path.js'
 import { type ConfigSource, Daemon } from '../daemon/daemon.js'
@@ -13,13 +14,17 @@ import { startSwitch } from '../daemon/start.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
 import { endProcess } from '../sys/process-end.js'
+import { canDraw } from './full-screen.js'
 import { Interruption } from './interruption.js'
+import { liveView } from './live-view.js'
 import { addFlaggedPorts, withConfig } from './options.js'
 import { formatTable, print, printJson } from './output.js'
 import { howToEnter, isInOwnNamespace, needsOwnNamespace, runInOwnNamespace } from './own-namespace.js'
 import { parseSocketFlag } from './port-flags.js'
+import { Sampler } from './port-samples.js'
+import type { Frame } from './top-frame.js'
 import { Reloading } from './up-reload.js'
-import { jsonView, liveView, plainView, Sampler, type View } from './up-view.js'
+import { jsonView, plainView, type View } from './up-view.js'
 
 const SECOND_MS = 1000
 /** From the signal to the end, whatever holds a thread: process.exit() would wait for it. */
@@ -53,7 +58,16 @@ async function runSwitch({ config, source }: Start, view: View): Promise<void> {
   const running = await startSwitch(config)
   const daemon = new Daemon(running, { config, ...(source ? { source } : {}) })
   const stopListening = running.subscribe((event) => view.event(event))
-  const sampler = new Sampler(running)
+  daemon.promises.subscribe((change) => view.target(change))
+  const sampler = new Sampler()
+  const frame = (): Frame => {
+    const ports = running.status().map((status) => ({ status, counters: running.counters(status.name) }))
+    return {
+      status: statusOf(daemon),
+      samples: sampler.take(ports, performance.now() / SECOND_MS),
+      promises: daemon.promises.verdicts(),
+    }
+  }
   daemon.onChange((outcome) => {
     // The counters of a port that changed in place go on.
     const changes = 'changes' in outcome ? outcome.changes : []
@@ -64,12 +78,13 @@ async function runSwitch({ config, source }: Start, view: View): Promise<void> {
   let api: RunningApi | undefined
   try {
     api = await openApi(daemon, controlOf(config))
-    view.begin(sampler.take(), isInOwnNamespace() ? howToEnter() : undefined)
+    view.begin(frame(), isInOwnNamespace() ? howToEnter() : undefined)
     reloading.begin(daemon)
-    timer = setInterval(() => view.second(sampler.take()), SECOND_MS)
+    timer = setInterval(() => view.second(frame), SECOND_MS)
     await Promise.race([interruption.came, running.failed])
   } finally {
     clearInterval(timer)
+    view.end()
     await daemon.close()
     stopListening()
     await api?.close()
@@ -141,6 +156,6 @@ Ingress is what enters the switch from a port (a guest sent it), egress what lea
         process.exitCode = await runInOwnNamespace()
         return
       }
-      await runSwitch(start, options.json ? jsonView() : process.stdout.isTTY ? liveView() : plainView())
+      await runSwitch(start, options.json ? jsonView() : canDraw() ? liveView() : plainView())
     })
 }

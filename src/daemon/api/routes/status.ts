@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { POLICY_NAMES } from '../../../aggregation/create.js'
 import type { PromiseState, PromiseVerdict } from '../../../control/promise-verdict.js'
+import type { Daemon } from '../../daemon.js'
 import { route } from '../route.js'
 import { timeSchema } from '../schemas.js'
 
@@ -36,30 +37,33 @@ function targetsOf(verdicts: readonly PromiseVerdict[]): Status['targets'] {
   return { met: count('met'), missed: count('missed'), noLoad: count('no-load'), notHeld: count('not-held') }
 }
 
+/** The status of a running switch. */
+export function statusOf(daemon: Daemon): Status {
+  const running = daemon.switch
+  const { policy, budget } = running.tuning()
+  const ports = running.status()
+  return {
+    version: daemon.version,
+    pid: process.pid,
+    startedAt: daemon.startedAt.toISOString(),
+    uptimeS: (Date.now() - daemon.startedAt.getTime()) / 1000,
+    configFile: daemon.configFile ?? null,
+    policy: policy.name,
+    budget,
+    engineCpuS: running.cpuSeconds(),
+    freeBytes: running.freeBytes,
+    ports: ports.length,
+    portsUp: ports.filter(({ state }) => state === 'up').length,
+    targets: targetsOf(daemon.promises.verdicts()),
+    addresses: running.fdb().length,
+  }
+}
+
 export const getStatus = route({
   method: 'GET',
   path: '/v1/status',
   id: 'getStatus',
   summary: 'The switch in a few numbers',
   answer: statusSchema,
-  handle: (daemon) => {
-    const running = daemon.switch
-    const { policy, budget } = running.tuning()
-    const ports = running.status()
-    return {
-      version: daemon.version,
-      pid: process.pid,
-      startedAt: daemon.startedAt.toISOString(),
-      uptimeS: (Date.now() - daemon.startedAt.getTime()) / 1000,
-      configFile: daemon.configFile ?? null,
-      policy: policy.name,
-      budget,
-      engineCpuS: running.cpuSeconds(),
-      freeBytes: running.freeBytes,
-      ports: ports.length,
-      portsUp: ports.filter(({ state }) => state === 'up').length,
-      targets: targetsOf(daemon.promises.verdicts()),
-      addresses: running.fdb().length,
-    }
-  },
+  handle: statusOf,
 })
