@@ -5,9 +5,14 @@ import { type ControlOptions, clientOf, withControl } from './control-options.js
 import { Interruption } from './interruption.js'
 import { print, printJson } from './output.js'
 
+/** "g1: attached (/run/g1.sock)". */
+export function eventWords({ port, event, detail }: Pick<EventAnswer, 'port' | 'event' | 'detail'>): string {
+  return `${port ?? 'switch'}: ${event}${detail === '' ? '' : ` (${detail})`}`
+}
+
 /** "2026-01-01T00:00:00.000Z g1: attached (/run/g1.sock)". */
-export function eventText({ time, port, event, detail }: EventAnswer): string {
-  return `${time} ${port ?? 'switch'}: ${event}${detail === '' ? '' : ` (${detail})`}`
+export function eventText(event: EventAnswer): string {
+  return `${event.time} ${eventWords(event)}`
 }
 
 async function follow(options: ControlOptions): Promise<void> {

@@ -11,6 +11,7 @@ import { addLog } from './log.js'
 import { addPort } from './port.js'
 import { addStats } from './stats.js'
 import { addStatus } from './status.js'
+import { addTop } from './top.js'
 import { addTune } from './tune.js'
 import { addUp } from './up.js'
 
@@ -41,6 +42,7 @@ Examples:
   addFdb(program)
   addStats(program)
   addEvents(program)
+  addTop(program)
   addConfig(program)
   addLog(program)
   addTune(program)

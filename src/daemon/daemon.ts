@@ -80,6 +80,9 @@ export class Daemon {
     this.#source = source
     this.#file = source && new ConfigFile(source.path, source.text)
     running.subscribe(({ event, port, detail }) => this.events.add(event, port.name, detail))
+    this.promises.subscribe(({ event, verdict: { name, sentence, advice } }) =>
+      this.events.add(event, name, `${sentence}.${advice === '' ? '' : ` ${advice}`}`),
+    )
   }
 
   /** The file that it was started with. */

@@ -14,7 +14,10 @@ const CHANGE_EVENTS = [
   'not-reloaded',
 ] as const
 
-export const EVENTS = [...PORT_EVENTS, ...CHANGE_EVENTS] as const
+/** What becomes of delay targets. */
+const TARGET_EVENTS = ['target-missed', 'target-met'] as const
+
+export const EVENTS = [...PORT_EVENTS, ...CHANGE_EVENTS, ...TARGET_EVENTS] as const
 
 export interface DaemonEvent {
   /** Grows by one from event to event; from 1. */
