@@ -20,6 +20,7 @@ import { granuleOf, isGranted, loadEntry, offsetOf } from '../ring/granules'
 import {
   bufferBytes,
   descriptorAt,
+  descriptorBytes,
   descriptorsIn,
   hasNext,
   isIndirect,
@@ -29,6 +30,7 @@ import {
   nextOf,
 } from '../ring/split'
 
+const PIECE_BYTES: usize = 8
 /** What a decision may read of a frame: Ethernet, a tag, IPv6 and the ports behind it. */
 const JUDGED_BYTES: u32 = 62
 
@@ -60,58 +62,73 @@ export function findPieces(v: usize, head: u32, header: u32): boolean {
   const entries: usize = load<u32>(span, SPAN_ENTRIES)
   const first: u64 = load<u32>(span, SPAN_FIRST)
   const granules: u64 = load<u32>(span, SPAN_COUNT)
-  const list: usize = PIECES_AT
   let table: usize = load<u32>(v, V_DESC)
   let limit = load<u32>(v, V_SIZE)
   let index = head
-  let isInTable = false
-  let skip = header
-  let count: u32 = 0
-  let total: u32 = 0
-  // A table, the header, and the pieces.
-  for (let left: u32 = MAX_PIECES + 2; left > 0; left--) {
-    const descriptor = descriptorAt(table, index)
-    const address = loadAddress(descriptor)
-    const rest = loadRest(descriptor)
+  let descriptor = descriptorAt(table, index)
+  let address = loadAddress(descriptor)
+  let rest = loadRest(descriptor)
+  if (isIndirect(rest)) {
     const length = bufferBytes(rest)
-    if (isWritable(rest) || length === 0 || length > <u32>GRANULE_BYTES) return false
-    const from = locate(entries, first, granules, address, length)
-    if (from === 0) return false
-    if (isIndirect(rest)) {
-      limit = descriptorsIn(length)
-      if (isInTable || hasNext(rest) || limit === 0 || (load<u32>(v, V_FLAGS) & VRING_INDIRECT) === 0)
-        return false
-      isInTable = true
-      table = from
-      index = 0
+    limit = descriptorsIn(length)
+    if (limit === 0 || length > <u32>GRANULE_BYTES || isWritable(rest) || hasNext(rest)) return false
+    if ((load<u32>(v, V_FLAGS) & VRING_INDIRECT) === 0) return false
+    table = locate(entries, first, granules, address, length)
+    if (table === 0) return false
+    index = 0
+    descriptor = table
+    address = loadAddress(descriptor)
+    rest = loadRest(descriptor)
+  }
+  // The granule that the last descriptor lay in: most pieces of a frame lie in one.
+  let known: u64 = u64.MAX_VALUE
+  let entry: u64 = 0
+  let piece: usize = PIECES_AT
+  let total: u32 = 0
+  while (true) {
+    const length = bufferBytes(rest)
+    if (isWritable(rest) || isIndirect(rest) || length - 1 >= <u32>GRANULE_BYTES) return false
+    const granule = granuleOf(address)
+    if (granule !== known) {
+      if (granule - first >= granules) return false
+      known = granule
+      entry = loadEntry(entries, <usize>(granule - first))
+    }
+    const offset = offsetOf(address)
+    if (!isGranted(entry, offset, length)) return false
+    store<u64>(piece, <u64>(<u32>entry + offset) | ((<u64>length) << 32))
+    piece += PIECE_BYTES
+    total += length
+    if (!hasNext(rest)) break
+    // The header may have a descriptor of its own.
+    if (piece > <usize>PIECES_AT + MAX_PIECES * PIECE_BYTES) return false
+    // Mostly the next one of the table: by a branch, so that no descriptor is waited for by the next.
+    index++
+    if (nextOf(rest) === index) {
+      if (index >= limit) return false
+      descriptor += descriptorBytes()
+      address = loadAddress(descriptor)
+      rest = loadRest(descriptor)
       continue
-    }
-    let piece = from
-    let bytes = length
-    if (skip > 0) {
-      // The header lies whole in the first descriptor, alone or before the frame.
-      if (length < skip || load<u32>(from) & OFFLOAD_MASK) return false
-      piece += skip
-      bytes -= skip
-      skip = 0
-    }
-    if (bytes > 0) {
-      if (count === MAX_PIECES) return false
-      const entry = list + ((<usize>count) << 3)
-      store<u32>(entry, <u32>piece)
-      store<u32>(entry, bytes, 4)
-      count++
-      total += bytes
-    }
-    if (!hasNext(rest)) {
-      if (count === 0) return false
-      pieceAt = load<u32>(list)
-      pieceBytes = total
-      pieceList = count > 1 ? list : 0
-      return load<u32>(list, 4) >= min(total, JUDGED_BYTES)
     }
     index = nextOf(rest)
     if (index >= limit) return false
+    descriptor = descriptorAt(table, index)
+    address = loadAddress(descriptor)
+    rest = loadRest(descriptor)
   }
-  return false
+  // The header lies whole in the first piece, alone or before the frame.
+  let list: usize = PIECES_AT
+  const from = load<u32>(list)
+  const bytes = load<u32>(list, 4)
+  if (bytes < header || total === header || load<u32>(from) & OFFLOAD_MASK) return false
+  if (bytes > header) {
+    store<u32>(list, from + header)
+    store<u32>(list, bytes - header, 4)
+  } else list += PIECE_BYTES
+  if (piece > list + MAX_PIECES * PIECE_BYTES) return false
+  pieceAt = load<u32>(list)
+  pieceBytes = total - header
+  pieceList = piece > list + PIECE_BYTES ? list : 0
+  return load<u32>(list, 4) >= min(pieceBytes, JUDGED_BYTES)
 }

@@ -13,8 +13,8 @@ export const T_URGENT = 12 // u32
 /** 1 when it was found full, and what it holds was published: what does not fit is dropped. */
 export const T_FULL = 16 // u32
 
-/** Pieces of the frame: u32 offset and u32 bytes each. */
-export const PIECES_AT = 0x2c000 // MAX_PIECES x u64
+/** Pieces of the frame, the virtio-net header before them: u32 offset and u32 bytes each. */
+export const PIECES_AT = 0x2c000 // 19 x u64
 /** Linear data and the fragments of a Linux packet (MAX_SKB_FRAGS + 1). */
 export const MAX_PIECES = 18
 
