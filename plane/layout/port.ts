@@ -1,6 +1,7 @@
 // A row of the port table (PORTS_AT + index * PORT_BYTES): settings, limits, counters, histograms, vrings.
 
 export const PORTS_AT = 0x100000 // MAX_PORTS x PORT_BYTES
+/** An odd number of cache lines, so that the same field of many ports does not always fall into the same set of a cache. */
 export const PORT_BYTES = 32704
 export const MAX_PORTS = 128
 export const MAX_QUEUE_PAIRS = 8
