@@ -14,6 +14,7 @@ import {
 import { PortRow } from '../../src/core/port-row.js'
 import type { EmbeddedGuest } from '../../src/embedded/guest.js'
 import type { Engine } from '../../src/engine/engine.js'
+import { DESTINATION, partialPacket } from '../model/packets.js'
 import { attach, broadcast, cleanUp, counter, decisionsOf, newEngine } from '../support/switch.js'
 
 afterEach(cleanUp)
@@ -45,6 +46,13 @@ function ipv4(protocol: number, tcpFlags: number, payload: number): Uint8Array {
   return frame
 }
 const UDP = ipv4(17, 0, 20)
+
+/** TCP over IPv6 behind destination options. */
+function extended(tcpFlags: number, bytes: number): Uint8Array {
+  const payload = new Uint8Array(bytes)
+  const frame = partialPacket({ v6: true, extensions: [DESTINATION], tcpFlags, payload })
+  return frame.fill(0xff, 0, 6)
+}
 
 describe('hold', () => {
   it('fixed publishes when the batch has maxFrames and holds what is left', () => {
@@ -110,6 +118,9 @@ describe('hold', () => {
     ['a frame that is not IP', broadcast(1), true],
     ['a segment with data', ipv4(6, 0x10, 100), false],
     ['UDP', UDP, false],
+    ['a segment behind extension headers', extended(0x10, 100), false],
+    ['PSH behind extension headers', extended(0x18, 100), true],
+    ['a pure acknowledgement behind extension headers', extended(0x10, 0), true],
   ])('%s is urgent or not', (_, frame, urgent) => {
     const engine = newEngine()
     const a = attach(engine, 'a')

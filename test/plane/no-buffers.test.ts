@@ -2,6 +2,7 @@ import { afterEach, expect, it } from 'vitest'
 import { Globals } from '../../src/core/globals.js'
 import { DROP_BUFFER_TOO_SMALL, DROP_RING_FULL, DROP_SPOOFED } from '../../src/core/layout.js'
 import { LINUX_FEATURES } from '../../src/embedded/guest.js'
+import { DESTINATION, partialPacket } from '../model/packets.js'
 import { ipv4, OTHER, OTHER4, OWN, OWN4, udp } from '../support/guard-frames.js'
 import { asTcp, attach, cleanUp, dropped, frame, newEngine } from '../support/switch.js'
 
@@ -44,15 +45,18 @@ it('without buffers TCP waits and datagrams are dropped at once, whichever way t
   a.driver.publish(1)
   engine.step()
   expect(dropped(engine, 1, DROP_RING_FULL)).toBe(2 * burst - 4)
+  const behind = { v6: true, extensions: [DESTINATION], payload: new Uint8Array(500) }
+  a.driver.send(partialPacket({ ...behind, udp: true }))
+  a.driver.send(partialPacket(behind))
   for (let i = 0; i < 3; i++) a.driver.send(asTcp(frame(2, 1, 600)))
   engine.step()
-  expect(dropped(engine, 1, DROP_RING_FULL)).toBe(2 * burst - 4)
+  expect(dropped(engine, 1, DROP_RING_FULL)).toBe(2 * burst - 3)
   const lengths: number[] = []
   for (let round = 0; round < 3; round++) {
     for (let got = b.driver.receive(); got; got = b.driver.receive()) lengths.push(got.frame.length)
     engine.step()
   }
-  expect(lengths).toEqual([64, 64, 64, 64, 600, 600, 600])
+  expect(lengths).toEqual([64, 64, 64, 64, 582, 600, 600, 600])
 })
 
 it("without buffers a spoofed frame is counted as its sender's, not as what the receiver had no room for", () => {
