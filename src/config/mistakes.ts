@@ -6,6 +6,7 @@ import { claims, wrongMirror } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import { readSettings } from '../port/settings.js'
 import { readVxlan } from '../port/vxlan-settings.js'
+import { isPassed } from '../sys/passed-socket.js'
 import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS, portSchema } from './schema.js'
 
 type Path = readonly PropertyKey[]
@@ -171,13 +172,27 @@ function unreadable({ index, port }: IndexedPort): Mistake[] {
       rest = without(rest, error.path)
     }
   }
+  return [...mistakes, ...socketMistakes({ index, port })]
+}
+
+/** Settings of a socket that is not made here: in client mode, or handed over by whoever starts the switch. */
+function socketMistakes({ index, port }: IndexedPort): Mistake[] {
+  if (!('socket' in port)) return []
+  const isClient = 'mode' in port && port.mode === 'client'
+  const isHandedOver = isPassed(port.socket)
+  const wrong = (setting: string, problem: string): Mistake[] => [
+    { path: ['ports', index, setting], text: `${setting} ${problem}` },
+  ]
+  if (isHandedOver && isClient)
+    return wrong('mode', `client connects, and "${port.socket}" is listened on; drop one`)
+  if (isHandedOver && port.kind === 'dgram')
+    return wrong('socket', `"${port.socket}" is handed over, which dgram cannot use; give a path`)
   const access = (['socketMode', 'socketOwner', 'socketGroup'] as const).find((key) => key in port)
-  if (access !== undefined && 'mode' in port && port.mode === 'client')
-    mistakes.push({
-      path: ['ports', index, access],
-      text: `${access} is for sockets that Ringferry makes, not for mode client`,
-    })
-  return mistakes
+  if (access === undefined || !(isClient || isHandedOver)) return []
+  return wrong(
+    access,
+    `is for sockets that Ringferry makes, not for ${isClient ? 'mode client' : 'one that is handed over'}`,
+  )
 }
 
 /** A mirror port of what it cannot copy. */

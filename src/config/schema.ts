@@ -26,7 +26,10 @@ const vlan = z.int().min(1).max(4094)
 const flag = z.boolean()
 
 /** A path of a Unix socket: 107 bytes is what the kernel takes. */
-const socketPath = z.string().min(1).max(107).meta({ description: "Path of the port's Unix socket" })
+const socketPath = z.string().min(1).max(107).meta({
+  description:
+    'Path of the Unix socket. fd:3 or fd:NAME: one that whoever starts the switch hands over, listening',
+})
 /** Who may connect to a socket that is listened on. */
 const access = {
   socketMode: z

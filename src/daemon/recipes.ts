@@ -4,6 +4,7 @@
  */
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
+import { isPassed } from '../sys/passed-socket.js'
 import { type QemuLink, qemuNic, qemuSharedMemory, umlVhostUser } from './guest-nic.js'
 import { shellQuote } from './shell-word.js'
 
@@ -153,6 +154,11 @@ const TAKES: Readonly<Record<RecipeKind, string>> = {
  * @param kvm whether /dev/kvm may be used
  */
 export function makeRecipe(kind: RecipeKind, config: PortConfig, kvm: boolean): Recipe {
+  if ('socket' in config && isPassed(config.socket))
+    throw new RingferryError(
+      'UNSUPPORTED',
+      `port ${config.name}: its socket (${config.socket}) is handed over by whoever starts the switch; give its path: attach --socket PATH`,
+    )
   const makers = { uml, qemu, 'cloud-hypervisor': cloudHypervisor, netns }
   const described = makers[kind](config, kvm)
   if (!described) {

@@ -1,7 +1,8 @@
 import { EPOLLET, EPOLLIN } from '../sys/epoll.js'
 import { EAGAIN } from '../sys/libc.js'
+import { openListening, removeListening } from '../sys/listening-socket.js'
 import type { SocketAccess } from '../sys/socket-access.js'
-import { acceptUnix, closeFd, listenUnix, unlinkQuietly } from '../sys/unix-socket.js'
+import { acceptUnix, closeFd } from '../sys/unix-socket.js'
 import type { PortHost } from './port.js'
 
 /**
@@ -17,12 +18,12 @@ export class Listener {
   #mayWait = false
   #failed = false
 
-  /** Listens. Throws as listenUnix(). @param index the port's row; @param access who may connect */
+  /** Listens. Throws as openListening(). @param index the port's row; @param access who may connect */
   constructor(host: PortHost, index: number, path: string, access: SocketAccess) {
     this.#host = host
     this.#index = index
     this.#path = path
-    this.#fd = listenUnix(path, access)
+    this.#fd = openListening(path, access)
     host.watch(this.#fd, EPOLLIN | EPOLLET, () => this.#ask())
   }
 
@@ -56,10 +57,10 @@ export class Listener {
     this.#ask()
   }
 
-  /** Stops listening and removes the socket. */
+  /** Stops listening; the socket's file goes if it was made here. */
   close(): void {
     this.#host.unwatch(this.#fd)
     closeFd(this.#fd)
-    unlinkQuietly(this.#path)
+    removeListening(this.#path)
   }
 }

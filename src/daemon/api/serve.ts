@@ -1,5 +1,5 @@
+import { openListening, removeListening } from '../../sys/listening-socket.js'
 import type { SocketAccess } from '../../sys/socket-access.js'
-import { listenUnix, unlinkQuietly } from '../../sys/unix-socket.js'
 import type { Daemon } from '../daemon.js'
 import { makeServer } from './server.js'
 
@@ -8,7 +8,7 @@ const SOCKET_MODE = '0660'
 
 /** Where the API listens. */
 export interface ApiOptions extends SocketAccess {
-  /** Path of the Unix socket. */
+  /** Path of the Unix socket, or one that was handed over: fd:3, fd:NAME. */
   readonly socket: string
   /** Told of faults of Ringferry, which are answered with status 500. */
   readonly onFault?: (error: unknown) => void
@@ -16,7 +16,7 @@ export interface ApiOptions extends SocketAccess {
 
 /** An API that listens. */
 export interface RunningApi {
-  /** Hangs up on all clients and removes the socket. */
+  /** Hangs up on all clients and removes the socket, if it was made here. */
   close(): Promise<void>
 }
 
@@ -26,7 +26,7 @@ export interface RunningApi {
  */
 export async function openApi(daemon: Daemon, options: ApiOptions): Promise<RunningApi> {
   const { socket, onFault, ...access } = options
-  const fd = listenUnix(socket, { socketMode: SOCKET_MODE, ...access })
+  const fd = openListening(socket, { socketMode: SOCKET_MODE, ...access })
   const app = await makeServer(daemon, { door: { kind: 'unix' }, ...(onFault ? { onFault } : {}) })
   await new Promise<void>((resolve, reject) => {
     app.server.once('error', reject)
@@ -38,7 +38,7 @@ export async function openApi(daemon: Daemon, options: ApiOptions): Promise<Runn
       app.server.closeAllConnections()
       await closed
       await app.close()
-      unlinkQuietly(socket)
+      removeListening(socket)
     },
   }
 }
