@@ -9,13 +9,15 @@ const SLOTS = 32
 const HEADROOM_BYTES = 16
 /** The largest datagram, with its room. */
 const SLOT_BYTES = 0x11000
+/** A call without large datagrams takes a 64th off what is expected. */
+const FORGET_SHIFT = 6
 
 /** Datagrams as they come: many by one call, into slots of the linear memory. */
 export class DatagramInput {
   readonly batch: ReceiveBatch
   readonly #host: PortHost
   readonly #buffer: number
-  /** Bytes of the largest datagram of the last call: how many may come with the next. */
+  /** Bytes of the largest datagrams of the last calls: how many each of the next may bring. */
   #expectedBytes = SLOT_BYTES
 
   /**
@@ -41,8 +43,8 @@ export class DatagramInput {
   }
 
   /**
-   * How many datagrams the next call should bring: no more than a turn may still take, if they are as large as the largest
-   * of the last call.
+   * How many datagrams the next call should bring: no more than a turn may still take, if they are as large as those of the
+   * last calls.
    */
   wanted(budget: number, readBytes: number): number {
     const room = Math.floor((MAX_READ_BYTES - readBytes) / this.#expectedBytes)
@@ -52,7 +54,8 @@ export class DatagramInput {
   /** Receives up to `count` datagrams. Returns how many, or the negated errno. */
   receive(fd: number, count: number): number {
     const got = this.batch.receive(fd, count)
-    if (got > 0) this.#expectedBytes = 1
+    // Joined datagrams come among small ones: what was large is expected for some time.
+    this.#expectedBytes -= this.#expectedBytes >> FORGET_SHIFT
     for (let slot = 0; slot < got; slot++)
       this.#expectedBytes = Math.max(this.#expectedBytes, this.batch.bytes(slot))
     return got
