@@ -12,8 +12,9 @@ import { MemoryViews } from '../core/memory-views.js'
 import { clockStartUs, nowUs, ThreadClock } from '../sys/clock.js'
 import type { DeciderData } from './decider-data.js'
 
-/** Time between two ticks while the engine sleeps all the time, in microseconds. */
-const QUIET_PERIOD_US = 50_000
+/** Time between two ticks while the engine sleeps nearly all the time, in microseconds, and how often it wakes up then at most. */
+const QUIET_PERIOD_US = 100_000
+const QUIET_WAKES = 20
 
 const { memory, tuning, thread, clockStartUs: engineStartUs } = workerData as DeciderData
 
@@ -29,14 +30,14 @@ function use(): EngineUse {
 
 warmUpController()
 const controller = new Controller(new MemoryViews(memory), tuning)
-for (let wakes = -1; ; ) {
+for (let wakes = 0; ; ) {
   const seen = Atomics.load(version, 0)
   const dueUs = controller.dueUs(nowUs() + laterUs)
   if (dueUs === 0) {
     controller.run(nowUs() + laterUs, use())
     continue
   }
-  const isQuiet = signs.isAsleep && signs.wakes === wakes
+  const isQuiet = signs.isAsleep && signs.wakes - wakes < QUIET_WAKES
   wakes = signs.wakes
   Atomics.wait(version, 0, seen, (isQuiet ? Math.max(dueUs, QUIET_PERIOD_US) : dueUs) / 1000)
 }
