@@ -38,8 +38,8 @@ export interface MissEvidence {
   readonly useShare: number
   readonly waitShare: number
   readonly budget: number
-  /** Of the time: while the controller found the target infeasible for want of processor time. */
-  readonly infeasibleShare: number
+  /** Whether keeping the targets takes more of a processor than the budget is, by the work of the switch alone. */
+  readonly isOverBudget: boolean
   /** Share of a processor that all targets together need, without what others take; undefined: the policy has no model. */
   readonly neededShare: number | undefined
   /** p99 of the delay that nobody decided, by the controller's estimate; undefined: it has none. */
@@ -92,16 +92,11 @@ function askedShare(share: number): string {
   return (Math.ceil(share * 100) / 100).toString()
 }
 
-/** Whether the targets take more of a processor than the budget is, by their own work. */
-export function isOverBudget({ infeasibleShare, neededShare = 0, budget }: MissEvidence): boolean {
-  return infeasibleShare >= EXPLAINS && neededShare > budget
-}
-
 /** The cause that explains most specifically why a target is missed. */
 export function causeOf(evidence: MissEvidence): MissCause {
   const { lateShare, waitShare, burstFrames, useShare } = evidence
   const { undecidedP99Us = Number.POSITIVE_INFINITY, wakeUs = WAKE_DEFAULT_US } = evidence
-  if (isOverBudget(evidence) && undecidedP99Us <= evidence.targetUs) return 'budget'
+  if (evidence.isOverBudget && undecidedP99Us <= evidence.targetUs) return 'budget'
   if (waitShare >= EXPLAINS * lateShare) return 'shared'
   const isBacklogged = evidence.backloggedShare >= EXPLAINS * lateShare
   // Where frames wait for buffers, that is what their time before the switch is made of, and nothing held it up.

@@ -25,6 +25,8 @@ const AT = {
   floored: 13,
 } as const
 const SIZE = Object.keys(AT).length
+/** A target counts as infeasible if it was for this part of the time. */
+const OFTEN = 0.5
 
 /** What publishing frame by frame would have cost beside, in microseconds; undefined: the policy knows no costs. */
 function savedUs({ decided }: VifReading, { counts }: PortCounters): number | undefined {
@@ -34,7 +36,7 @@ function savedUs({ decided }: VifReading, { counts }: PortCounters): number | un
     : Math.max(0, counts.published_frames - counts.publishes) * publishCostUs
 }
 
-/** What was measured of one vif in the last 10 s and 5 min. Its memory is bounded: about 110 KB with a load. */
+/** What was measured of one vif in the last 10 s and 5 min. Its memory is bounded: about 130 KB with a load. */
 export class VifWindows {
   readonly last10s = new DelayWindow(SHORT.stepMs, SHORT.steps)
   readonly last300s = new DelayWindow(LONG.stepMs, LONG.steps)
@@ -110,6 +112,11 @@ export class VifWindows {
     }
   }
 
+  /** Whether keeping the targets takes more of a processor than the budget is, by the work of the switch alone. */
+  isOverBudget({ neededShare = 0, budget }: EngineWindow): boolean {
+    return neededShare > budget && (this.#ratio(AT.infeasible, AT.decided) ?? 0) >= OFTEN
+  }
+
   /** What a cause is judged by. @param judged the window that the verdict rests on */
   evidence(reading: VifReading, engine: EngineWindow, judged: DelayWindow): MissEvidence {
     const { targetUs } = reading
@@ -131,7 +138,7 @@ export class VifWindows {
       useShare: engine.useShare,
       waitShare: engine.waitShare,
       budget: engine.budget,
-      infeasibleShare: this.#ratio(AT.infeasible, AT.decided) ?? 0,
+      isOverBudget: this.isOverBudget(engine),
       neededShare: engine.neededShare,
       undecidedP99Us: this.#ratio(AT.undecided, AT.decided),
       floorUs: this.#ratio(AT.floor, AT.floored),

@@ -7,7 +7,7 @@
  * to speak of. p99 between the target and 5 % beyond it changes nothing: a histogram knows no better than 3 %. What was
  * measured with another target, another guest or before the port was added anew does not count.
  */
-import { budgetWords, type ExplainedMiss, explainMiss, isOverBudget } from './promise-cause.js'
+import { budgetWords, type ExplainedMiss, explainMiss } from './promise-cause.js'
 import { EngineWindow } from './promise-engine.js'
 import type { PromiseReading, VifReading } from './promise-reading.js'
 import { LEAST_FRAMES, type PromiseFacts, type PromiseState, type PromiseVerdict } from './promise-verdict.js'
@@ -59,9 +59,10 @@ export class VifPromise {
     const judged = last10s.frames >= LEAST_FRAMES ? last10s : last300s
     const p99Us = judged.frames >= LEAST_FRAMES ? judged.quantileUs(0.99) : Number.NaN
     if (notHeld === undefined) this.#judge({ atMs: nowMs, time }, p99Us, targetUs)
-    const evidence = this.#windows.evidence(reading, engine, judged)
-    if (this.#state === 'missed' && p99Us > targetUs) this.#miss = explainMiss(evidence)
-    const overBudget = notHeld === undefined && isOverBudget(evidence)
+    const overBudget = notHeld === undefined && this.#windows.isOverBudget(engine)
+    const isLate = this.#state === 'missed' && p99Us > targetUs
+    const evidence = isLate || overBudget ? this.#windows.evidence(reading, engine, judged) : undefined
+    if (isLate && evidence) this.#miss = explainMiss(evidence)
     const facts: PromiseFacts = {
       name: reading.name,
       state: this.#state,
@@ -77,7 +78,7 @@ export class VifPromise {
     }
     return {
       ...facts,
-      ...promiseWords(facts, reading, this.#miss, overBudget ? budgetWords(evidence) : undefined),
+      ...promiseWords(facts, reading, this.#miss, overBudget && evidence ? budgetWords(evidence) : undefined),
     }
   }
 

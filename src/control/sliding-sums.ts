@@ -40,6 +40,7 @@ export class SlidingSums {
     this.#steps[place] = step
     for (let at = 0; at < values.length; at++) {
       const value = values[at] as number
+      if (value === 0) continue
       step[at] = (step[at] as number) + value
       this.sums[at] = (this.sums[at] as number) + value
     }
