@@ -116,6 +116,11 @@ export abstract class DescriptorPort<Config extends HostPortConfig> implements H
     if ((events & ~EPOLLOUT) !== 0) this.host.wake(this.index)
   }
 
+  /** Whether a descriptor takes nothing more at the moment. */
+  protected get isBlocked(): boolean {
+    return this.#isBlocked
+  }
+
   /** A descriptor takes no more for now: transmit() is called again when it does. */
   protected block(fd: number): void {
     this.#isBlocked = true

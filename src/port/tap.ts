@@ -74,11 +74,11 @@ export class TapPort extends DescriptorPort<TapConfig> {
     }
   }
 
-  /** The device may be up, down or removed. */
+  /** The device may be up, down or removed. One that makes us wait looks like one that is down: the next write tells. */
   protected override follow(): void {
     const state = tapState(this.fd)
     if (state === 'gone') this.detach(`device ${this.config.device} was removed`)
-    else this.setLink(state === 'up')
+    else if (state === 'up' || !this.isBlocked) this.setLink(state === 'up')
   }
 
   override status(): PortStatus {
