@@ -6,6 +6,7 @@ import { run } from './run.mjs'
 /** Kernels, hypervisor and tools of the real guests. */
 export const HOST_TEST_PACKAGES = [
   'user-mode-linux',
+  'frr',
   'iperf3',
   'qemu-system-x86',
   'linux-image-cloud-amd64',
