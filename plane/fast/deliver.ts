@@ -39,6 +39,7 @@ import {
   RECORD_FRAME,
   RECORD_HASH,
   RECORD_NET_HEADER,
+  SLOW_FLAGS,
   SPAN_COUNT,
   SPAN_ENTRIES,
   SPAN_FIRST,
@@ -310,6 +311,10 @@ export function deliverRun(from: usize, to: usize, inVlan: u32, isTagged: boolea
   const frames = runFrames()
   const flags = load<u32>(to, P_FLAGS)
   vlan = inVlan
+  if (flags & SLOW_FLAGS) {
+    for (let i: u32 = 0; i < frames; i++) forwardSlowly(from, to, i)
+    return
+  }
   wantsTag = vlan !== load<u32>(to, P_NATIVE_VLAN)
   if (wantsTag && ((flags & PORT_TRUNK) === 0 || !hasVlan(to + P_VLANS, vlan))) {
     for (let i: u32 = 0; i < frames; i++) drop(to, DROP_VLAN)

@@ -37,9 +37,11 @@ import {
   PORT_HELD,
   PORT_ISOLATED,
   PORT_LINK,
+  PORT_MIRROR,
   PORT_NO_LEARN,
   PORT_TRUNK,
   PORT_VRINGS,
+  SLOW_FLAGS,
   V_AVAIL,
   V_HEADER_BYTES,
   V_LAST_AVAIL,
@@ -70,7 +72,8 @@ let isTagged = false
 /** Whether frames from a port with some flags may reach another. */
 function isOpen(to: usize, fromFlags: u32): boolean {
   const flags = load<u32>(to, P_FLAGS)
-  return (flags & (PORT_LINK | PORT_HELD)) === PORT_LINK && (flags & fromFlags & PORT_ISOLATED) === 0
+  const isThere = (flags & (PORT_LINK | PORT_HELD | PORT_MIRROR)) === PORT_LINK
+  return isThere && (flags & fromFlags & PORT_ISOLATED) === 0
 }
 
 /** Whether all receivers of a flood take runs. */
@@ -112,7 +115,8 @@ function wayOf(port: usize, index: u32, low: u64, tail: u64): usize {
     const known = fdbLookup(fdbKey(destination, vlan))
     if (known >= 0) {
       to = portAt(known)
-      if (load<u32>(to, P_FLAGS) & PORT_VRINGS || <u32>known === index || !isOpen(to, flags)) return 0
+      if (load<u32>(to, P_FLAGS) & (PORT_VRINGS | SLOW_FLAGS) || <u32>known === index || !isOpen(to, flags))
+        return 0
     }
   }
   if (flags & PORT_GUARDED && load<u32>(port, P_GUARD) & GUARD_MACS) {
@@ -150,7 +154,7 @@ function flood(from: usize, index: u32, inVlan: u32, hasTag: boolean): void {
  */
 export function runBurst(v: usize, port: usize, burst: u32, limited: boolean): u32 {
   const flags = load<u32>(port, P_FLAGS)
-  if (notesUse(port) || flags & PORT_HELD) return 0
+  if (notesUse(port) || flags & SLOW_FLAGS) return 0
   const header = load<u32>(v, V_HEADER_BYTES)
   const size = load<u32>(v, V_SIZE)
   const avail: usize = load<u32>(v, V_AVAIL)
