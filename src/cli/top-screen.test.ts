@@ -88,6 +88,13 @@ describe('screenLines', () => {
     expect(lines.filter((line) => line.startsWith('2026-01-31T12:00:00.000Z g'))).toHaveLength(4)
   })
 
+  it('screenLines names keys only where there are some', () => {
+    const { quit: _, ...printed } = snapshot
+    const text = (of: TopSnapshot): string => screenLines(of, FIRST_VIEW, AT_80, NO_PAINT).join('\n')
+    expect(text(snapshot)).toMatch(/\nq quits, j k PgUp PgDn scroll/)
+    expect(text(printed)).not.toContain('scroll')
+  })
+
   it('screenLines says why there is nothing newer', () => {
     const stale = 'the switch does not answer since 2026-01-31T12:00:00.000Z'
     expect(screenLines({ ...snapshot, stale }, FIRST_VIEW, AT_80, NO_PAINT).join('\n')).toContain(stale)

@@ -32,8 +32,8 @@ export interface TopSnapshot {
   readonly ports: readonly TopPort[]
   /** Oldest first. */
   readonly events: readonly TopEvent[]
-  /** How the view ends: "q quits". */
-  readonly quit: string
+  /** How the view ends: "q quits"; left out where there are no keys. */
+  readonly quit?: string
   /** Why there is nothing newer; the time of what is shown is in it. */
   readonly stale?: string
 }
@@ -181,7 +181,7 @@ export function screenLines(
       const line = cut(`${time} ${text}`, columns)
       return isBad ? paint.bad(line) : line
     }),
-    cut(`${quit}, ${KEYS}`, columns),
+    ...(quit === undefined ? [] : [cut(`${quit}, ${KEYS}`, columns)]),
   ]
   return lines.slice(0, Math.max(1, rows))
 }

@@ -127,7 +127,6 @@ async function lines(feed: Feed, json: boolean, once: boolean): Promise<void> {
         title: title.text(frame.status),
         ports: topPorts(frame),
         events: feed.events,
-        quit: '',
       }
       const size = { columns: outputColumns(), rows: Number.POSITIVE_INFINITY }
       print(screenLines(snapshot, FIRST_VIEW, size, NO_PAINT).join('\n'))
