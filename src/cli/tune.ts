@@ -60,11 +60,19 @@ function parseWeight(text: string): number {
   throw new InvalidArgumentError('give a number above 0')
 }
 
+interface TuneOptions extends ControlOptions {
+  readonly persist?: boolean
+}
+
+/** Adds --persist. */
+const withPersist = (command: Command): Command =>
+  command.option('--persist', 'write it into the file that the switch was started with, too; comments stay')
+
 /** Changes the tuning, if there is something to change. Returns what it is then. */
-async function ask(options: ControlOptions, change: TuneChangeBody): Promise<Tuning> {
+async function ask(options: TuneOptions, change: TuneChangeBody): Promise<Tuning> {
   const client = clientOf(options)
   if (Object.keys(change).length === 0) return await client.call(getTuning)
-  return await client.call(changeTuning, { body: change })
+  return await client.call(changeTuning, { body: change, query: options.persist ? { persist: true } : {} })
 }
 
 /** The verdicts to a tuning. */
@@ -137,10 +145,10 @@ Examples:
     .option('-v, --verbose', 'with the figures of the model')
     .addHelpText('after', SHOW_HELP)
     .action(async (options: ShowOptions) => finish(await ask(options, {}), options))
-  add('set <vif>', 'change the target or weight of a vif', 'set g1 --target 200us')
+  withPersist(add('set <vif>', 'change the target or weight of a vif', 'set g1 --target 200us'))
     .option('--target <duration>', 'p99 from arrival to publication', parseDuration)
     .option('--weight <number>', "share of the engine's core relative to others", parseWeight)
-    .action(async (vif: string, options: ControlOptions & { target?: number; weight?: number }) => {
+    .action(async (vif: string, options: TuneOptions & { target?: number; weight?: number }) => {
       if (options.target === undefined && options.weight === undefined)
         throw new RingferryError('USAGE', 'tune set: nothing to change; give --target or --weight')
       const tuning = await ask(options, {
@@ -151,19 +159,18 @@ Examples:
       if (options.target !== undefined) warnIfNotHeld(tuning, vif)
       await finish(tuning, options)
     })
-  add(
-    'policy <name>',
-    `change the policy: ${POLICY_NAMES.join(', ')}`,
-    'policy fixed --hold 100us --max-frames 64',
+  withPersist(
+    add(
+      'policy <name>',
+      `change the policy: ${POLICY_NAMES.join(', ')}`,
+      'policy fixed --hold 100us --max-frames 64',
+    ),
   )
     .option('--budget <share>', 'share of its core that the engine may use', parseShare)
     .option('--hold <duration>', 'fixed: longest hold', parseDuration)
     .option('--max-frames <number>', 'fixed: frames that end a batch', parseWeight)
     .action(
-      async (
-        name: string,
-        options: ControlOptions & { budget?: number; hold?: number; maxFrames?: number },
-      ) => {
+      async (name: string, options: TuneOptions & { budget?: number; hold?: number; maxFrames?: number }) => {
         if (!POLICY_NAMES.includes(name as PolicyName))
           throw new RingferryError(
             'USAGE',
@@ -184,11 +191,13 @@ Examples:
         )
       },
     )
-  add(
-    'awake <share>',
-    "change the share of the processors' time that may be burnt to keep them awake: 0 never, 1 all that is idle",
-    'awake 0.5',
-  ).action(async (share: string, options: ControlOptions) =>
+  withPersist(
+    add(
+      'awake <share>',
+      "change the share of the processors' time that may be burnt to keep them awake: 0 never, 1 all that is idle",
+      'awake 0.5',
+    ),
+  ).action(async (share: string, options: TuneOptions) =>
     finish(await ask(options, { awake: parseIdleShare(share) }), options),
   )
   add('explain <vif>', 'the last decision for a vif, its verdict, and why its batches end', 'explain g1')

@@ -1,13 +1,7 @@
 import type { Command } from 'commander'
-import {
-  type ControlConfig,
-  parseConfig,
-  parseControl,
-  readConfigText,
-  type SwitchConfig,
-} from '../config/config.js'
+import { parseConfig, parseControl, readConfigText, type SwitchConfig } from '../config/config.js'
 import { statusOf } from '../daemon/api/routes/status.js'
-import { openApi, type RunningApi } from '../daemon/api/serve.js'
+import { type ApiOptions, openApi, parseListen, type RunningApi } from '../daemon/api/serve.js'
 import { defaultControlPath, makeControlFolder } from '../daemon/control-path.js'
 import { type ConfigSource, Daemon } from '../daemon/daemon.js'
 import { startSwitch } from '../daemon/start.js'
@@ -44,14 +38,18 @@ function printPlan(config: SwitchConfig, json: boolean): void {
 }
 
 /** Where the switch listens for commands: as it was told, else on this user's own socket. */
-function controlOf(config: SwitchConfig): ControlConfig {
-  if (config.control) return config.control
+function apiOptionsOf({ control = {} }: SwitchConfig): ApiOptions {
+  if (control.socket !== undefined) return { ...control, socket: control.socket }
   const socket = defaultControlPath()
   makeControlFolder(socket)
-  return { socket }
+  return { ...control, socket }
 }
 
-async function runSwitch({ config, source }: Start, view: View): Promise<void> {
+async function runSwitch(
+  { config, source }: Start,
+  view: View,
+  sayTcp: (tcp: NonNullable<RunningApi['tcp']>) => void,
+): Promise<void> {
   const interruption = new Interruption(['SIGINT', 'SIGTERM'])
   void interruption.came.then(() => setTimeout(() => endProcess(0), END_LIMIT_MS).unref())
   const reloading = new Reloading()
@@ -77,7 +75,8 @@ async function runSwitch({ config, source }: Start, view: View): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   let api: RunningApi | undefined
   try {
-    api = await openApi(daemon, controlOf(config))
+    api = await openApi(daemon, apiOptionsOf(config))
+    if (api.tcp) sayTcp(api.tcp)
     view.begin(frame(), isInOwnNamespace() ? howToEnter() : undefined)
     reloading.begin(daemon)
     timer = setInterval(() => view.second(frame), SECOND_MS)
@@ -96,6 +95,8 @@ interface UpOptions {
   readonly dryRun?: boolean
   readonly json?: boolean
   readonly control?: string
+  readonly listen?: string
+  readonly tokenFile?: string
   readonly config?: string
 }
 
@@ -109,9 +110,16 @@ interface Start {
 function readStart(options: UpOptions): Start {
   const withFlags = (base: SwitchConfig): SwitchConfig => {
     const config = addFlaggedPorts(base, options as Record<string, unknown>)
-    return options.control === undefined
-      ? config
-      : { ...config, control: parseControl('--control', parseSocketFlag('--control', options.control)) }
+    const { listen, tokenFile } = options
+    const control = {
+      ...(options.control === undefined
+        ? config.control
+        : parseControl('--control', parseSocketFlag('--control', options.control))),
+      ...(listen === undefined ? {} : { listen }),
+      ...(tokenFile === undefined ? {} : { tokenFile }),
+    }
+    if (control.listen !== undefined) parseListen(control.listen)
+    return Object.keys(control).length === 0 ? config : { ...config, control }
   }
   if (options.config === undefined) return { config: withFlags({ engine: {}, ports: [] }) }
   const path = options.config
@@ -127,6 +135,11 @@ export function addUp(program: Command): void {
       '--control <socket>',
       'listen for commands on this Unix socket: SOCKET[,socketMode=...,socketOwner=...,socketGroup=...]',
     )
+    .option('--listen <address>', 'listen on TCP as well, on this machine alone: 127.0.0.1:PORT')
+    .option(
+      '--token-file <file>',
+      'the token that TCP clients show; else one is made beside the control socket',
+    )
     .option('--dry-run', 'check the configuration, show the ports and end')
     .option('--json', 'JSON lines: what happens, and once a second all counters')
     .addHelpText(
@@ -137,6 +150,7 @@ Examples:
   ringferry up --vif g1=/tmp/g1.sock,publish=per-packet,mtu=9000 --tap host=rf0
   ringferry up --config examples/uplink.yaml --dry-run
   ringferry up --vif g1=/tmp/g1.sock,trunk=10+20 --packet uplink=eth1 --json
+  ringferry up --config examples/two-guests.yaml --listen 127.0.0.1:8090
 
 SIGHUP reads the --config file again: ports whose settings change keep their guests where they can, others are
 added, removed or replaced; what cannot be done changes nothing.
@@ -156,6 +170,13 @@ Ingress is what enters the switch from a port (a guest sent it), egress what lea
         process.exitCode = await runInOwnNamespace()
         return
       }
-      await runSwitch(start, options.json ? jsonView() : canDraw() ? liveView() : plainView())
+      await runSwitch(
+        start,
+        options.json ? jsonView() : canDraw() ? liveView() : plainView(),
+        ({ url, tokenFile }) => {
+          if (options.json) printJson({ type: 'listening', url, tokenFile })
+          else print(`listens on ${url}; the token is in ${tokenFile}`)
+        },
+      )
     })
 }

@@ -14,7 +14,12 @@ import { type PlacedMistake, placeText, readPlaced } from './yaml-place.js'
 
 /** The control socket: where, and who may use it. */
 export interface ControlConfig extends SocketAccess {
-  readonly socket: string
+  /** Default: where the user's commands look for it. */
+  readonly socket?: string
+  /** TCP as well, on this machine alone: "127.0.0.1:8090". */
+  readonly listen?: string
+  /** File with the token that TCP clients show. Default: one is made beside the socket. */
+  readonly tokenFile?: string
 }
 
 /** A configuration, checked: the engine, the control socket, the ports. */

@@ -36,7 +36,10 @@ const access = {
     .string()
     .regex(/^0?[0-7]{3}$/, 'a mode is written in octal and in quotes, "0660"')
     .exactOptional()
-    .meta({ description: 'Mode of the socket in octal, "0660". Default: as the umask says' }),
+    .meta({
+      description:
+        'Mode of the socket in octal, "0660". Default: as the umask says; of the control socket 0660',
+    }),
   socketOwner: z.string().min(1).exactOptional().meta({ description: "The socket's owner: name or number" }),
   socketGroup: z.string().min(1).exactOptional().meta({ description: "The socket's group: name or number" }),
 } satisfies Shape<SocketAccess>
@@ -294,7 +297,9 @@ export const engineSchema = z.strictObject({
     .max(1_000_000)
     .exactOptional()
     .meta({ description: 'Seconds after which a silent address is forgotten. Default 300' }),
-  maxAddresses: z.int().min(1).max(MAX_FDB_ENTRIES).exactOptional().meta({ description: 'Default 16384' }),
+  maxAddresses: z.int().min(1).max(MAX_FDB_ENTRIES).exactOptional().meta({
+    description: 'Most addresses that the switch learns. Default 16384',
+  }),
   policy: policySchema
     .exactOptional()
     .meta({ description: `When frames are published to guests. Default ${POLICY_DEFAULT.name}` }),
@@ -326,14 +331,28 @@ export const engineSchema = z.strictObject({
     .meta({ description: 'Processor that the engine is bound to' }),
 })
 
-/** The control socket of a switch. */
-export const controlSchema = z.strictObject({ socket: socketPath, ...access })
+/** Where a switch listens for commands. */
+export const controlSchema = z.strictObject({
+  socket: z.string().min(1).max(107).exactOptional().meta({
+    description:
+      "Path of the Unix socket, or fd:3, fd:NAME: one that was handed over. Default: ringferry.sock in the service's or the user's runtime folder",
+  }),
+  ...access,
+  listen: z.string().exactOptional().meta({
+    description: 'TCP as well, on this machine alone: "127.0.0.1:8090". Default: no TCP',
+  }),
+  tokenFile: z.string().min(1).exactOptional().meta({
+    description: 'File with the token that TCP clients show. Default: one is made beside the socket',
+  }),
+})
 
 export const configSchema = z
   .strictObject({
-    engine: engineSchema.exactOptional(),
-    control: controlSchema.exactOptional().meta({ description: 'Where ringferry tune asks' }),
-    ports: z.array(portSchema).exactOptional(),
+    engine: engineSchema
+      .exactOptional()
+      .meta({ description: 'The loop that moves the frames, and its policy' }),
+    control: controlSchema.exactOptional().meta({ description: 'Where commands and other programs ask' }),
+    ports: z.array(portSchema).exactOptional().meta({ description: 'The sides of the switch' }),
   })
   .meta({ title: 'Ringferry configuration' })
 

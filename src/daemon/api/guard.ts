@@ -19,6 +19,11 @@ const LOOPBACK = /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/i
 /** A name without a dot is nobody's on the internet: "localhost", "ringferry". */
 const SINGLE_LABEL = /^[a-z0-9_-]+$/i
 
+/** Whether a name or address is this machine's alone. IPv6 in brackets. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host)
+}
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
 /** Whether a Host header names this server, so that no page elsewhere had it looked up. */

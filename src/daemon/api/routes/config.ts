@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checkText, configData, parseConfig } from '../../../config/config.js'
+import { checkText, configData, parseConfig, type SwitchConfig } from '../../../config/config.js'
 import { configSchema } from '../../../config/schema.js'
 import { makePlan } from '../../plan.js'
 import { route } from '../route.js'
@@ -12,7 +12,10 @@ const textSchema = z
   })
   .meta({ id: 'ConfigText' })
 
-const nameOf = ({ name }: { readonly name?: string }): string => name ?? 'the configuration'
+/** What a text asks for. Where it says nothing of the control socket, that stays: it may be from the command line. */
+function wanted({ text, name }: z.infer<typeof textSchema>, { control }: SwitchConfig): SwitchConfig {
+  return { ...(control ? { control } : {}), ...parseConfig(text, name ?? 'the configuration') }
+}
 
 export const showConfig = route({
   method: 'GET',
@@ -43,7 +46,8 @@ export const diffConfig = route({
   answer: changesSchema,
   errors: ['CONFIG'],
   handle: (daemon, { body }) => {
-    const plan = makePlan(daemon.running(), parseConfig(body.text, nameOf(body)))
+    const running = daemon.running()
+    const plan = makePlan(running, wanted(body, running))
     return changesAnswer(plan.changes, { dryRun: true })
   },
 })
@@ -60,8 +64,7 @@ export const applyConfig = route({
   answer: changesSchema,
   errors: ['CONFIG', 'NOT_FOUND', 'BUSY', 'UNSUPPORTED', 'SYSCALL'],
   handle: async (daemon, { query, body }) => {
-    const config = parseConfig(body.text, nameOf(body))
-    const changes = await daemon.change({ ...query, edit: () => config })
+    const changes = await daemon.change({ ...query, edit: (running) => wanted(body, running) })
     return changesAnswer(changes, query)
   },
 })

@@ -146,7 +146,11 @@ function editsOf({ vif, targetUs, weight, policy, budget, awake }: TuneChangeBod
     Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
   const port = given({ targetUs, weight })
   // A policy is replaced whole.
-  const engine = given({ policy: policy && { holdUs: null, maxFrames: null, ...policy }, budget, awake })
+  const engine = given({
+    policy: policy && { ...policy, holdUs: policy.holdUs ?? null, maxFrames: policy.maxFrames ?? null },
+    budget,
+    awake,
+  })
   return [
     ...(vif === undefined || Object.keys(port).length === 0
       ? []
