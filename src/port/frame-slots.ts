@@ -1,9 +1,12 @@
+import { STAGE_BYTES } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import { memoryAddress } from '../grants/memory-address.js'
 import { mapZero } from '../sys/memory-map.js'
 
 /** Room for one frame, its header and a tag: a whole number of pages. */
 export const SLOT_BYTES = 0x12000
+/** Slots of the staging area, which all ports use in turn. */
+export const STAGE_SLOTS = Math.floor(STAGE_BYTES / SLOT_BYTES)
 
 /** Slots of a port of its own in the linear memory, in which frames may wait. A page costs memory once it was used. */
 export class FrameSlots {

@@ -23,14 +23,12 @@ import {
 import { closeFd } from '../sys/unix-socket.js'
 import type { PacketConfig } from './config.js'
 import { DescriptorPort } from './descriptor-port.js'
+import { SLOT_BYTES, STAGE_SLOTS } from './frame-slots.js'
 import { MAX_READ_BYTES, TAKE_TCP } from './host-output.js'
 import { PACKET_RING_SIZES, PacketRing } from './packet-ring.js'
 import type { PortHost } from './port.js'
 import { putTagBack, TAG_BYTES } from './taken-tag.js'
 
-/** The staging area in slots: the largest frame, its header and a tag to put back fit into each. */
-const SLOTS = 7
-const SLOT_BYTES = 0x12000
 /** Room before a message, into which its head moves when a tag is put back. */
 const HEADROOM_BYTES = 8
 const SEND_BATCH = 32
@@ -63,7 +61,7 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
     super(host, index, config, config.device)
     this.#takes = config.offloads === false ? 0 : takesUdpSegments() ? TAKE_ALL : TAKE_TCP
     const base = memoryAddress(host.memory)
-    const slots = Array.from({ length: SLOTS }, (_, slot) => base + this.#messageAt(slot))
+    const slots = Array.from({ length: STAGE_SLOTS }, (_, slot) => base + this.#messageAt(slot))
     this.#receiving = new ReceiveBatch(slots, SLOT_BYTES - HEADROOM_BYTES, PACKET_CONTROL_BYTES)
   }
 
@@ -124,7 +122,7 @@ export class PacketPort extends DescriptorPort<PacketConfig> {
         if (taken < listed) break
         continue
       }
-      const copied = ring.copied(Math.min(budget - frames, SLOTS))
+      const copied = ring.copied(Math.min(budget - frames, STAGE_SLOTS))
       if (copied > 0) bytes += this.#readCopied(copied)
       else if (ring.isCut) this.row.countDrops(DROP_HOST_ERROR, 1)
       else break

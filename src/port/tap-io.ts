@@ -2,12 +2,12 @@
  * How a TAP's frames are moved: by io_uring, which moves a batch by one call, or by a call a frame where the kernel
  * refuses io_uring.
  */
-import { INGEST_AT, STAGE_AT, STAGE_BYTES } from '../core/layout.js'
+import { INGEST_AT, STAGE_AT } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import { memoryAddress } from '../grants/memory-address.js'
 import { type FrameReads, type FrameWrites, ReadCalls, WriteCalls } from '../sys/frame-calls.js'
 import { ReadRing, WriteRing } from '../sys/frame-rings.js'
-import { FrameSlots, SLOT_BYTES } from './frame-slots.js'
+import { FrameSlots, SLOT_BYTES, STAGE_SLOTS } from './frame-slots.js'
 import type { PortHost } from './port.js'
 
 /** Frames that the kernel may read ahead: a burst. */
@@ -29,10 +29,7 @@ export interface TapIo {
 function byCalls({ memory }: PortHost, fds: readonly number[], whySingle: string): TapIo {
   const slotAt = (slot: number): number => STAGE_AT + slot * SLOT_BYTES
   const base = memoryAddress(memory)
-  const addresses = Array.from(
-    { length: Math.floor(STAGE_BYTES / SLOT_BYTES) },
-    (_, slot) => base + slotAt(slot),
-  )
+  const addresses = Array.from({ length: STAGE_SLOTS }, (_, slot) => base + slotAt(slot))
   return {
     reads: new ReadCalls(fds, addresses, SLOT_BYTES),
     writes: new WriteCalls(WRITE_BATCH),
