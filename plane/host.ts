@@ -1,6 +1,7 @@
 // Frames of host ports. The engine reads them into the plane's memory and hands them in one by one; publication waits for
 // the end of the burst. A frame beyond its port's rate limit waits in a byte ring of its own.
 import { forward } from './bridge/bridge'
+import { leaveAsIs } from './bridge/leave'
 import { dropLate, isMetered, mayGo, queueFrom, releaseTo, waitsNoMore } from './bridge/shaper'
 import { ringFirst, ringPop } from './byte-ring'
 import { dropUnopened } from './capture/frames'
@@ -63,6 +64,15 @@ function forwardFlat(index: u32, port: usize, at: usize, bytes: u32, header: u32
   const reason = openFlat(port, at, bytes, header)
   if (reason >= 0) dropUnopened(port, reason, bytes, header, true)
   else forward(index, port)
+}
+
+/** Has a frame, given as to ingest(), leave by a port and nowhere else. */
+export function send(index: u32, at: usize, bytes: u32, header: u32): void {
+  const port = portAt(index)
+  openFrameWork()
+  const reason = openFlat(port, at, bytes, header)
+  if (reason >= 0) dropUnopened(port, reason, bytes, header, true)
+  else leaveAsIs(port)
 }
 
 /** Forwards what a rate limit has held back of the frames of a host port. Returns the frames forwarded. */

@@ -15,6 +15,7 @@
 //       v
 //     call list, for the engine's eventfds    ready(), ringFirst(), ringTake()  records for the engine to write
 //
+//   send()        a frame that leaves by one port and nowhere else, for tools; then publish()
 //   serveHeld()   once a turn: batches whose time has come, and when the next is due
 //   armPort(), disarmPort(), renotifyPort(), armControl()   before sleep, while polling
 //   publishPort(), dropBacklog(), moveBacklog(), recheckAddresses(), fdbSweep()   when a port changes or goes
@@ -37,7 +38,7 @@ export { sendProbe } from './bridge/probe'
 export { recheckAddresses } from './bridge/recheck'
 export { ringFirst, ringTake } from './byte-ring'
 export { armControl, completeControl, takeControl } from './control'
-export { endHostBurst as publish, ingest, ingestBurst, ready, releaseFrom } from './host'
+export { endHostBurst as publish, ingest, ingestBurst, ready, releaseFrom, send } from './host'
 export { armPort, disarmPort, renotifyPort } from './notify'
 export { poll } from './poll'
 

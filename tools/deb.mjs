@@ -8,6 +8,8 @@ export const HOST_TEST_PACKAGES = [
   'user-mode-linux',
   'frr',
   'iperf3',
+  'tcpdump',
+  'tshark',
   'qemu-system-x86',
   'linux-image-cloud-amd64',
   'busybox-static',

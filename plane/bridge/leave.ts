@@ -183,13 +183,13 @@ function isMirrored(port: usize): boolean {
   return (load<u64>(port, P_MIRRORS) | load<u64>(port, P_MIRRORS + 8)) !== 0
 }
 
-/** Delivers a copy of the frame, whose head Out has, to a mirror port. */
-function copyTo(mirror: usize): void {
-  if ((load<u32>(mirror, P_FLAGS) & PORT_LINK) === 0) dropLeaving(mirror, DROP_NO_LINK)
-  else if (isTooLong(mirror, out.head, frame.wireBytes + out.shift)) dropLeaving(mirror, DROP_TOO_LONG)
+/** Delivers the frame, whose head Out has, to a port that it was not judged for. */
+function copyTo(port: usize): void {
+  if ((load<u32>(port, P_FLAGS) & PORT_LINK) === 0) dropLeaving(port, DROP_NO_LINK)
+  else if (isTooLong(port, out.head, frame.wireBytes + out.shift)) dropLeaving(port, DROP_TOO_LONG)
   else {
-    out.hash = load<u32>(mirror, P_QUEUE_PAIRS) > 1 ? flowHash() : 0
-    shape(mirror)
+    out.hash = load<u32>(port, P_QUEUE_PAIRS) > 1 ? flowHash() : 0
+    shape(port)
   }
 }
 
@@ -206,10 +206,14 @@ function mirrorLeaving(port: usize, flags: u32, isTagged: boolean): void {
 export function mirrorEntering(port: usize): void {
   if (!isMirrored(port)) return
   for (let word: u32 = 0; word < 2; word++)
-    for (let rows = load<u64>(port + P_MIRRORS + word * 8); rows !== 0; rows &= rows - 1) {
-      out.head = HEAD_AT
-      out.headBytes = frame.headBytes
-      out.shift = 0
-      copyTo(portAt(word * 64 + <u32>ctz<u64>(rows)))
-    }
+    for (let rows = load<u64>(port + P_MIRRORS + word * 8); rows !== 0; rows &= rows - 1)
+      leaveAsIs(portAt(word * 64 + <u32>ctz<u64>(rows)))
+}
+
+/** Delivers the frame as it came in to one port, whatever VLANs and addresses that has. */
+export function leaveAsIs(port: usize): void {
+  out.head = HEAD_AT
+  out.headBytes = frame.headBytes
+  out.shift = 0
+  copyTo(port)
 }

@@ -13,6 +13,8 @@ export const K_SNAP_BYTES = 20 // u32
 export const K_MISSED = 24 // u32
 /** 1 once the port has gone: nothing comes any more. */
 export const K_ENDED = 28 // u32
+/** The time of its frames counts from here: microseconds since 1970. */
+export const K_EPOCH_US = 32 // f64
 export const CAPTURE_HEADER_BYTES = 64
 
 /** Records are 16-byte aligned and contiguous. Bytes of the whole record; 0: go on at the start. */

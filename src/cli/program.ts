@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { ringferryVersion } from '../sys/version.js'
 import { addAttach } from './attach.js'
+import { addCapture } from './capture.js'
 import { addConfig } from './config.js'
 import { addDoctor } from './doctor.js'
 import { addEvents } from './events.js'
@@ -9,6 +10,7 @@ import { addGuest } from './guest.js'
 import { addLab } from './lab.js'
 import { addLog } from './log.js'
 import { addPort } from './port.js'
+import { addReplay } from './replay.js'
 import { addStats } from './stats.js'
 import { addStatus } from './status.js'
 import { addTop } from './top.js'
@@ -33,6 +35,7 @@ Examples:
   ringferry up --vif g1=/tmp/g1.sock --vif g2=/tmp/g2.sock
   ringferry status                                       the running switch
   ringferry tune show                                    hold times, delays, reasons
+  ringferry capture g1 | tshark -r -                     frames with hold times and drop reasons
   ringferry attach --print qemu g1 --socket /tmp/g1.sock
   ringferry guest run uml --name g1 --socket /tmp/g1.sock -- ip link`,
     )
@@ -46,6 +49,8 @@ Examples:
   addConfig(program)
   addLog(program)
   addTune(program)
+  addCapture(program)
+  addReplay(program)
   addAttach(program)
   addGuest(program)
   addDoctor(program)

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
-import type { SwitchOptions } from '../engine/switch.js'
+import type { SwitchOptions } from '../engine/switch-types.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
 import type { SocketAccess } from '../sys/socket-access.js'

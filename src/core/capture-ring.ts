@@ -7,6 +7,7 @@ import {
   K_BASE,
   K_BYTES,
   K_ENDED,
+  K_EPOCH_US,
   K_HEAD,
   K_MISSED,
   K_SNAP_BYTES,
@@ -61,14 +62,18 @@ export interface CapturedFrame {
   readonly missed: number
 }
 
-/** A capture ring for frames of up to `snapBytes`: its linear offset, or 0 when there is no room. */
-export function allocateCaptureRing(memory: LinearMemory, snapBytes: number): number {
+/**
+ * A capture ring for frames of up to `snapBytes`: its linear offset, or 0 when there is no room.
+ * @param epochUs when the engine's clock began: microseconds since 1970
+ */
+export function allocateCaptureRing(memory: LinearMemory, snapBytes: number, epochUs: number): number {
   const ring = memory.allocate(CAPTURE_HEADER_BYTES + CAPTURE_RING_BYTES)
   if (ring === 0) return 0
   memory.u8.fill(0, ring, ring + CAPTURE_HEADER_BYTES)
   memory.u32[(ring + K_BASE) >>> 2] = ring + CAPTURE_HEADER_BYTES
   memory.u32[(ring + K_BYTES) >>> 2] = CAPTURE_RING_BYTES
   memory.u32[(ring + K_SNAP_BYTES) >>> 2] = snapBytes
+  memory.f64[(ring + K_EPOCH_US) >>> 3] = epochUs
   return ring
 }
 
@@ -103,9 +108,19 @@ export class CaptureRingReader {
     return Atomics.load(this.#u32, this.#field(K_ENDED)) !== 0
   }
 
+  /** Microseconds since 1970 that the times of frames count from. */
+  get epochUs(): number {
+    return this.#data.getFloat64(this.#ring + K_EPOCH_US, true)
+  }
+
   /** Frames that were not captured after the newest record. */
   get missed(): number {
     return this.#u32[this.#field(K_MISSED)] as number
+  }
+
+  /** Most bytes that are kept of a frame from now on. */
+  set snapBytes(bytes: number) {
+    Atomics.store(this.#u32, this.#field(K_SNAP_BYTES), bytes)
   }
 
   /** Takes the oldest frame, or undefined when none is complete. */

@@ -12,7 +12,9 @@ export interface Plane {
   ingest(port: number, at: number, bytes: number, header: number): number
   /** The same for `count` frames that INGEST_AT lists, the first in any case. Returns how many were forwarded. */
   ingestBurst(port: number, count: number, header: number): number
-  /** Publishes what a burst of ingest() calls wrote. */
+  /** Has a frame, given as to ingest(), leave by a port and nowhere else. Publication waits for publish(). */
+  send(port: number, at: number, bytes: number, header: number): void
+  /** Publishes what a burst of ingest() and send() calls wrote. */
   publish(): void
   /** Forwards what a rate limit held back of a host port's frames. Returns the frames forwarded. */
   releaseFrom(port: number): number

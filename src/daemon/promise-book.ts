@@ -1,7 +1,7 @@
 import { type PromiseChange, PromiseJudge } from '../control/promise.js'
 import type { PromiseReading } from '../control/promise-reading.js'
 import type { PromiseVerdict } from '../control/promise-verdict.js'
-import type { SwitchEvent } from '../engine/switch.js'
+import type { SwitchEvent } from '../engine/switch-types.js'
 import { RingferryError } from '../errors/errors.js'
 import { nowUs } from '../sys/clock.js'
 

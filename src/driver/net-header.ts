@@ -25,9 +25,9 @@ export function readNetHeader({ data }: GuestMemory, offset: number, headerBytes
   }
 }
 
-/** Writes a header at an offset of guest memory; fields that are left out are 0. */
+/** Writes a header at an offset of guest, or any other, memory; fields that are left out are 0. */
 export function writeNetHeader(
-  { data }: GuestMemory,
+  { data }: Pick<GuestMemory, 'data'>,
   offset: number,
   headerBytes: number,
   header: Partial<NetHeader> = {},

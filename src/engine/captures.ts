@@ -7,14 +7,6 @@ import type { PortTable } from './port-table.js'
 /** Ports that are captured at a time, each with a ring in the linear memory. */
 export const MAX_CAPTURED_PORTS = 16
 
-/** A capture ring that the plane fills. */
-export interface OpenedCapture {
-  /** Its linear offset; whoever opened it closes it. */
-  readonly ring: number
-  /** The time of its frames counts from here: microseconds since 1970. */
-  readonly epochUs: number
-}
-
 /** The capture rings of one engine. A ring outlives its port: whoever reads it closes it. */
 export class Captures {
   readonly #memory: LinearMemory
@@ -30,8 +22,9 @@ export class Captures {
   /**
    * Has what crosses a port copied into a ring from now on. Throws NOT_FOUND, BUSY or UNSUPPORTED.
    * @param snapBytes most bytes kept of a frame
+   * @returns the linear offset of the ring, which whoever opened it closes
    */
-  open(name: string, snapBytes: number): OpenedCapture {
+  open(name: string, snapBytes: number): number {
     const row = this.#table.row(this.#table.get(name).index)
     if (row.capture !== 0) throw new RingferryError('BUSY', `port ${name}: it is captured already`)
     if (this.#rows.size >= MAX_CAPTURED_PORTS)
@@ -39,7 +32,7 @@ export class Captures {
         'BUSY',
         `port ${name}: ${MAX_CAPTURED_PORTS} ports are captured already; end another capture first`,
       )
-    const ring = allocateCaptureRing(this.#memory, snapBytes)
+    const ring = allocateCaptureRing(this.#memory, snapBytes, wallUs() - nowUs())
     if (ring === 0)
       throw new RingferryError(
         'UNSUPPORTED',
@@ -47,7 +40,7 @@ export class Captures {
       )
     this.#rows.set(ring, row.index)
     row.capture = ring
-    return { ring, epochUs: wallUs() - nowUs() }
+    return ring
   }
 
   /** Ends a capture and gives its ring back. */

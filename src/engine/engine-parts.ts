@@ -26,6 +26,7 @@ import {
 } from './engine-options.js'
 import { EngineTime } from './engine-time.js'
 import { HostPorts } from './host-ports.js'
+import { Injection } from './injection.js'
 import { Kicks } from './kicks.js'
 import { LoopGuard } from './loop-guard.js'
 import { MissedGranules } from './missed-granules.js'
@@ -88,6 +89,7 @@ export function makeParts(options: EngineOptions, report: Report) {
     detachments,
     calls,
     captures: new Captures(memory, table),
+    injection: new Injection(memory, plane, table, containment, calls),
     settings,
     inForce,
     pace,

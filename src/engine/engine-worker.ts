@@ -31,6 +31,14 @@ function carryOut(engine: Engine, request: ToEngine): number {
       break
     case 'flush':
       return engine.flushFdb(request.filter)
+    case 'openCapture':
+      return engine.openCapture(request.port, request.snapBytes)
+    case 'closeCapture':
+      engine.closeCapture(request.ring)
+      break
+    case 'inject':
+      engine.inject(request.port, request.way, request.frames)
+      break
     case 'status':
       break
   }

@@ -22,11 +22,11 @@ import type { PortChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
 import { sharpenTimers } from '../sys/clock.js'
-import type { OpenedCapture } from './captures.js'
 import type { Work } from './containment.js'
 import { doAll } from './do-all.js'
 import type { EngineOptions } from './engine-options.js'
 import { type EngineParts, makeParts } from './engine-parts.js'
+import type { InjectedFrame, InjectionWay } from './injection.js'
 import { PortChanges } from './port-changes.js'
 
 const SWEEP_US = 5_000_000
@@ -108,8 +108,9 @@ export class Engine implements PortHost {
   /**
    * Has what crosses a port copied into a ring that `CaptureRingReader` reads. Throws NOT_FOUND, BUSY or UNSUPPORTED.
    * @param snapBytes most bytes kept of a frame
+   * @returns the linear offset of the ring
    */
-  openCapture(name: string, snapBytes: number): OpenedCapture {
+  openCapture(name: string, snapBytes: number): number {
     return this.#parts.captures.open(name, snapBytes)
   }
 
@@ -122,6 +123,11 @@ export class Engine implements PortHost {
   flushFdb({ port, vlan = -1, mac }: FdbFilter): number {
     const row = port === undefined ? -1 : this.#parts.table.get(port).index
     return this.plane.fdbFlush(row, vlan, mac === undefined ? -1n : macBits(mac))
+  }
+
+  /** Hands frames to a port, a burst at most. Throws NOT_FOUND or USAGE. */
+  inject(name: string, way: InjectionWay, frames: readonly InjectedFrame[]): void {
+    this.#parts.injection.inject(name, way, frames)
   }
 
   // ---- what ports ask for ----

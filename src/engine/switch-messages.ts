@@ -4,6 +4,7 @@ import { type ErrorCode, RingferryError } from '../errors/errors.js'
 import type { PortChange } from '../port/change.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
 import type { EngineOptions } from './engine-options.js'
+import type { InjectedFrame, InjectionWay } from './injection.js'
 
 /** Messages between the control side of a switch and its engine's thread. */
 export type SwitchRequest =
@@ -11,6 +12,14 @@ export type SwitchRequest =
   | { readonly method: 'status' }
   | { readonly method: 'tune'; readonly change: TuneChange }
   | { readonly method: 'flush'; readonly filter: FdbFilter }
+  | { readonly method: 'openCapture'; readonly port: string; readonly snapBytes: number }
+  | { readonly method: 'closeCapture'; readonly ring: number }
+  | {
+      readonly method: 'inject'
+      readonly port: string
+      readonly way: InjectionWay
+      readonly frames: readonly InjectedFrame[]
+    }
   | { readonly method: 'stop' }
 
 export type ToEngine = SwitchRequest & { readonly id: number }

@@ -6,7 +6,8 @@ import { seenIdleThreads } from '../../test/support/idle-threads-seen.js'
 import { frame } from '../../test/support/switch.js'
 import { EmbeddedGuest } from '../embedded/guest.js'
 import { RingferryError } from '../errors/errors.js'
-import { Switch, type SwitchEvent, type SwitchOptions } from './switch.js'
+import { Switch } from './switch.js'
+import type { SwitchEvent, SwitchOptions } from './switch-types.js'
 
 describe('Switch', () => {
   let folder: string

@@ -23,9 +23,13 @@ import { builtFile } from '../sys/built-file.js'
 import { createEventfd, signalEventfd } from '../sys/eventfd.js'
 import { ThreadTime } from '../sys/thread-time.js'
 import { closeFd } from '../sys/unix-socket.js'
+import type { Capture, CaptureOptions } from './capture.js'
+import { CaptureFeeds } from './capture-feeds.js'
 import { Decider } from './decider.js'
+import type { InjectedFrame, InjectionWay } from './injection.js'
 import { KeepAwake } from './keep-awake.js'
 import { promisedPorts } from './promised-ports.js'
+import { Requests } from './requests.js'
 import {
   type EngineThreadData,
   type FromEngine,
@@ -42,17 +46,12 @@ const STOP_LIMIT_MS = 5_000
 /** An engine that is held by the kernel even then is left to itself. */
 const TERMINATE_LIMIT_MS = 500
 
-interface Waiting {
-  resolve(count: number): void
-  reject(error: Error): void
-}
-
 /** A running switch. Made by `Switch.start`, or with its ports by `startSwitch`; ended by stop(). */
 export class Switch {
   readonly #worker: Worker
   readonly #channel: MessagePort
   readonly #wakeFd: number
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #requests = new Requests()
   readonly #listeners = new Set<(event: SwitchEvent) => void>()
   readonly #exited: Promise<void>
   readonly #failed: Promise<never>
@@ -62,6 +61,11 @@ export class Switch {
   #tuning: TuningReader | undefined
   #watchdog: Watchdog | undefined
   #decider: Decider | undefined
+  readonly #captures = new CaptureFeeds({
+    memory: () => this.#memory.buffer,
+    open: (port, snapBytes) => this.#ask({ method: 'openCapture', port, snapBytes }),
+    close: (ring) => this.#ask({ method: 'closeCapture', ring }),
+  })
   #keepAwake: KeepAwake | undefined
   #awakeEnded: Promise<void> | undefined
   readonly #awakeShare: number
@@ -70,7 +74,6 @@ export class Switch {
   readonly #configs = new Map<string, PortConfig>()
   #ports: readonly PlacedPort[] = []
   #freeBytes = 0
-  #nextId = 1
   #failure: Error | undefined
   #stopping = false
   #onReady: () => void = () => {}
@@ -99,12 +102,11 @@ export class Switch {
         this.#watchdog?.stop()
         void this.#keepAwake?.close()
         void this.#decider?.close()
+        void this.#captures.end('the switch has ended')
         // What the thread posted last may still wait here; it comes before the verdict.
         setImmediate(() => {
           if (!this.#stopping) this.#end(new Error(`the engine's thread ended by itself (code ${code})`))
-          for (const waiting of this.#waiting.values())
-            waiting.reject(new RingferryError('UNSUPPORTED', 'the switch was stopped'))
-          this.#waiting.clear()
+          this.#requests.rejectAll(new RingferryError('UNSUPPORTED', 'the switch was stopped'))
           this.#channel.close()
           closeFd(this.#wakeFd)
           resolve()
@@ -134,8 +136,7 @@ export class Switch {
   #end(error: Error): void {
     if (this.#failure) return
     this.#failure = error
-    for (const waiting of this.#waiting.values()) waiting.reject(error)
-    this.#waiting.clear()
+    this.#requests.rejectAll(error)
     this.#fail(error)
   }
 
@@ -155,12 +156,10 @@ export class Switch {
       case 'done':
         this.#ports = message.ports
         this.#freeBytes = message.freeBytes
-        this.#waiting.get(message.id)?.resolve(message.count)
-        this.#waiting.delete(message.id)
+        this.#requests.settle(message)
         return
       case 'refused':
-        this.#waiting.get(message.id)?.reject(unpackError(message.error))
-        this.#waiting.delete(message.id)
+        this.#requests.settle(message)
         return
       case 'event':
         this.#ports = this.#ports.map(({ row, status }) => ({
@@ -179,10 +178,8 @@ export class Switch {
     if (this.#failure) return Promise.reject(this.#failure)
     if (this.#stopping && request.method !== 'stop')
       return Promise.reject(new RingferryError('UNSUPPORTED', 'the switch was stopped'))
-    const id = this.#nextId++
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject })
-      this.#channel.postMessage({ ...request, id })
+    return this.#requests.ask(request, (message) => {
+      this.#channel.postMessage(message)
       signalEventfd(this.#wakeFd)
     })
   }
@@ -212,6 +209,19 @@ export class Switch {
     for (const change of changes)
       if (change.change !== 'remove') this.#configs.set(change.config.name, change.config)
     return this.status()
+  }
+
+  /**
+   * Captures what crosses a port, dropped frames included: iterate over it, or have `capturePcapng` make a file. The port's
+   * frames take the slow path meanwhile. Rejects with NOT_FOUND, USAGE (a wrong filter), BUSY or UNSUPPORTED.
+   */
+  capture(port: string, options: CaptureOptions = {}): Promise<Capture> {
+    return this.#captures.open(port, options)
+  }
+
+  /** Hands frames to a port, a burst at most (MAX_INJECTED_FRAMES, MAX_INJECTED_BYTES). Rejects with NOT_FOUND or USAGE. */
+  async inject(port: string, way: InjectionWay, frames: readonly InjectedFrame[]): Promise<void> {
+    await this.#ask({ method: 'inject', port, way, frames })
   }
 
   /** Listens for changes of ports. Returns how to stop listening. */

@@ -22,7 +22,7 @@ export function parseStationMac(text: string, where: SettingPlace): Uint8Array {
 }
 
 /** The 16 bytes of a valid IPv6 address without zone. */
-function ipv6Bytes(text: string): Uint8Array {
+export function ipv6Bytes(text: string): Uint8Array {
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text)
   let plain = text
   if (dotted) {
@@ -38,7 +38,8 @@ function ipv6Bytes(text: string): Uint8Array {
   return Uint8Array.from([...head, ...zeros, ...tail].flatMap((word) => [word >> 8, word & 0xff]))
 }
 
-function maskOf(bytes: number, bits: number): Uint8Array {
+/** The mask of a prefix of so many bits. */
+export function maskOf(bytes: number, bits: number): Uint8Array {
   return Uint8Array.from({ length: bytes }, (_, at) => 0xff00 >> Math.min(8, Math.max(0, bits - at * 8)))
 }
 

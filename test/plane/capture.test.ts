@@ -87,6 +87,22 @@ describe('a captured port', () => {
     ])
   })
 
+  it('captures every frame of a flooded burst at each receiver that is captured, and mirrors it', () => {
+    const engine = newEngine({ loopGuard: false })
+    const a = attach(engine, 'a', {}, { stormFps: 0 })
+    attach(engine, 'b')
+    attach(engine, 'c')
+    const mirror = attach(engine, 'm', {}, { mirror: ['c'] })
+    const { take } = capturePort(engine, 'b')
+    const sent = Array.from({ length: 40 }, (_, fill) => Uint8Array.from(broadcast(1, 60 + fill)))
+    for (const each of sent) a.driver.enqueue(each)
+    a.driver.publish(1)
+    for (let steps = 0; steps < 10; steps++) engine.step()
+    expect(take().map(({ data }) => data)).toEqual(sent)
+    for (const each of sent) expect(mirror.driver.receive()?.frame).toEqual(each)
+    expect(mirror.driver.receive()).toBeUndefined()
+  })
+
   it('captures a frame that waited for buffers when it reaches its guest', () => {
     const engine = newEngine()
     const a = attach(engine, 'a')

@@ -4,7 +4,7 @@ import type { Engine } from '../../src/engine/engine.js'
 
 /** Captures a port of an engine that the test steps itself. */
 export function capturePort(engine: Engine, name: string, snapBytes = MAX_FRAME_BYTES) {
-  const { ring } = engine.openCapture(name, snapBytes)
+  const ring = engine.openCapture(name, snapBytes)
   const reader = new CaptureRingReader(engine.memory.memory.buffer, ring)
   return {
     reader,

@@ -1,5 +1,6 @@
 /** All routes of the API. A topic has a file in routes/; its routes are listed here, and are served from then on. */
 import type { AnyRoute } from './route.js'
+import { startCapture } from './routes/captures.js'
 import { applyConfig, checkConfig, diffConfig, showConfig } from './routes/config.js'
 import { listEvents } from './routes/events.js'
 import { flushFdb, showFdb } from './routes/fdb.js'
@@ -7,6 +8,7 @@ import { getLogLevel, setLogLevel } from './routes/log.js'
 import { openApiRoute } from './routes/openapi.js'
 import { addPort, deletePort, listPorts, setPort, showPort } from './routes/ports.js'
 import { listPromises } from './routes/promises.js'
+import { injectFrames } from './routes/replay.js'
 import { getStats } from './routes/stats.js'
 import { getStatus } from './routes/status.js'
 import { changeTuning, getTuning } from './routes/tuning.js'
@@ -32,4 +34,6 @@ export const ROUTES: readonly AnyRoute[] = [
   getTuning,
   changeTuning,
   listPromises,
+  startCapture,
+  injectFrames,
 ]
