@@ -16,13 +16,16 @@ export interface Speed {
 export class Timetable {
   readonly #speed: Speed
   readonly #signal: AbortSignal
-  readonly #startMs = performance.now()
+  readonly #nowMs: () => number
+  readonly #startMs: number
   #firstNs: bigint | undefined
   #count = 0
   #dueMs = 0
 
-  /** @param signal ends waiting */
-  constructor(speed: Speed, signal: AbortSignal) {
+  /** @param signal ends waiting; @param nowMs the clock */
+  constructor(speed: Speed, signal: AbortSignal, nowMs = () => performance.now()) {
+    this.#nowMs = nowMs
+    this.#startMs = nowMs()
     this.#speed = speed
     this.#signal = signal
   }
@@ -35,10 +38,10 @@ export class Timetable {
       fps === undefined ? Number(timeNs - this.#firstNs) / NS_PER_MS / rate : (this.#count * MS_PER_S) / fps
     this.#count++
     this.#dueMs = this.#startMs + sinceMs
-    return topSpeed !== true && this.#dueMs - performance.now() > TOGETHER_MS
+    return topSpeed !== true && this.#dueMs - this.#nowMs() > TOGETHER_MS
   }
 
   async wait(): Promise<void> {
-    await sleep(this.#dueMs - performance.now(), undefined, { signal: this.#signal }).catch(() => {})
+    await sleep(this.#dueMs - this.#nowMs(), undefined, { signal: this.#signal }).catch(() => {})
   }
 }
