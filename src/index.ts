@@ -5,6 +5,8 @@
 export type { PolicyConfig, PolicyName } from './aggregation/create.js'
 export type { HoldLimits } from './aggregation/hold-limits.js'
 export type { Decision, EngineFigures, Verdict, VifDecision, VifFigures } from './aggregation/policy.js'
+export type { Filter } from './capture/filter.js'
+export type { Filtered } from './capture/frame-view.js'
 export type { CaptureStatistics, PcapngHead } from './capture/pcapng.js'
 export type { ControlConfig, SwitchConfig } from './config/config.js'
 export { loadConfig, parseConfig } from './config/config.js'
@@ -55,7 +57,7 @@ export {
   type GeneratorState,
   type RoundTrips,
 } from './embedded/worker.js'
-export { Capture, type CaptureOptions } from './engine/capture.js'
+export { Capture, type CaptureOptions, type CapturePlan } from './engine/capture.js'
 export { Engine } from './engine/engine.js'
 export type { EngineOptions } from './engine/engine-options.js'
 export type { InjectedFrame, InjectionWay } from './engine/injection.js'
