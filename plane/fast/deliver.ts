@@ -127,7 +127,6 @@ function isRefused(to: usize, at: usize, bytes: u32): boolean {
  * ends the burst by a call that is due at once. Other ports get frames one by one, so that a burst ends with what it costs.
  */
 export function takesRuns(to: usize): boolean {
-  if (load<u32>(to, P_FLAGS) & SLOW_FLAGS) return false
   if ((load<u32>(to, P_FLAGS) & PORT_VRINGS) === 0) return true
   if (load<u32>(to, P_MAX_BATCH_FRAMES) <= 1) return false
   const pairs = load<u32>(to, P_QUEUE_PAIRS)
