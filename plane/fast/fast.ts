@@ -6,7 +6,8 @@
 // A frame is plain when the slow path would forward it to one port with vrings as it is, give or take a VLAN tag. Every
 // check of the slow path is made here, too, on the same tables: nothing is kept from burst to burst, and every frame costs
 // the same whoever it is from and to. The first frame that is not plain, or that its receiver cannot take as it is (no
-// buffer, a segment that may be merged), ends the burst here and takes the slow path (poll.ts).
+// buffer, a segment that may be merged), ends the burst here and takes the slow path (poll.ts), but for floods and frames to
+// host ports: runs.ts.
 //
 // Within a burst two things are kept in locals: the last decision, since frames come in trains, and the state of the
 // receive ring at hand. Loads and stores of the rows, and calls, would cost more than all the rest, so the loop is one
