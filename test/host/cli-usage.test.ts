@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { cli } from './cli-process.js'
 
-const COMMANDS = ['up', 'attach', 'guest run', 'guest fetch', 'doctor']
+const COMMANDS = [
+  ...['status', 'port set', 'fdb flush', 'stats', 'events', 'config check', 'config diff', 'log level'],
+  'up',
+  'attach',
+  'guest run',
+  'guest fetch',
+  'doctor',
+]
 
 describe('ringferry', () => {
   it('ringferry ends with 2 and one line when the command line is wrong', async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Switch } from '../../engine/switch.js'
 import { ringferryVersion } from '../../sys/version.js'
 import { Daemon } from '../daemon.js'
+import { serveApi } from '../serve-api.js'
 import { ApiClient } from './client.js'
 import { listPorts } from './routes/ports.js'
 import { listPromises } from './routes/promises.js'
@@ -63,5 +64,16 @@ describe('the API on a Unix socket', () => {
 
   it('is BUSY for a second switch on the same socket', async () => {
     await expect(openApi(daemon, { socket })).rejects.toMatchObject({ code: 'BUSY' })
+  })
+})
+
+describe('serveApi', () => {
+  it('serveApi serves the switch of a program until it is closed', async () => {
+    const path = join(folder, 'program.sock')
+    const served = await serveApi(running, { socket: path })
+    expect((await new ApiClient(path).call(listPorts)).ports).toEqual(running.status())
+    await served.close()
+    await expect(new ApiClient(path).call(listPorts)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(serveApi(running, { socket })).rejects.toMatchObject({ code: 'BUSY' })
   })
 })
