@@ -140,8 +140,9 @@ describe('the API and its document', () => {
       }),
       { numRuns: 80 },
     )
-    // A fuzzer that is always refused tests nothing.
-    expect([...seen]).toContain(200)
+    // A fuzzer that is always refused tests nothing. An answer without end is for other tests; here it is refused.
+    const hasJson = operation.operation.responses['200']?.content[JSON_TYPE] !== undefined
+    expect([...seen]).toContain(hasJson ? 200 : 404)
   })
 
   it('answers an error as the document says at any path and method', async () => {
