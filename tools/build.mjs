@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { writeMetricsPage } from './metrics-page.mjs'
 import { writeSchemas } from './schemas.mjs'
 import { removeStaleOutputs } from './stale-outputs.mjs'
 
@@ -64,6 +65,7 @@ async function buildDist() {
   execFileSync(bin('tsc'), ['-p', 'tsconfig.json'], { stdio: 'inherit' })
   if (existsSync('dist/cli/main.js')) chmodSync('dist/cli/main.js', 0o755)
   await writeSchemas()
+  await writeMetricsPage()
 }
 
 const part = process.argv[2]

@@ -3,7 +3,6 @@
  * happens by itself (a guest attaches, a guest is detached) comes as events; counters are read from the
  * shared memory at any time, without asking the engine.
  */
-
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
@@ -84,11 +83,8 @@ export class Switch {
     const { port1, port2 } = new MessageChannel()
     this.#channel = port1
     this.#wakeFd = createEventfd()
-    const data: EngineThreadData = {
-      wakeFd: this.#wakeFd,
-      options: engine,
-      ...(cpu === undefined ? {} : { cpu }),
-    }
+    const place = cpu === undefined ? {} : { cpu }
+    const data: EngineThreadData = { wakeFd: this.#wakeFd, options: engine, ...place }
     this.#failed = new Promise((_, reject) => {
       this.#fail = reject
     })
@@ -162,10 +158,9 @@ export class Switch {
         this.#requests.settle(message)
         return
       case 'event':
-        this.#ports = this.#ports.map(({ row, status }) => ({
-          row,
-          status: status.name === message.port.name ? message.port : status,
-        }))
+        this.#ports = this.#ports.map((placed) =>
+          placed.status.name === message.port.name ? { row: placed.row, status: message.port } : placed,
+        )
         for (const listener of this.#listeners) listener(message)
         return
       case 'died':
@@ -268,6 +263,11 @@ export class Switch {
   /** The delay histograms of a port now. Throws NOT_FOUND. */
   delays(name: string): PortDelays {
     return readDelays(this.#memory, this.#port(name).row)
+  }
+
+  /** What a reader makes of the engine's memory now, and of the rows of its ports. */
+  read<Result>(reader: (memory: BigUint64Array, rowOf: (name: string) => number) => Result): Result {
+    return reader(this.#memory, (name) => this.#port(name).row)
   }
 
   /** The live addresses and the ports on which they were heard. */

@@ -137,7 +137,11 @@ describe('the API and its document', () => {
         seen.add(statusCode)
         expect(faults.splice(0)).toEqual([])
         expect(statusCode).not.toBe(500)
-        expect(response.headers['content-type']).toMatch(/^application\/json/)
+        const [type = ''] = `${response.headers['content-type']}`.split(';')
+        const { content = {} } = operation.operation.responses[`${statusCode}`] ?? {}
+        // What is in a text that is no JSON is for other tests.
+        if (type !== JSON_TYPE && type in content) return
+        expect(type).toBe(JSON_TYPE)
         const isAnswer = answers.get(`${statusCode}`) ?? answers.get('default')
         const answer: unknown = response.json()
         expect({ fits: isAnswer?.(answer), errors: isAnswer?.errors, answer }).toMatchObject({ fits: true })
@@ -146,8 +150,8 @@ describe('the API and its document', () => {
       { numRuns: 80 },
     )
     // A fuzzer that is always refused tests nothing. An answer without end is for other tests; here it is refused.
-    const hasJson = operation.operation.responses['200']?.content[JSON_TYPE] !== undefined
-    expect([...seen]).toContain(hasJson ? 200 : 404)
+    const isEndless = operation.path === '/v1/captures'
+    expect([...seen]).toContain(isEndless ? 404 : 200)
   })
 
   it('answers an error as the document says at any path and method', async () => {

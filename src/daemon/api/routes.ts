@@ -5,6 +5,7 @@ import { applyConfig, checkConfig, diffConfig, showConfig } from './routes/confi
 import { listEvents } from './routes/events.js'
 import { flushFdb, showFdb } from './routes/fdb.js'
 import { getLogLevel, setLogLevel } from './routes/log.js'
+import { getMetrics } from './routes/metrics.js'
 import { openApiRoute } from './routes/openapi.js'
 import { addPort, deletePort, listPorts, setPort, showPort } from './routes/ports.js'
 import { listPromises } from './routes/promises.js'
@@ -34,6 +35,7 @@ export const ROUTES: readonly AnyRoute[] = [
   getTuning,
   changeTuning,
   listPromises,
+  getMetrics,
   startCapture,
   injectFrames,
 ]
