@@ -26,6 +26,10 @@ export const HOST_TEST_PACKAGES = [
   'linux-image-amd64',
   'openvswitch-switch',
   'chromium',
+  // Checks of the service's units and of the manual pages.
+  'systemd',
+  'man-db',
+  'groff-base',
 ]
 
 /** @param {string} name */

@@ -43,7 +43,13 @@ export function runInOwnNamespace(): Promise<number> {
   const child = spawn(findInstalled('unshare') ?? 'unshare', [...NAMESPACE, '--', ...again], {
     stdio: 'inherit',
     // Inside, the user looks like root: the socket is where the user's commands will look for it.
-    env: { ...process.env, [OUTSIDE]: `${process.pid}`, [CONTROL_VARIABLE]: defaultControlPath() },
+    env: {
+      ...process.env,
+      [OUTSIDE]: `${process.pid}`,
+      [CONTROL_VARIABLE]: defaultControlPath(),
+      // The service manager's watchdog waits for this process; inside is who can answer.
+      WATCHDOG_PID: undefined,
+    },
   })
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal))
   return new Promise((resolve, reject) => {

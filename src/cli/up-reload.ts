@@ -1,11 +1,15 @@
 import type { Daemon } from '../daemon/daemon.js'
+import type { ServiceManager } from '../daemon/service-manager.js'
 
 /** Has the configuration read again at SIGHUP; not while the switch starts, but then at once. */
 export class Reloading {
+  readonly #manager: ServiceManager
   #wanted = false
   #daemon: Daemon | undefined
 
-  constructor() {
+  /** @param manager is told when it begins and ends */
+  constructor(manager: ServiceManager) {
+    this.#manager = manager
     process.on('SIGHUP', () => {
       this.#wanted = true
       this.#work()
@@ -22,6 +26,10 @@ export class Reloading {
     if (!this.#wanted || !this.#daemon) return
     this.#wanted = false
     // A switch that is stopping reads nothing any more.
-    this.#daemon.reload().catch(() => {})
+    this.#manager.reloading()
+    this.#daemon
+      .reload()
+      .catch(() => {})
+      .finally(() => this.#manager.ready())
   }
 }

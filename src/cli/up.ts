@@ -4,13 +4,17 @@ import { statusOf } from '../daemon/api/routes/status.js'
 import { type ApiOptions, openApi, parseListen, type RunningApi } from '../daemon/api/serve.js'
 import { defaultControlPath, makeControlFolder } from '../daemon/control-path.js'
 import { type ConfigSource, Daemon } from '../daemon/daemon.js'
+import { type Log, makeLog } from '../daemon/log.js'
+import { ServiceManager, statusLine } from '../daemon/service-manager.js'
 import { startSwitch } from '../daemon/start.js'
 import { RingferryError } from '../errors/errors.js'
+import { didYouMean } from '../errors/suggestion.js'
 import type { PortConfig } from '../port/config.js'
 import { endProcess } from '../sys/process-end.js'
 import { canDraw } from './full-screen.js'
 import { Interruption } from './interruption.js'
 import { liveView } from './live-view.js'
+import { logView } from './log-view.js'
 import { addFlaggedPorts, withConfig } from './options.js'
 import { formatTable, print, printJson } from './output.js'
 import { howToEnter, isInOwnNamespace, needsOwnNamespace, runInOwnNamespace } from './own-namespace.js'
@@ -47,14 +51,15 @@ function apiOptionsOf({ control = {} }: SwitchConfig): ApiOptions {
 
 async function runSwitch(
   { config, source }: Start,
-  view: View,
+  { view, log }: { readonly view: View; readonly log: Log },
   sayTcp: (tcp: NonNullable<RunningApi['tcp']>) => void,
 ): Promise<void> {
   const interruption = new Interruption(['SIGINT', 'SIGTERM'])
+  const manager = new ServiceManager()
   void interruption.came.then(() => setTimeout(() => endProcess(0), END_LIMIT_MS).unref())
-  const reloading = new Reloading()
+  const reloading = new Reloading(manager)
   const running = await startSwitch(config)
-  const daemon = new Daemon(running, { config, ...(source ? { source } : {}) })
+  const daemon = new Daemon(running, { config, log, ...(source ? { source } : {}) })
   const stopListening = running.subscribe((event) => view.event(event))
   daemon.promises.subscribe((change) => view.target(change))
   const sampler = new Sampler()
@@ -79,10 +84,16 @@ async function runSwitch(
     if (api.tcp) sayTcp(api.tcp)
     view.begin(frame(), isInOwnNamespace() ? howToEnter() : undefined)
     reloading.begin(daemon)
-    timer = setInterval(() => view.second(frame), SECOND_MS)
+    manager.ready()
+    manager.watch(() => running.refresh())
+    timer = setInterval(() => {
+      if (manager.isThere) manager.status(statusLine(daemon))
+      view.second(frame)
+    }, SECOND_MS)
     await Promise.race([interruption.came, running.failed])
   } finally {
     clearInterval(timer)
+    manager.stopping()
     view.end()
     await daemon.close()
     stopListening()
@@ -98,6 +109,25 @@ interface UpOptions {
   readonly listen?: string
   readonly tokenFile?: string
   readonly config?: string
+  readonly logFormat?: string
+}
+
+const LOG_FORMATS = ['json', 'text'] as const
+
+/** Where the switch says what happens. Throws USAGE. */
+function outputOf({ json, logFormat }: UpOptions): { readonly view: View; readonly log: Log } {
+  if (logFormat === undefined)
+    return { view: json ? jsonView() : canDraw() ? liveView() : plainView(), log: makeLog() }
+  if (json)
+    throw new RingferryError('USAGE', '--json and --log-format say different things; give one of them')
+  if (logFormat === 'text') return { view: plainView(), log: makeLog() }
+  if (logFormat !== 'json')
+    throw new RingferryError(
+      'USAGE',
+      `--log-format ${logFormat}: is not one of ${LOG_FORMATS.join(', ')}${didYouMean(logFormat, LOG_FORMATS)}`,
+    )
+  const log = makeLog('info')
+  return { view: logView(log), log }
 }
 
 /** What a switch is started with, and the file that it can be read from again. */
@@ -142,6 +172,10 @@ export function addUp(program: Command): void {
     )
     .option('--dry-run', 'check the configuration, show the ports and end')
     .option('--json', 'JSON lines: what happens, and once a second all counters')
+    .option(
+      '--log-format <format>',
+      'say what happens as JSON lines on standard error (json: for services), or as readable lines (text)',
+    )
     .addHelpText(
       'after',
       `
@@ -159,6 +193,7 @@ Ingress is what enters the switch from a port (a guest sent it), egress what lea
     )
     .action(async (options: UpOptions) => {
       const start = readStart(options)
+      const output = outputOf(options)
       const { ports } = start.config
       if (ports.length === 0)
         throw new RingferryError('USAGE', 'there are no ports; give --vif NAME=SOCKET or --config FILE')
@@ -170,13 +205,10 @@ Ingress is what enters the switch from a port (a guest sent it), egress what lea
         process.exitCode = await runInOwnNamespace()
         return
       }
-      await runSwitch(
-        start,
-        options.json ? jsonView() : canDraw() ? liveView() : plainView(),
-        ({ url, tokenFile }) => {
-          if (options.json) printJson({ type: 'listening', url, tokenFile })
-          else print(`listens on ${url}; the token is in ${tokenFile}`)
-        },
-      )
+      await runSwitch(start, output, ({ url, tokenFile }) => {
+        if (options.logFormat === 'json') output.log.info({ url, tokenFile }, 'listens on TCP')
+        else if (options.json) printJson({ type: 'listening', url, tokenFile })
+        else print(`listens on ${url}; the token is in ${tokenFile}`)
+      })
     })
 }
