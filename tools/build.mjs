@@ -1,8 +1,9 @@
-// Builds everything: the layout copy for TypeScript, the plane (.wasm), the JavaScript in dist/ and the schemas in docs/schema.
+// Builds everything: the layout copy for TypeScript, the plane (.wasm), the JavaScript in dist/, the dashboard and the schemas in docs/schema.
 // `node tools/build.mjs plane` builds only the layout and the plane, `node tools/build.mjs dist` only the rest.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { buildDashboard } from './dashboard.mjs'
 import { writeMetricsPage } from './metrics-page.mjs'
 import { writeSchemas } from './schemas.mjs'
 import { removeStaleOutputs } from './stale-outputs.mjs'
@@ -64,6 +65,8 @@ async function buildDist() {
   removeStaleOutputs('dist', 'src')
   execFileSync(bin('tsc'), ['-p', 'tsconfig.json'], { stdio: 'inherit' })
   if (existsSync('dist/cli/main.js')) chmodSync('dist/cli/main.js', 0o755)
+  execFileSync(bin('tsc'), ['-p', 'src/dashboard'], { stdio: 'inherit' })
+  await buildDashboard(root)
   await writeSchemas()
   await writeMetricsPage()
 }

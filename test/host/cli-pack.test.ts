@@ -25,7 +25,12 @@ describe('npm pack', () => {
       { filename: string; files: { path: string }[] },
     ]
     const paths = packed.files.map(({ path }) => path)
-    expect(paths).toEqual(expect.arrayContaining(['dist/cli/main.js', 'dist/plane.wasm', 'dist/index.d.ts']))
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        ...['dist/cli/main.js', 'dist/plane.wasm', 'dist/index.d.ts'],
+        ...['index.html', 'main.js', 'style.css', 'icon.svg'].map((file) => `dist/dashboard/${file}`),
+      ]),
+    )
     expect(paths.filter((path) => path.includes('.test.'))).toEqual([])
     const prefix = join(folder, 'prefix')
     run('npm', ['install', '--global', '--prefix', prefix, join(clone, packed.filename)], folder)

@@ -2,8 +2,11 @@
 import type { AnyRoute } from './route.js'
 import { startCapture } from './routes/captures.js'
 import { applyConfig, checkConfig, diffConfig, showConfig } from './routes/config.js'
+import { getDashboardFile, showDashboard } from './routes/dashboard.js'
+import { getDelays } from './routes/delays.js'
 import { listEvents } from './routes/events.js'
 import { flushFdb, showFdb } from './routes/fdb.js'
+import { getLive } from './routes/live.js'
 import { getLogLevel, setLogLevel } from './routes/log.js'
 import { getMetrics } from './routes/metrics.js'
 import { openApiRoute } from './routes/openapi.js'
@@ -38,4 +41,8 @@ export const ROUTES: readonly AnyRoute[] = [
   getMetrics,
   startCapture,
   injectFrames,
+  getDelays,
+  getLive,
+  showDashboard,
+  getDashboardFile,
 ]

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { COUNTER_NAMES, DROP_NAMES } from '../../../core/counters.js'
+import type { Daemon } from '../../daemon.js'
 import { route } from '../route.js'
 import { portName, timeSchema } from '../schemas.js'
 import { checkPort } from './ports.js'
@@ -19,6 +20,18 @@ export const portStatsSchema = z
   .meta({ id: 'PortStats' })
 export type PortStats = z.infer<typeof portStatsSchema>
 
+/** Counters of all ports, and when they were read. @param only of one port */
+export function statsOf(daemon: Daemon, only?: string) {
+  const names = daemon.switch.status().map(({ name }) => name)
+  const stats = names
+    .filter((name) => only === undefined || name === only)
+    .map((name): PortStats => {
+      const { counts, drops } = daemon.switch.counters(name)
+      return { name, counters: counts, drops }
+    })
+  return { time: new Date().toISOString(), clockS: performance.now() / 1000, stats }
+}
+
 export const getStats = route({
   method: 'GET',
   path: '/v1/stats',
@@ -33,16 +46,7 @@ export const getStats = route({
   errors: ['NOT_FOUND'],
   handle: (daemon, { query: { port } }) => {
     if (port !== undefined) checkPort(daemon, port)
-    const names = daemon.switch.status().map(({ name }) => name)
-    return {
-      time: new Date().toISOString(),
-      clockS: performance.now() / 1000,
-      ports: names
-        .filter((name) => port === undefined || name === port)
-        .map((name) => {
-          const { counts, drops } = daemon.switch.counters(name)
-          return { name, counters: counts, drops }
-        }),
-    }
+    const { stats, ...read } = statsOf(daemon, port)
+    return { ...read, ports: stats }
   },
 })

@@ -119,7 +119,8 @@ function finite<Figures extends Readonly<Record<string, number | undefined>>>(
   return Object.fromEntries(known) as Record<string, number>
 }
 
-function answerOf(tuning: SwitchTuning): z.input<typeof tuningSchema> {
+/** A tuning as it is answered. */
+export function tuningOf(tuning: SwitchTuning): Tuning {
   return {
     ...tuning,
     figures: finite(tuning.figures),
@@ -137,7 +138,7 @@ export const getTuning = route({
   id: 'getTuning',
   summary: 'Policy, targets, limits, delays and the last decisions',
   answer: tuningSchema,
-  handle: (daemon) => answerOf(daemon.switch.tuning()),
+  handle: (daemon) => tuningOf(daemon.switch.tuning()),
 })
 
 /** The edits of the file that come to the same. */
@@ -211,6 +212,6 @@ export const changeTuning = route({
       persist: query.persist ? editsOf(body) : undefined,
     })
     if (body.dryRun !== undefined) await daemon.switch.tune({ dryRun: body.dryRun })
-    return answerOf(daemon.switch.tuning())
+    return tuningOf(daemon.switch.tuning())
   },
 })
