@@ -34,7 +34,12 @@ afterAll(async () => {
 })
 
 interface Operation {
-  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: JsonSchema }[]
+  readonly parameters?: readonly {
+    readonly name: string
+    readonly in: string
+    readonly required: boolean
+    readonly schema: JsonSchema
+  }[]
   readonly requestBody?: { readonly content: Record<string, { readonly schema: JsonSchema }> }
   readonly responses: Record<string, { readonly content: Record<string, { readonly schema: JsonSchema }> }>
 }
@@ -112,6 +117,13 @@ function request({ path, method, operation }: (typeof operations)[number]) {
 }
 
 describe('the API and its document', () => {
+  it('the document does not require what may be left out', () => {
+    const required = operations.flatMap(({ operation: { parameters = [] } }) =>
+      parameters.filter((each) => each.required).map((each) => `${each.in} ${each.name}`),
+    )
+    expect([...new Set(required)]).toEqual(['path name'])
+  })
+
   it.each(
     operations.map((operation) => [`${operation.method} ${operation.path}`, operation] as const),
   )('%s answers as the document says, whatever it is asked', async (_, operation) => {

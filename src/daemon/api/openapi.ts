@@ -46,7 +46,7 @@ function parameters(components: Components, route: AnyRoute): Json[] {
       return {
         name,
         in: place,
-        required: place === 'path' || !schema.safeParse(undefined).success,
+        required: place === 'path' || !z.object({ [name]: schema }).safeParse({}).success,
         ...(description === undefined ? {} : { description }),
         schema: rest,
       }
