@@ -51,7 +51,9 @@ export function EventsCard({ events, chosen }: EventsCardProps): JSX.Element {
               h('time', { dateTime: time, title: time }, clock(time)),
               h('b', null, port ?? 'switch'),
               h('span', { class: 'event-name' }, words(event)),
-              detail === '' ? null : h('span', { class: 'detail' }, sentence(detail)),
+              detail === ''
+                ? null
+                : h('span', { class: 'detail' }, detail.includes(' ') ? sentence(detail) : detail),
             ),
           ),
         ),
