@@ -5,7 +5,6 @@ import { eventLine, targetLine, type View } from './up-view.js'
 /** Events of ports that an operator is to look at. */
 const WARNINGS: readonly string[] = ['error', 'loop', 'storm', 'unlearned', 'policy-lost']
 
-/** @param log says it; changes of the configuration it is told of by the daemon */
 export function logView(log: Log): View {
   return {
     begin: ({ status: { version, ports, configFile } }) =>
@@ -15,7 +14,11 @@ export function logView(log: Log): View {
       const level = WARNINGS.includes(name) ? 'warn' : 'info'
       log[level]({ port: port.name, event: name, detail }, eventLine(event))
     },
-    changed: () => {},
+    changed(outcome) {
+      const { by } = outcome
+      if ('error' in outcome) log.warn({ by }, outcome.error)
+      else log.info({ by, changes: outcome.changes }, 'the configuration has changed')
+    },
     target(change) {
       const { event, verdict } = change
       const level = event === 'target-missed' ? 'warn' : 'info'

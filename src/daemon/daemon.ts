@@ -192,8 +192,6 @@ export class Daemon {
   }
 
   #tell(outcome: Outcome): void {
-    if ('error' in outcome) this.log.warn({ by: outcome.by }, outcome.error)
-    else this.log.info({ by: outcome.by, changes: outcome.changes }, 'the configuration has changed')
     for (const listener of this.#listeners) listener(outcome)
   }
 }
