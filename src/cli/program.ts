@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { ringferryVersion } from '../sys/version.js'
 import { addAttach } from './attach.js'
 import { addCapture } from './capture.js'
+import { addCompletion } from './completion.js'
 import { addConfig } from './config.js'
 import { addDoctor } from './doctor.js'
 import { addEvents } from './events.js'
@@ -54,6 +55,7 @@ Examples:
   addAttach(program)
   addGuest(program)
   addDoctor(program)
+  addCompletion(program)
   addLab(program)
   return program
 }
