@@ -10,6 +10,8 @@ export interface ControlOptions {
 
 /** --control, which every command that asks a switch takes. */
 export function controlOption(): Option {
+  // Set to nothing it is as good as not set; --control "" is a mistake.
+  if (process.env[CONTROL_VARIABLE] === '') delete process.env[CONTROL_VARIABLE]
   return new Option('--control <socket>', 'control socket of the switch').env(CONTROL_VARIABLE)
 }
 

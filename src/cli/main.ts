@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { CONTROL_VARIABLE } from '../daemon/control-path.js'
+import { checkCharacters, refuseRepeats } from './command-line.js'
 import { checkCommandWords, withHelpLast } from './command-words.js'
 import { reportFailure } from './failure.js'
 import { followOutside } from './own-namespace.js'
@@ -10,7 +12,9 @@ followOutside()
 try {
   const program = makeProgram()
   const words = process.argv.slice(2)
+  checkCharacters([...words, process.env[CONTROL_VARIABLE] ?? ''])
   checkCommandWords(program, words)
+  refuseRepeats(program)
   await program.parseAsync(withHelpLast(words), { from: 'user' })
 } catch (error) {
   process.exitCode = reportFailure(error)

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { parsePort } from '../config/config.js'
+import { portPatchSchema } from '../config/schema.js'
 import {
   addPort as addPortRoute,
   deletePort,
@@ -7,6 +8,9 @@ import {
   setPort,
   showPort,
 } from '../daemon/api/routes/ports.js'
+import { RingferryError } from '../errors/errors.js'
+import { didYouMean } from '../errors/suggestion.js'
+import { withAbsolutePaths } from './absolute-paths.js'
 import { type ChangeOptions, changeQueryOf, printChanges, withChange } from './changes.js'
 import { type ControlOptions, clientOf, withControl } from './control-options.js'
 import { formatTable, print, printJson } from './output.js'
@@ -46,13 +50,20 @@ function kindOf(text: string): PortFlag {
 
 async function add(kind: PortFlag, text: string, options: Options): Promise<void> {
   const { port } = parsePortFlag(kind, text, `port add ${kind}`)
-  const body = parsePort(port, `port ${String(port.name)}`)
+  const body = withAbsolutePaths(parsePort(port, `port ${String(port.name)}`))
   const query = changeQueryOf(options)
   printChanges(await clientOf(options).call(addPortRoute, { body: body as never, query }), options)
 }
 
 async function set(name: string, settings: readonly string[], options: Options): Promise<void> {
   const body = parsePatch(settings, `port set ${name}`)
+  const allowed = Object.keys(portPatchSchema.shape)
+  const unknown = Object.keys(body).find((key) => !allowed.includes(key))
+  if (unknown !== undefined)
+    throw new RingferryError(
+      'USAGE',
+      `port set ${name}: unknown setting "${unknown}"${didYouMean(unknown, allowed)}; docs/operators.md has them all`,
+    )
   const query = changeQueryOf(options)
   printChanges(
     await clientOf(options).call(setPort, { params: { name }, body: body as never, query }),

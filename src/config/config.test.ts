@@ -45,8 +45,13 @@ describe('parseConfig', () => {
     })
   })
 
-  it('parseConfig gives no ports when the file is empty', () => {
-    expect(parseConfig('# nothing yet\n', 'a.yaml')).toEqual({ engine: {}, ports: [] })
+  it.each([
+    '',
+    '# all commented out\n',
+    '---\n',
+  ])('parseConfig refuses a file when it is empty: %j', (text) => {
+    expect(() => parseConfig(text, 'a.yaml')).toThrow(/^a\.yaml:1:\d: the file is empty; write "ports: \[\]"/)
+    expect(parseConfig('ports: []', 'a.yaml')).toEqual({ engine: {}, ports: [] })
   })
 
   it('parseConfig names line and column when the text is no YAML', () => {

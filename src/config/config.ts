@@ -2,7 +2,6 @@
  * The configuration: a YAML file, port flags of the command line, or both. Every mistake is one RingferryError
  * (CONFIG) with file, line and column, what is wrong and what is allowed.
  */
-import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
 import type { SwitchOptions } from '../engine/switch-types.js'
 import { RingferryError } from '../errors/errors.js'
@@ -10,6 +9,7 @@ import type { PortConfig } from '../port/config.js'
 import type { SocketAccess } from '../sys/socket-access.js'
 import { duplicates, findMistakes, mirrors } from './mistakes.js'
 import type { configSchema, portSchema } from './schema.js'
+import { readTextFile } from './text-file.js'
 import { type PlacedMistake, placeText, readPlaced } from './yaml-place.js'
 
 /** The control socket: where, and who may use it. */
@@ -32,6 +32,7 @@ export interface SwitchConfig {
 type Raw = z.infer<typeof configSchema>
 
 const MB = 1024 * 1024
+const EMPTY = 'the file is empty; write "ports: []" for a switch without ports'
 
 function build(raw: Raw): SwitchConfig {
   const { memoryMb, ...engine } = raw.engine ?? {}
@@ -51,6 +52,8 @@ export type CheckedText =
 export function checkText(text: string): CheckedText {
   const { data, placeOf, mistakes } = readPlaced(text)
   if (mistakes.length > 0) return { mistakes }
+  // An editor that failed leaves such a file: taken for a switch without ports it would cut off every guest.
+  if (data === null) return { mistakes: [{ ...placeOf([]), message: EMPTY }] }
   const checked = findMistakes(data, true)
   if ('raw' in checked) return { config: build(checked.raw), mistakes: [] }
   const placed = checked.mistakes.map(({ path, key, text: message }) => ({ ...placeOf(path, key), message }))
@@ -80,16 +83,9 @@ export function parseConfig(text: string, name: string): SwitchConfig {
   throw new ConfigError(name, mistakes)
 }
 
-/** The text of a configuration file. Throws NOT_FOUND, PERMISSION. */
+/** The text of a configuration file. Throws NOT_FOUND, PERMISSION, USAGE, CONFIG. */
 export function readConfigText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    if (code === 'ENOENT')
-      throw new RingferryError('NOT_FOUND', `${path}: there is no such configuration file`, { cause })
-    throw new RingferryError('PERMISSION', `${path}: cannot be read (${code}); make it readable`, { cause })
-  }
+  return readTextFile(path, 'configuration file')
 }
 
 /** Reads a configuration file. Throws CONFIG, NOT_FOUND, PERMISSION. */

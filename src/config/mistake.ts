@@ -1,10 +1,7 @@
 /** What zod finds wrong, as one line of text. */
 import type { z } from 'zod'
 import { pathText } from '../errors/setting-error.js'
-
-function show(value: unknown): string {
-  return typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value))
-}
+import { shownValue } from '../errors/shown-value.js'
 
 function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
@@ -34,9 +31,9 @@ export function firstMistake(error: z.ZodError, data: unknown, whole: string): M
   if (value === undefined) return { path, text: `${name} is missing${more}`, key: false }
   if (issue.code === 'invalid_value') {
     const allowed = issue.values.map(String).join(', ')
-    return { path, text: `${name} is ${show(value)}; allowed: ${allowed}${more}`, key: false }
+    return { path, text: `${name} is ${shownValue(value)}; allowed: ${allowed}${more}`, key: false }
   }
   const words = issue.message.replace(/^./, (letter) => letter.toLowerCase())
-  const shown = typeof value === 'object' && value !== null ? '' : ` is ${show(value)}`
+  const shown = typeof value === 'object' && value !== null ? '' : ` is ${shownValue(value)}`
   return { path, text: `${name}${shown}: ${words}${more}`, key: false }
 }

@@ -1,6 +1,7 @@
 /** Everything that is wrong with the data of a configuration, in the project's words. */
 import type { z } from 'zod'
 import { pathText, SettingError } from '../errors/setting-error.js'
+import { shownValue } from '../errors/shown-value.js'
 import { didYouMean } from '../errors/suggestion.js'
 import { claims, wrongMirror } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
@@ -23,10 +24,6 @@ function valueAt(data: unknown, path: Path): unknown {
     (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
     data,
   )
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value))
 }
 
 /** The keys that the object at a path may have. */
@@ -59,27 +56,33 @@ function mistakeOf(issue: z.core.$ZodIssue, data: unknown): Mistake {
     case 'invalid_union':
       return value === undefined
         ? { path: path.slice(0, -1), text: `${name} is missing; allowed: ${PORT_KINDS.join(', ')}` }
-        : { path, text: `${name} is ${show(value)}; allowed: ${PORT_KINDS.join(', ')}` }
+        : { path, text: `${name} is ${shownValue(value)}; allowed: ${PORT_KINDS.join(', ')}` }
     case 'invalid_value': {
       const options = issue.values.map(String).join(', ')
       if (value === undefined)
         return { path: path.slice(0, -1), text: `${name} is missing; allowed: ${options}` }
-      return { path, text: `${name} is ${show(value)}; allowed: ${options}` }
+      return { path, text: `${name} is ${shownValue(value)}; allowed: ${options}` }
     }
     case 'invalid_type':
       if (value === undefined) return { path: path.slice(0, -1), text: `${name} is missing` }
       return {
         path,
-        text: `${name} is ${show(value)}; it must be ${article(issue.expected)}${issue.expected === 'string' && typeof value === 'number' ? ', in quotes' : ''}`,
+        text: `${name} is ${shownValue(value)}; it must be ${article(issue.expected)}${issue.expected === 'string' && typeof value === 'number' ? ', in quotes' : ''}`,
       }
     case 'too_small':
-      return { path, text: `${name} is ${show(value)}; ${bound(issue.origin, 'at least', issue.minimum)}` }
+      return {
+        path,
+        text: `${name} is ${shownValue(value)}; ${bound(issue.origin, 'at least', issue.minimum)}`,
+      }
     case 'too_big':
-      return { path, text: `${name} is ${show(value)}; ${bound(issue.origin, 'at most', issue.maximum)}` }
+      return {
+        path,
+        text: `${name} is ${shownValue(value)}; ${bound(issue.origin, 'at most', issue.maximum)}`,
+      }
     case 'not_multiple_of':
-      return { path, text: `${name} is ${show(value)}; it must be a multiple of ${issue.divisor}` }
+      return { path, text: `${name} is ${shownValue(value)}; it must be a multiple of ${issue.divisor}` }
     default:
-      return { path, text: `${name} is ${show(value)}; ${issue.message}` }
+      return { path, text: `${name} is ${shownValue(value)}; ${issue.message}` }
   }
 }
 
@@ -120,7 +123,7 @@ function readablePorts(data: unknown): IndexedPort[] {
 export function duplicates(ports: readonly IndexedPort[]): Mistake[] {
   return claims(ports.map(({ port }) => port)).map(({ index, setting, by }) => {
     const found = ports[index] as IndexedPort
-    const value = show(valueAt(found.port, [setting]))
+    const value = shownValue(valueAt(found.port, [setting]))
     return {
       path: ['ports', found.index, setting],
       text: `${setting} ${value} is taken by port ${by.name}; choose another`,

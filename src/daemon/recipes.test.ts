@@ -48,10 +48,14 @@ describe('makeRecipe', () => {
 
   it('makeRecipe says what would fit when guest and port do not', () => {
     expect(() => makeRecipe('netns', vif, true)).toThrow(
-      'port g1: a netns guest attaches to a tap, and this is a vif',
+      'port g1: netns attaches to a tap, and this is a vif',
     )
     expect(() => makeRecipe('uml', { ...vif, mode: 'client' }, true)).toThrow('this is a vif in client mode')
     expect(() => makeRecipe('cloud-hypervisor', tap, true)).toThrow('attaches to a vif')
+    expect(() => makeRecipe('firecracker', tap, true)).toThrow('attaches to a packet port on a TAP')
+    expect(() => makeRecipe('passt', { kind: 'stream', name: 's', socket: '/s' }, true)).toThrow(
+      'passt attaches to a stream in client mode, and this is a stream',
+    )
   })
 })
 

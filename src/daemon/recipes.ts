@@ -1,29 +1,15 @@
 /**
  * How a guest is attached to a port: the exact command, for people and scripts. Measured with User-Mode Linux
- * 6.1 and QEMU 7.2; cloud-hypervisor as its documentation (docs/networking.md, vhost-user) has it.
+ * 6.1, QEMU 7.2, passt and namespaces; cloud-hypervisor as its documentation (docs/networking.md, vhost-user) has it.
  */
 import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from '../port/config.js'
 import { isPassed } from '../sys/passed-socket.js'
 import { type QemuLink, qemuNic, qemuSharedMemory, umlVhostUser } from './guest-nic.js'
+import { type Described, NOT_RUN, type Recipe, type RecipeKind } from './recipe.js'
+import { libvirt } from './recipe-libvirt.js'
+import { container, firecracker, netns } from './recipes-by-device.js'
 import { shellQuote } from './shell-word.js'
-
-export const RECIPE_KINDS = ['uml', 'qemu', 'cloud-hypervisor', 'netns'] as const
-
-/** Kinds of guests with a recipe. */
-export type RecipeKind = (typeof RECIPE_KINDS)[number]
-
-/** How a guest of one kind gets a NIC on a port: what `ringferry attach` prints. */
-export interface Recipe {
-  readonly port: string
-  readonly kind: RecipeKind
-  /** What to know before; lines without "#". */
-  readonly notes: readonly string[]
-  /** Shell commands, one each; NAMES in capitals are to be replaced. */
-  readonly commands: readonly string[]
-}
-
-type Described = Omit<Recipe, 'port' | 'kind'>
 
 function uml(config: PortConfig): Described | undefined {
   if (config.kind !== 'vif' || config.mode === 'client') return undefined
@@ -111,7 +97,7 @@ function cloudHypervisor(config: PortConfig): Described | undefined {
     ...(config.mac === undefined ? [] : [`mac=${config.mac}`]),
   ]
   return {
-    notes: ["The guest's memory must be shared (shared=on)."],
+    notes: [NOT_RUN, "The guest's memory must be shared (shared=on)."],
     commands: [
       [
         `cloud-hypervisor --kernel KERNEL --disk path=IMAGE --cpus boot=${queues}`,
@@ -122,22 +108,15 @@ function cloudHypervisor(config: PortConfig): Described | undefined {
   }
 }
 
-function netns(config: PortConfig): Described | undefined {
-  if (config.kind !== 'tap') return undefined
-  const space = shellQuote(config.name)
-  const device = shellQuote(config.device)
+function passt(config: PortConfig): Described | undefined {
+  if (config.kind !== 'stream' || config.mode !== 'client') return undefined
   return {
     notes: [
-      'As root, while the switch runs: it holds the other end of the TAP. ADDRESS is like 10.0.0.1/24.',
+      'As an ordinary user; as root it becomes nobody, who must be allowed to write into that folder. One guest of the',
+      "switch gets an address by DHCP, and reaches what this user reaches. Its gateway is the host's loopback, too.",
+      'Whichever is started first waits for the other.',
     ],
-    commands: [
-      `ip netns add ${space}`,
-      `ip link set ${device} netns ${space}`,
-      `ip -n ${space} addr add ADDRESS dev ${device}`,
-      `ip -n ${space} link set lo up`,
-      `ip -n ${space} link set ${device} up`,
-      `ip netns exec ${space} COMMAND`,
-    ],
+    commands: [`passt --foreground --socket ${shellQuote(config.socket)} --no-ra --no-dhcpv6`],
   }
 }
 
@@ -146,7 +125,11 @@ const TAKES: Readonly<Record<RecipeKind, string>> = {
   uml: 'a vif in server mode',
   qemu: 'a vif, stream, dgram or tap',
   'cloud-hypervisor': 'a vif',
+  libvirt: 'a vif',
+  firecracker: 'a packet port on a TAP',
+  passt: 'a stream in client mode',
   netns: 'a tap',
+  container: 'a tap',
 }
 
 /**
@@ -159,13 +142,22 @@ export function makeRecipe(kind: RecipeKind, config: PortConfig, kvm: boolean): 
       'UNSUPPORTED',
       `port ${config.name}: its socket (${config.socket}) is handed over by whoever starts the switch; give its path: attach --socket PATH`,
     )
-  const makers = { uml, qemu, 'cloud-hypervisor': cloudHypervisor, netns }
+  const makers = {
+    uml,
+    qemu,
+    'cloud-hypervisor': cloudHypervisor,
+    libvirt,
+    firecracker,
+    passt,
+    netns,
+    container,
+  }
   const described = makers[kind](config, kvm)
   if (!described) {
     const mode = 'mode' in config && config.mode === 'client' ? ' in client mode' : ''
     throw new RingferryError(
       'UNSUPPORTED',
-      `port ${config.name}: a ${kind} guest attaches to ${TAKES[kind]}, and this is a ${config.kind}${mode}`,
+      `port ${config.name}: ${kind} attaches to ${TAKES[kind]}, and this is a ${config.kind}${mode}`,
     )
   }
   return { port: config.name, kind, ...described }

@@ -37,7 +37,9 @@ function refusal(path: string, error: number): readonly [ErrorCode, string] {
     case EPERM:
       return ['PERMISSION', `this user may not open the socket${ownership(path)}`]
     case ECONNREFUSED:
-      if (!statSync(path).isSocket()) return ['USAGE', 'this is no socket']
+      // It may be gone by now.
+      if (statSync(path, { throwIfNoEntry: false })?.isSocket() === false)
+        return ['USAGE', 'this is no socket']
       return ['NOT_FOUND', 'the socket is there, but nobody listens any more']
     default:
       return ['SYSCALL', `cannot connect (${errnoName(error)})`]
@@ -50,6 +52,8 @@ function refusal(path: string, error: number): readonly [ErrorCode, string] {
  * refuses the type, and the listener hears nothing. Source: Linux net/unix/af_unix.c, unix_find_bsd.
  */
 export function whyUnreachable(path: string): readonly [ErrorCode, string] | undefined {
+  // A variable that is not set. The kernel takes it for an abstract socket.
+  if (path === '') return ['USAGE', 'the path is empty']
   const result = tryConnect(path, SOCK_DGRAM)
   return result === -EPROTOTYPE ? undefined : refusal(path, -result)
 }

@@ -25,6 +25,14 @@ describe('ringferry', () => {
       ['guest', 'run', 'uml', '--', 'true'],
       ['guest', 'run', 'docker', '--name', 'g1', '--', 'true'],
       ['lab', 'run', 'seed', '--guests', 'docker'],
+      ['status', '--control', ''],
+      ['attach', '--print', 'qemu', 'g1', '--socket', ''],
+      ['attach', '--print', 'qemu', '', '--socket', '/tmp/g1.sock'],
+      ['attach', '--print', 'qemu', 'g\n1', '--socket', '/tmp/g1.sock'],
+      ['up', '--config', '/'],
+      ['up', '--config', '/dev/zero'],
+      ['up', '--config', '/dev/null'],
+      ['lab', 'run', '/dev/zero'],
     ]
     for (const args of wrong) {
       const { code, stdout, stderr } = await cli(args)

@@ -1,18 +1,97 @@
-import { readFileSync } from 'node:fs'
+/** The commands of the operators' pages, run as they stand there. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { able } from './support/network.js'
 import { paste, root, shellBlocks } from './support/paste.js'
 
-describe.runIf(able('tap'))('docs/many-hosts.md', () => {
-  const blocks = shellBlocks(readFileSync(`${root}/docs/many-hosts.md`, 'utf8'))
+/** Those that go on until Ctrl-C get it after two seconds. */
+const INSTALLED = `
+ringferry() {
+  case " $* " in
+  *' -w '* | *' -f '*) timeout --signal=INT 2 node "${root}/dist/cli/main.js" "$@" || [ $? = 124 ] ;;
+  *) node "${root}/dist/cli/main.js" "$@" ;;
+  esac
+}`
 
-  it('docs/many-hosts.md has its two hosts on one machine', () => {
-    expect(blocks).toHaveLength(1)
-  })
+/** A switch as the page has it before its commands. */
+const RUNNING = `${INSTALLED}
+cd "$(mktemp -d)"
+trap 'kill $(jobs -p); wait' EXIT
+printf 'ports:\\n  - {kind: vif, name: g1, socket: %s}\\n' "$PWD/g1.sock" > switch.yaml
+ringferry up --config switch.yaml > up.log 2>&1 &
+until ringferry status > status.log 2>&1; do sleep 0.1; done`
 
-  it('docs/many-hosts.md joins two hosts as printed', async () => {
-    const { code, output } = await paste(blocks[0] ?? '')
-    expect({ code, output }).toMatchObject({ code: 0 })
-    expect(output).toMatch(/3 packets received, 0% packet loss/)
-  }, 60_000)
+/** A folder of the user's own. */
+const HOME = `${INSTALLED}
+export HOME="$(mktemp -d)"
+cd "$HOME"
+trap 'kill $(jobs -p) || true; wait; rm -rf "$HOME"' EXIT
+`
+
+/** What a block needs that the text before it in the page has: by page, and by number of the block. */
+const BEFORE: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  'operators.md': { 1: RUNNING, 2: RUNNING, 3: RUNNING },
+  'api.md': {
+    0: `${INSTALLED}
+unset RINGFERRY_CONTROL RUNTIME_DIRECTORY XDG_RUNTIME_DIR
+trap 'kill $(jobs -p); wait' EXIT
+ringferry up --vif g1=/tmp/rf-api.sock > /tmp/rf-api.log 2>&1 &
+until [ -S /run/ringferry/ringferry.sock ]; do sleep 0.1; done
+curl() {
+  case " $* " in
+  *' -N '*) timeout 2 curl -sSf "$@" || [ $? = 124 ] ;;
+  *) command curl -sSf "$@" ;;
+  esac
+}`,
+  },
+  'awake.md': {
+    0: `npx ringferry up --control /tmp/rf.ctl --vif v1=/tmp/rf-awake.sock > /tmp/rf-awake.log 2>&1 &
+until [ -S /tmp/rf.ctl ]; do sleep 0.1; done
+trap 'kill $(jobs -p); wait' EXIT`,
+  },
+  'rootless.md': { 0: HOME, 1: HOME, 2: HOME, 3: HOME },
+  'studies.md': { 0: 'rm -rf /tmp/holds; trap "rm -rf /tmp/holds" EXIT' },
+}
+
+/** Where the reader is no administrator. */
+const WITHOUT_ROOT = new Set(['rootless.md'])
+
+/** What a block prints, where its end is not all that it promises. */
+const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
+  'many-hosts.md': [/3 packets received, 0% packet loss/],
+  'api.md': [/"version"[\s\S]*200/],
+  'operators.md': [/^uplink +packet/m, /^g3: added/m, /mode='client'[\s\S]*^passt /m, /switch\.yaml: valid/],
+  'awake.md': [/^awake/m],
+  'rootless.md': [
+    /lease of [\d.]+ obtained[\s\S]*^net +stream +up/m,
+    / 10\.0\.0\.1\/24/,
+    /^rf0 /m,
+    /^qemu-system[\s\S]*^linux\.uml/m,
+  ],
+}
+
+const folder = `${root}/docs`
+const pages = readdirSync(folder)
+  .filter((file) => file.endsWith('.md'))
+  .map((file) => ({ file, blocks: shellBlocks(readFileSync(`${folder}/${file}`, 'utf8')) }))
+
+it('a page is there for what is prepared here', () => {
+  for (const [page, blocks] of Object.entries(BEFORE))
+    for (const at of Object.keys(blocks))
+      expect(pages.find(({ file }) => file === page)?.blocks[Number(at)]).toBeDefined()
 })
+
+describe.runIf(able('tap')).each(pages.filter(({ blocks }) => blocks.length > 0))(
+  '$file',
+  ({ file, blocks }) => {
+    it.each(
+      blocks.map((block, at) => ({ block, at, first: block.split('\n')[0] })),
+    )(`${file} has commands that run as printed: $first`, async ({ block, at }) => {
+      const { code, output } = await paste(`${BEFORE[file]?.[at] ?? ''}\n${block}`, WITHOUT_ROOT.has(file))
+      expect(code, output).toBe(0)
+      expect(output).not.toMatch(/^ringferry: (?!warning: )/m)
+      const promised = PRINTS[file]?.[at]
+      if (promised) expect(output).toMatch(promised)
+    }, 120_000)
+  },
+)

@@ -1,9 +1,10 @@
 /** Studies: those that ship with the program, and files of users. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { firstMistake } from '../../config/mistake.js'
+import { readTextFile } from '../../config/text-file.js'
 import { type Path, parsePlaced } from '../../config/yaml-place.js'
 import { RingferryError } from '../../errors/errors.js'
 import { didYouMean } from '../../errors/suggestion.js'
@@ -33,16 +34,7 @@ export function parseStudy(text: string, file: string): LoadedStudy {
 }
 
 function readStudyFile(file: string): LoadedStudy {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    if (code === 'ENOENT')
-      throw new RingferryError('NOT_FOUND', `${file}: there is no such study file`, { cause })
-    throw new RingferryError('PERMISSION', `${file}: cannot be read (${code}); make it readable`, { cause })
-  }
-  return parseStudy(text, file)
+  return parseStudy(readTextFile(file, 'study file'), file)
 }
 
 function shippedNames(): string[] {

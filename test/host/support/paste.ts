@@ -6,18 +6,29 @@ import { ownControl } from '../cli-process.js'
 /** The folder of the checkout. */
 export const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** The shell blocks of a page, in order. */
+/** Arguments of setpriv for a user who may nothing. */
+export const AS_NOBODY = ['--reuid=65534', '--regid=65534', '--clear-groups']
+
+/** The shell blocks of a page, in order; but those with a comment above that says why they cannot run in a test. */
 export function shellBlocks(page: string): string[] {
-  return [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text)
+  return [...page.matchAll(/^(<!-- not run: .+ -->\n)?```sh\n([\s\S]*?)^```$/gm)].flatMap(
+    ([, reason, text = '']) => (reason === undefined ? [text] : []),
+  )
 }
 
 /**
  * Runs a block as a user would paste it, in a shell of its own; what it left in the background is ended with the shell's
  * process group. The build is there already: a test must not replace what other tests run.
+ * @param isNobody as a user who may nothing
  */
-export async function paste(block: string): Promise<{ code: number | null; output: string }> {
+export async function paste(
+  block: string,
+  isNobody = false,
+): Promise<{ code: number | null; output: string }> {
   const script = block.replace(/^npm ci .*$/m, 'true')
-  const shell = spawn('bash', ['-e', '-c', script], {
+  const words = ['bash', '-e', '-c', script]
+  const [program = '', ...args] = isNobody ? ['setpriv', ...AS_NOBODY, ...words] : words
+  const shell = spawn(program, args, {
     cwd: root,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
