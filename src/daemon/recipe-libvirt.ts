@@ -9,11 +9,11 @@ import { quote, shellQuote } from './shell-word.js'
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',
-  "'": '&apos;',
+  '"': '&quot;',
 }
 
 function attribute(name: string, value: string | number): string {
-  return ` ${name}='${String(value).replace(/[&<']/g, (letter) => ESCAPES[letter] ?? letter)}'`
+  return ` ${name}="${String(value).replace(/[&<"]/g, (letter) => ESCAPES[letter] ?? letter)}"`
 }
 
 /** The element `interface` of a domain. */
@@ -21,13 +21,13 @@ export function libvirtInterface({ socket, mode, mac, queues = 1 }: VifConfig): 
   const path = attribute('path', socket)
   const source =
     mode === 'client'
-      ? `  <source type='unix'${path} mode='server'/>`
-      : `  <source type='unix'${path} mode='client'>\n    <reconnect enabled='yes' timeout='1'/>\n  </source>`
+      ? `  <source type="unix"${path} mode="server"/>`
+      : `  <source type="unix"${path} mode="client">\n    <reconnect enabled="yes" timeout="1"/>\n  </source>`
   return [
-    "<interface type='vhostuser'>",
+    '<interface type="vhostuser">',
     ...(mac === undefined ? [] : [`  <mac${attribute('address', mac)}/>`]),
     source,
-    "  <model type='virtio'/>",
+    '  <model type="virtio"/>',
     ...(queues === 1 ? [] : [`  <driver${attribute('queues', queues)}/>`]),
     '</interface>',
   ].join('\n')
@@ -39,7 +39,7 @@ export function libvirt(config: PortConfig): Described | undefined {
   return {
     notes: [
       NOT_RUN,
-      "The guest's memory must be shared: the first command, once a guest that is off. libvirt's QEMU must be allowed to",
+      "The guest's memory must be shared: the first command, while the guest is off. libvirt's QEMU must be allowed to",
       'connect to the socket: socketGroup=libvirt-qemu on the port, and a folder that it may enter.',
     ],
     commands: [

@@ -60,7 +60,7 @@ const WITHOUT_ROOT = new Set(['rootless.md'])
 const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
   'many-hosts.md': [/3 packets received, 0% packet loss/],
   'api.md': [/"version"[\s\S]*200/],
-  'operators.md': [/^uplink +packet/m, /^g3: added/m, /mode='client'[\s\S]*^passt /m, /switch\.yaml: valid/],
+  'operators.md': [/^uplink +packet/m, /^g3: added/m, /mode="client"[\s\S]*^passt /m, /switch\.yaml: valid/],
   'awake.md': [/^awake/m],
   'rootless.md': [
     /lease of [\d.]+ obtained[\s\S]*^net +stream +up/m,

@@ -32,7 +32,7 @@ describe('recipes', () => {
   it.each([
     ['a server', {}],
     ['a client with queues and a MAC', { mode: 'client', queues: 4, mac: '02:00:00:00:00:01' } as const],
-    ['odd letters in its path', { socket: "/run/a&b<'c'.sock" }],
+    ['odd letters in its path', { socket: "/run/a&b<'c'\".sock" }],
   ])('the recipe for libvirt is valid by its schema when the vif has %s', (_, more) => {
     const nic = libvirtInterface({ kind: 'vif', name: 'g1', socket: '/run/g1.sock', ...more })
     const domain = `<domain type='kvm'><name>g1</name><memory unit='MiB'>512</memory>
@@ -44,7 +44,7 @@ describe('recipes', () => {
         stdio: ['pipe', 'pipe', 'ignore'],
       }).toString()
     expect(() => check(domain)).not.toThrow()
-    expect(() => check(domain.replace("model type='virtio'", "model kind='virtio'"))).toThrow()
+    expect(() => check(domain.replace('model type=', 'model kind='))).toThrow()
   })
 
   it('the recipes for libvirt and Firecracker write their files as they are meant', () => {
