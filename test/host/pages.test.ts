@@ -8,18 +8,34 @@ import { paste, root, shellBlocks } from './support/paste.js'
 const INSTALLED = `
 ringferry() {
   case " $* " in
-  *' -w '* | *' -f '*) timeout --signal=INT 2 node "${root}/dist/cli/main.js" "$@" || [ $? = 124 ] ;;
+  *' -w '* | *' -f '* | *' --listen '*) timeout --signal=INT 2 node "${root}/dist/cli/main.js" "$@" || [ $? = 124 ] ;;
   *) node "${root}/dist/cli/main.js" "$@" ;;
   esac
 }`
 
-/** A switch as the page has it before its commands. */
-const RUNNING = `${INSTALLED}
+/** A configuration in a folder of its own. */
+const CONFIGURED = `${INSTALLED}
 cd "$(mktemp -d)"
+printf 'ports:\\n  - {kind: vif, name: g1, socket: %s}\\n' "$PWD/g1.sock" > switch.yaml`
+
+/** A switch as the page has it before its commands. */
+const RUNNING = `${CONFIGURED}
 trap 'kill $(jobs -p); wait' EXIT
-printf 'ports:\\n  - {kind: vif, name: g1, socket: %s}\\n' "$PWD/g1.sock" > switch.yaml
 ringferry up --config switch.yaml > up.log 2>&1 &
 until ringferry status > status.log 2>&1; do sleep 0.1; done`
+
+/** A switch where the system's is, and curl, whose errors count. */
+const AT_DEFAULT = `${INSTALLED}
+unset RINGFERRY_CONTROL RUNTIME_DIRECTORY XDG_RUNTIME_DIR
+trap 'kill $(jobs -p); wait' EXIT
+ringferry up --vif g1=/tmp/rf-api.sock > /tmp/rf-api.log 2>&1 &
+until [ -S /run/ringferry/ringferry.sock ]; do sleep 0.1; done
+curl() {
+  case " $* " in
+  *' -N '*) timeout 2 curl -sSf "$@" || [ $? = 124 ] ;;
+  *) command curl -sSf "$@" ;;
+  esac
+}`
 
 /** A folder of the user's own. */
 const HOME = `${INSTALLED}
@@ -31,19 +47,9 @@ trap 'kill $(jobs -p) || true; wait; rm -rf "$HOME"' EXIT
 /** What a block needs that the text before it in the page has: by page, and by number of the block. */
 const BEFORE: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   'operators.md': { 1: RUNNING, 2: RUNNING, 3: RUNNING },
-  'api.md': {
-    0: `${INSTALLED}
-unset RINGFERRY_CONTROL RUNTIME_DIRECTORY XDG_RUNTIME_DIR
-trap 'kill $(jobs -p); wait' EXIT
-ringferry up --vif g1=/tmp/rf-api.sock > /tmp/rf-api.log 2>&1 &
-until [ -S /run/ringferry/ringferry.sock ]; do sleep 0.1; done
-curl() {
-  case " $* " in
-  *' -N '*) timeout 2 curl -sSf "$@" || [ $? = 124 ] ;;
-  *) command curl -sSf "$@" ;;
-  esac
-}`,
-  },
+  'api.md': { 0: AT_DEFAULT },
+  'dashboard.md': { 0: CONFIGURED },
+  'metrics.md': { 0: AT_DEFAULT },
   'awake.md': {
     0: `npx ringferry up --control /tmp/rf.ctl --vif v1=/tmp/rf-awake.sock > /tmp/rf-awake.log 2>&1 &
 until [ -S /tmp/rf.ctl ]; do sleep 0.1; done
@@ -60,6 +66,8 @@ const WITHOUT_ROOT = new Set(['rootless.md'])
 const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
   'many-hosts.md': [/3 packets received, 0% packet loss/],
   'api.md': [/"version"[\s\S]*200/],
+  'dashboard.md': [/listens on http:\/\/127\.0\.0\.1:8090/],
+  'metrics.md': [/^# TYPE ringferry_/m],
   'operators.md': [/^uplink +packet/m, /^g3: added/m, /mode="client"[\s\S]*^passt /m, /switch\.yaml: valid/],
   'awake.md': [/^awake/m],
   'rootless.md': [
