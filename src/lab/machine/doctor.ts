@@ -10,6 +10,7 @@ import { kvmOpens } from '../guest/kvm.js'
 import { QEMU_PROGRAM } from '../guest/qemu.js'
 import type { GuestKind, StudyKind } from '../guest/spec.js'
 import { findInstalled, findTool, umlModulesFolder } from '../guest/tools.js'
+import { serviceFindings } from './service-checks.js'
 
 export interface Check {
   readonly name: string
@@ -182,6 +183,7 @@ export function examine(): Check[] {
     ),
     check('ip', 'netns guests, Linux bridges to compare with', 'apt-get install iproute2', program('ip')),
     check('dpdk-testpmd', 'the comparison with DPDK', 'apt-get install dpdk-dev', program('dpdk-testpmd')),
+    ...serviceFindings().map(({ name, need, remedy, ...finding }) => check(name, need, remedy, finding)),
   ]
 }
 
