@@ -1,6 +1,7 @@
 /** The page: everything that is shown follows from the model and from the port that is chosen. */
 import { h, type JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { fromHash, toHash } from './address.js'
 import { AccessContext, useAccess } from './changes.js'
 import { EngineCard } from './engine-card.js'
 import { EventsCard } from './events-card.js'
@@ -14,16 +15,9 @@ import { PortPanel } from './vif-panel.js'
 
 /** Seconds after which rates and verdicts are worth choosing by. */
 const SETTLED_S = 3
-const PORT_IN_HASH = /^#port=(.+)$/
-
-const portOfHash = (): string | undefined => {
-  const [, name] = PORT_IN_HASH.exec(location.hash) ?? []
-  return name === undefined ? undefined : decodeURIComponent(name)
-}
-
 export function App({ model }: { readonly model: Model }): JSX.Element {
   useModel(model)
-  const [asked, setAsked] = useState(portOfHash)
+  const [asked, setAsked] = useState(() => fromHash(location.hash, 'port'))
   const [theme, setTheme, colours] = useTheme()
   const { live, history } = model
   const { access, form } = useAccess(typeof live?.status.configFile === 'string')
@@ -80,5 +74,5 @@ export function App({ model }: { readonly model: Model }): JSX.Element {
 
 /** The chosen port is in the address, so that it can be sent to somebody. */
 function keepInAddress(name: string): void {
-  window.history.replaceState(null, '', `#port=${encodeURIComponent(name)}`)
+  window.history.replaceState(null, '', toHash('port', name))
 }

@@ -1,14 +1,15 @@
 /** The dashboard: a page that the switch serves at GET / and that sees nothing but its API. */
 import { h, render } from 'preact'
+import { fromHash } from './address.js'
 import { keepToken } from './api.js'
 import { App } from './app.js'
 import { Model } from './model.js'
 
 /** A token that came in the address stays in neither the address nor the history. */
 function takeToken(): void {
-  const [, token] = /^#token=(.+)$/.exec(location.hash) ?? []
+  const token = fromHash(location.hash, 'token')
   if (token === undefined) return
-  keepToken(decodeURIComponent(token))
+  keepToken(token)
   history.replaceState(null, '', location.pathname)
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openApi } from '../../src/daemon/api/serve.js'
+import { openApi, type RunningApi } from '../../src/daemon/api/serve.js'
 import { Daemon } from '../../src/daemon/daemon.js'
 import { type EmbeddedRole, EmbeddedWorker } from '../../src/embedded/worker.js'
 import { Switch } from '../../src/engine/switch.js'
@@ -53,7 +53,10 @@ const FAINT = `(() => {
 describe.skipIf(!hasBrowser)('the dashboard in a browser', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ringferry-dashboard-'))
   const undo: (() => Promise<unknown> | unknown)[] = [() => rmSync(folder, { recursive: true, force: true })]
+  const socket = join(folder, 'control.sock')
   let running: Switch
+  let daemon: Daemon
+  let api: RunningApi
   let browser: Browser
   let url: string
   let token: string
@@ -64,9 +67,9 @@ describe.skipIf(!hasBrowser)('the dashboard in a browser', () => {
     role: EmbeddedRole,
     targetUs?: number,
   ): Promise<EmbeddedWorker> {
-    const socket = join(folder, `${name}.sock`)
-    await running.addPort({ kind: 'vif', name, socket, ...(targetUs === undefined ? {} : { targetUs }) })
-    const worker = await EmbeddedWorker.start(connectUnix(socket), { mac: mac(n), role, spinUs: 0 })
+    const own = join(folder, `${name}.sock`)
+    await running.addPort({ kind: 'vif', name, socket: own, ...(targetUs === undefined ? {} : { targetUs }) })
+    const worker = await EmbeddedWorker.start(connectUnix(own), { mac: mac(n), role, spinUs: 0 })
     undo.push(() => worker.stop())
     return worker
   }
@@ -85,10 +88,12 @@ describe.skipIf(!hasBrowser)('the dashboard in a browser', () => {
       socket: join(folder, 'internet.sock'),
       mode: 'server',
     })
-    for (let n = 1; n <= WAITING; n++)
-      await running.addPort({ kind: 'vif', name: `vm${n}`, socket: join(folder, `vm${n}.sock`) })
-    const daemon = new Daemon(running)
-    const api = await openApi(daemon, { socket: join(folder, 'control.sock'), listen: '127.0.0.1:0' })
+    for (let n = 1; n <= WAITING; n++) {
+      const name = n === WAITING ? `vm${n}-backup-of-the-payroll-system` : `vm${n}`
+      await running.addPort({ kind: 'vif', name, socket: join(folder, `${name}.sock`) })
+    }
+    daemon = new Daemon(running)
+    api = await openApi(daemon, { socket, listen: '127.0.0.1:0' })
     undo.push(async () => {
       await api.close()
       await daemon.close()
@@ -145,6 +150,9 @@ describe.skipIf(!hasBrowser)('the dashboard in a browser', () => {
     await expect.poll(() => verdictOf(page, 'store').innerText(), SLOW).toMatch(/✓ met/)
     await expect.poll(() => panel.innerText(), SLOW).toContain('Met since')
     expect(running.tuning().vifs.find(({ name }) => name === 'store')?.targetUs).toBe(1e7)
+    await expect
+      .poll(() => page.locator('[aria-live]#announced').innerText(), SLOW)
+      .toContain('store: target met')
     await expect.poll(() => page.locator('.events').innerText(), SLOW).toMatch(/store\s+target missed/)
     // The same with the budget of the switch.
     const engine = page.getByRole('region', { name: 'Processor of the switch' })
@@ -219,7 +227,8 @@ describe.skipIf(!hasBrowser)('the dashboard in a browser', () => {
     await page.getByText('changes allowed').waitFor()
     expect(page.url()).toBe(`${url}/`)
     await page.getByRole('img', { name: /within the target/ }).waitFor()
-    if (process.env.RINGFERRY_SCREENSHOTS) await page.waitForTimeout(25_000)
+    // Pictures are of charts with something in them.
+    if (process.env.RINGFERRY_SCREENSHOTS) await page.waitForTimeout(12_000)
     await leavePicture(page, `${width}-${colorScheme}`)
     expect(await overhangOf(page)).toBeLessThanOrEqual(0)
     expect(await page.evaluate<string[]>(FAINT)).toEqual([])
@@ -229,6 +238,24 @@ describe.skipIf(!hasBrowser)('the dashboard in a browser', () => {
       colorScheme === 'dark',
     )
     expect(errors).toEqual([])
+    await context.close()
+  })
+
+  it('it says that the switch has gone, goes on when it is back, and asks for the token that is new then', async () => {
+    const { context, page } = await openPage(browser, `${url}/#token=${token}`, {
+      width: 1400,
+      colorScheme: 'light',
+    })
+    await page.getByText('changes allowed').waitFor()
+    await api.close()
+    await expect.poll(() => page.getByText('connection lost').count(), SLOW).toBe(1)
+    api = await openApi(daemon, { socket, listen: new URL(url).host })
+    await expect.poll(() => page.getByText('live', { exact: true }).count(), SLOW).toBe(1)
+    await page.getByRole('button', { name: 'Set budget' }).click()
+    await page.getByLabel('Token', { exact: true }).waitFor()
+    expect(await page.getByText('changes allowed').count()).toBe(0)
+    await page.keyboard.press('Escape')
+    await expect.poll(() => page.evaluate<string>(ACTIVE), SLOW).toBe('BUTTON Set budget')
     await context.close()
   })
 })
