@@ -34,6 +34,7 @@ export const HOST_TEST_PACKAGES = [
   'systemd',
   'man-db',
   'groff-base',
+  'strace',
 ]
 
 /** @param {string} name */
