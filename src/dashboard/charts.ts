@@ -8,7 +8,7 @@ import { linearTicks, logTicks } from './scales.js'
 
 const HEIGHT = 220
 const LEFT = 52
-const RIGHT = 14
+const RIGHT = 20
 const TOP = 22
 const BOTTOM = 30
 const PLOT_HEIGHT = HEIGHT - TOP - BOTTOM

@@ -29,11 +29,13 @@ interface TimeChartProps {
   readonly times: readonly number[]
   readonly lines: readonly Line[]
   readonly format: (value: number) => string
+  /** Marks of the axis; default: as format. */
+  readonly mark?: (value: number) => string
   /** Changes with the colours of the page. */
   readonly theme: string
 }
 
-function optionsOf({ lines, format }: TimeChartProps, width: number): uPlot.Options {
+function optionsOf({ lines, format, mark = format }: TimeChartProps, width: number): uPlot.Options {
   const style = getComputedStyle(document.documentElement)
   const colour = (name: string): string => style.getPropertyValue(name).trim()
   const axis = {
@@ -57,7 +59,7 @@ function optionsOf({ lines, format }: TimeChartProps, width: number): uPlot.Opti
         size: 28,
         values: (_, marks) => marks.map((mark) => clock(mark * 1000)),
       },
-      { ...axis, size: 58, space: 38, values: (_, marks) => marks.map(format) },
+      { ...axis, size: 58, space: 38, values: (_, marks) => marks.map((each) => mark(each)) },
     ],
     series: [
       {},

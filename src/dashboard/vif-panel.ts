@@ -3,7 +3,7 @@ import { h, type JSX } from 'preact'
 import { AdaptiveButton, TargetForm } from './changes.js'
 import { DelayChart, FrontierChart } from './charts.js'
 import type { Bar } from './delay-histogram.js'
-import { delay, duration, percent, sentence, short, words } from './format.js'
+import { delay, delayMark, duration, percent, sentence, short, words } from './format.js'
 import { chosenPoint, pointsOf } from './frontier.js'
 import { recent, type Second } from './history.js'
 import { BarList, Card, type ListedBar, Verdict } from './parts.js'
@@ -165,6 +165,7 @@ export function PortPanel(props: WithDrops): JSX.Element {
                 times,
                 theme,
                 format: delay,
+                mark: delayMark,
                 lines: [
                   { label: 'p99', colour: '--accent', values: of(({ vifs }) => vifs.get(name)?.p99Us) },
                   {

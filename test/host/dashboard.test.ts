@@ -28,6 +28,9 @@ const WAITING = 34
 
 /** Run by the page; texts, because this project has no types of the DOM. */
 const ACTIVE = "document.activeElement.tagName + ' ' + document.activeElement.textContent.trim()"
+/** By how much the table of ports is wider than its place. */
+const TABLE_OVERHANG =
+  "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('.ports'))"
 const VIOLATIONS =
   'addEventListener("securitypolicyviolation", (event) => console.error("CSP", event.violatedDirective))'
 /** Texts whose contrast with what is behind them is below that of WCAG AA. */
@@ -231,6 +234,7 @@ describe.skipIf(!hasBrowser)('the dashboard in a browser', () => {
     if (process.env.RINGFERRY_SCREENSHOTS) await page.waitForTimeout(12_000)
     await leavePicture(page, `${width}-${colorScheme}`)
     expect(await overhangOf(page)).toBeLessThanOrEqual(0)
+    expect(await page.evaluate<number>(TABLE_OVERHANG)).toBeLessThanOrEqual(0)
     expect(await page.evaluate<string[]>(FAINT)).toEqual([])
     const [ink, paper] = await coloursOf(page)
     expect(contrast(ink, paper)).toBeGreaterThan(7)
