@@ -19,6 +19,7 @@ import { addFlaggedPorts, withConfig } from './options.js'
 import { formatTable, print, printJson } from './output.js'
 import { howToEnter, isInOwnNamespace, needsOwnNamespace, runInOwnNamespace } from './own-namespace.js'
 import { parseSocketFlag } from './port-flags.js'
+import { portKeysHelp } from './port-keys.js'
 import { Sampler } from './port-samples.js'
 import type { Frame } from './top-frame.js'
 import { Reloading } from './up-reload.js'
@@ -191,6 +192,7 @@ added, removed or replaced; what cannot be done changes nothing.
 A socket's file gets socketMode=0660, socketOwner=NAME and socketGroup=NAME where these are given.
 Ingress is what enters the switch from a port (a guest sent it), egress what leaves it by the port.`,
     )
+    .addHelpText('after', () => `\n${portKeysHelp()}`)
     .action(async (options: UpOptions) => {
       const start = readStart(options)
       const output = outputOf(options)

@@ -172,7 +172,8 @@ const vif = z.strictObject({
       /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i,
       'a unicast MAC address like "02:00:00:00:00:01" (in quotes)',
     )
-    .exactOptional(),
+    .exactOptional()
+    .meta({ description: 'The address that the guest is told. Default: whatever the VMM gives it' }),
   control: flag
     .exactOptional()
     .meta({ description: 'Whether the control queue with its filters is offered' }),

@@ -1,7 +1,14 @@
-/** A running switch is changed a thousand times while two guests beside exchange numbered datagrams. */
-import { readdirSync } from 'node:fs'
+/** A running switch is changed a thousand times, by the library and through its API in turn, while two guests beside exchange numbered datagrams. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ApiClient } from '../../src/daemon/api/client.js'
+import { applyConfig } from '../../src/daemon/api/routes/config.js'
+import { getStatus } from '../../src/daemon/api/routes/status.js'
+import type { RunningApi } from '../../src/daemon/api/serve.js'
+import { serveApi } from '../../src/daemon/serve-api.js'
 import { bootGuest, type Guest } from '../../src/lab/guest/guest.js'
 import type { PortChange } from '../../src/port/change.js'
 import type { VifConfig } from '../../src/port/config.js'
@@ -42,6 +49,9 @@ const descriptors = (): number => readdirSync('/proc/self/fd').length
 
 describe.runIf(able('uml', 'iperf3'))('a switch that is changed under load', () => {
   let network: Network
+  let api: RunningApi | undefined
+  let client: ApiClient
+  let control = ''
   const guests: Guest[] = []
 
   beforeAll(async () => {
@@ -53,8 +63,17 @@ describe.runIf(able('uml', 'iperf3'))('a switch that is changed under load', () 
     }
     guests.push(...(await Promise.all(NAMES.map((name, at) => boot(name, at + 1)))))
     await allowBuffers(...guests)
+    // A folder of its own: what is in the ports' is counted.
+    control = mkdtempSync(join(tmpdir(), 'rft-control-'))
+    api = await serveApi(network.switch, { socket: join(control, 'c.sock') })
+    client = new ApiClient(join(control, 'c.sock'))
+    await client.call(getStatus)
   })
-  afterAll(() => network?.stop())
+  afterAll(async () => {
+    await api?.close()
+    rmSync(control, { recursive: true, force: true })
+    await network?.stop()
+  })
 
   const config = (name: string, more: Partial<VifConfig> = {}): VifConfig => ({
     ...more,
@@ -62,6 +81,17 @@ describe.runIf(able('uml', 'iperf3'))('a switch that is changed under load', () 
     name,
     socket: network.socket(name),
   })
+
+  /** The same through the API, as a configuration that is to be: what `ringferry config apply` does. */
+  async function applyByApi(list: readonly PortChange[]): Promise<void> {
+    const changed = new Map(network.switch.configs().map((port) => [port.name, port]))
+    for (const each of list)
+      if (each.change === 'remove') changed.delete(each.name)
+      else changed.set(each.config.name, each.config)
+    const text = JSON.stringify({ ports: [...changed.values()] })
+    const { changes } = await client.call(applyConfig, { body: { text } })
+    expect(changes.length).toBe(list.length)
+  }
 
   /** The changes in batches: of one port's settings, and of ports that come and go between them. */
   async function changeAll(): Promise<void> {
@@ -72,7 +102,8 @@ describe.runIf(able('uml', 'iperf3'))('a switch that is changed under load', () 
       const phase = change % (CHANGES / comeAndGo)
       if (phase === 0) list.push(...spare.map((name) => ({ change: 'add', config: config(name) }) as const))
       if (phase === BATCH) list.push(...spare.map((name) => ({ change: 'remove', name }) as const))
-      await network.switch.apply(list)
+      if (change % 2 === 0) await network.switch.apply(list)
+      else await applyByApi(list)
       await sleep(BETWEEN_MS)
     }
     await network.switch.apply([{ change: 'set', config: config('c') }])
@@ -97,7 +128,7 @@ describe.runIf(able('uml', 'iperf3'))('a switch that is changed under load', () 
     await must(b, listening(IPERF_PORT))
     const busy = c.start('busybox ping -i 0.05 10.91.0.4')
     const bps = RATE_FPS * PAYLOAD_BYTES * 8
-    const client = a.run(
+    const measured = a.run(
       `iperf3 -J -u -c 10.91.0.2 -p ${IPERF_PORT} -t ${STREAM_S} -b ${bps} -l ${PAYLOAD_BYTES} -w 4M --bidir`,
       { timeoutMs: 60_000 },
     )
@@ -108,7 +139,7 @@ describe.runIf(able('uml', 'iperf3'))('a switch that is changed under load', () 
     const changed = frames()
     expect(changed - began).toBeGreaterThan(CHANGES)
     await until('the stream goes on after the changes', () => frames() > changed + RATE_FPS)
-    const { stdout } = await client
+    const { stdout } = await measured
     await busy.stop()
     await server.stop().catch(() => {})
     const report = JSON.parse(stdout) as { end: { streams: { udp: Stream }[] } }
