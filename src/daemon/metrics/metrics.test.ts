@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseExposition } from '../../../test/support/exposition.js'
 import { COUNTER_NAMES } from '../../core/counters.js'
+import { EmbeddedGuest } from '../../embedded/guest.js'
 import { Switch } from '../../engine/switch.js'
 import { Daemon } from '../daemon.js'
 import { FAMILIES, Metrics } from './metrics.js'
@@ -48,6 +49,36 @@ describe('Metrics', () => {
     expect(new Set(withDelays)).toEqual(new Set(['g1']))
     expect(of('ringferry_target_state', { port: 'g1' })).toHaveLength(4)
     expect(of('ringferry_ports', {})).toMatchObject([{ value: 2 }])
+  })
+
+  it('counts frames and their delays once they have crossed', async () => {
+    await running.addPort({ kind: 'vif', name: 'g2', socket: join(folder, 'g2.sock') })
+    const [sender, receiver] = [join(folder, 'g1.sock'), join(folder, 'g2.sock')].map(
+      (socket) => new EmbeddedGuest(socket),
+    ) as [EmbeddedGuest, EmbeddedGuest]
+    const frame = Uint8Array.from(
+      { length: 60 },
+      (_, at) => [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5][at] ?? 0,
+    )
+    const metrics = new Metrics(daemon)
+    await metrics.text()
+    for (let sent = 0; sent < 10; sent++) sender.driver.send(frame)
+    for (let arrived = 0; arrived < 10; ) {
+      if (receiver.driver.receive()) arrived++
+      else await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    // A guest may see frames before they are counted; the engine answers between bursts.
+    await running.refresh()
+    const text = await metrics.text()
+    sender.close()
+    receiver.close()
+    await running.removePort('g2')
+    parseExposition(text)
+    expect(text).toContain('ringferry_port_frames_total{port="g1",direction="ingress"} 10\n')
+    expect(text).toContain('ringferry_port_frames_total{port="g2",direction="egress"} 10\n')
+    for (const part of ['delay', 'queue', 'hold'])
+      expect(text).toContain(`ringferry_port_${part}_seconds_count{port="g2"} 10\n`)
+    expect(await metrics.text()).not.toContain('"g2"')
   })
 
   it('tells every counter that there is', () => {
