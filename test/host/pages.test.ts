@@ -13,22 +13,24 @@ ringferry() {
   esac
 }`
 
-/** A configuration in a folder of its own. */
-const CONFIGURED = `${INSTALLED}
-cd "$(mktemp -d)"
+/** A folder of the reader's own, which goes at the end, with what runs in it. */
+const HOME = `${INSTALLED}
+export HOME="$(mktemp -d)"
+cd "$HOME"
+trap 'kill $(jobs -p) || true; wait; rm -rf "$HOME"' EXIT`
+
+const CONFIGURED = `${HOME}
 printf 'ports:\\n  - {kind: vif, name: g1, socket: %s}\\n' "$PWD/g1.sock" > switch.yaml`
 
 /** A switch as the page has it before its commands. */
 const RUNNING = `${CONFIGURED}
-trap 'kill $(jobs -p); wait' EXIT
 ringferry up --config switch.yaml > up.log 2>&1 &
 until ringferry status > status.log 2>&1; do sleep 0.1; done`
 
 /** A switch where the system's is, and curl, whose errors count. */
-const AT_DEFAULT = `${INSTALLED}
+const AT_DEFAULT = `${HOME}
 unset RINGFERRY_CONTROL RUNTIME_DIRECTORY XDG_RUNTIME_DIR
-trap 'kill $(jobs -p); wait' EXIT
-ringferry up --vif g1=/tmp/rf-api.sock > /tmp/rf-api.log 2>&1 &
+ringferry up --vif g1=$PWD/g1.sock > up.log 2>&1 &
 until [ -S /run/ringferry/ringferry.sock ]; do sleep 0.1; done
 curl() {
   case " $* " in
@@ -36,13 +38,6 @@ curl() {
   *) command curl -sSf "$@" ;;
   esac
 }`
-
-/** A folder of the user's own. */
-const HOME = `${INSTALLED}
-export HOME="$(mktemp -d)"
-cd "$HOME"
-trap 'kill $(jobs -p) || true; wait; rm -rf "$HOME"' EXIT
-`
 
 /** What a block needs that the text before it in the page has: by page, and by number of the block. */
 const BEFORE: Readonly<Record<string, Readonly<Record<number, string>>>> = {

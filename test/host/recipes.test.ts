@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { RecipeKind } from '../../src/daemon/recipe.js'
 import { libvirtInterface } from '../../src/daemon/recipe-libvirt.js'
 import { makeRecipe } from '../../src/daemon/recipes.js'
@@ -24,6 +24,7 @@ const sh = (text: string, cwd?: string): string =>
 
 describe('recipes', () => {
   const folder = mkdtempSync(join(tmpdir(), 'rft-recipes-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
   const ends: (() => void)[] = []
   afterEach(() => {
     for (const end of ends.splice(0)) end()
@@ -104,7 +105,6 @@ describe('recipes', () => {
       await until('a ping', () => sh('busybox ping -c 1 -W 1 10.93.0.2 || true').includes(' 0% packet loss'))
       await guest.stop()
       await network.stop()
-      rmSync(folder, { recursive: true, force: true })
     })
   })
 
