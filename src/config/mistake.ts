@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { pathText } from '../errors/setting-error.js'
 import { shownValue } from '../errors/shown-value.js'
+import { typeWords } from './type-words.js'
 
 function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
@@ -33,6 +34,12 @@ export function firstMistake(error: z.ZodError, data: unknown, whole: string): M
     const allowed = issue.values.map(String).join(', ')
     return { path, text: `${name} is ${shownValue(value)}; allowed: ${allowed}${more}`, key: false }
   }
+  if (issue.code === 'invalid_type')
+    return {
+      path,
+      text: `${name} is ${shownValue(value)}; it must be ${typeWords(issue.expected)}${more}`,
+      key: false,
+    }
   const words = issue.message.replace(/^./, (letter) => letter.toLowerCase())
   const shown = typeof value === 'object' && value !== null ? '' : ` is ${shownValue(value)}`
   return { path, text: `${name}${shown}: ${words}${more}`, key: false }

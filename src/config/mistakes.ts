@@ -9,6 +9,7 @@ import { readSettings } from '../port/settings.js'
 import { readVxlan } from '../port/vxlan-settings.js'
 import { isPassed } from '../sys/passed-socket.js'
 import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS, portSchema } from './schema.js'
+import { typeWords } from './type-words.js'
 
 type Path = readonly PropertyKey[]
 
@@ -67,7 +68,7 @@ function mistakeOf(issue: z.core.$ZodIssue, data: unknown): Mistake {
       if (value === undefined) return { path: path.slice(0, -1), text: `${name} is missing` }
       return {
         path,
-        text: `${name} is ${shownValue(value)}; it must be ${article(issue.expected)}${issue.expected === 'string' && typeof value === 'number' ? ', in quotes' : ''}`,
+        text: `${name} is ${shownValue(value)}; it must be ${typeWords(issue.expected)}${issue.expected === 'string' && typeof value === 'number' ? ', in quotes' : ''}`,
       }
     case 'too_small':
       return {
@@ -88,19 +89,6 @@ function mistakeOf(issue: z.core.$ZodIssue, data: unknown): Mistake {
 
 function bound(origin: string, word: string, limit: number | bigint): string {
   return origin === 'string' ? `it must have ${word} ${limit} characters` : `it must be ${word} ${limit}`
-}
-
-const TYPES: Readonly<Record<string, string>> = {
-  string: 'a text',
-  int: 'a whole number',
-  number: 'a number',
-  boolean: 'true or false',
-  array: 'a list',
-  object: 'a group of settings ("name: value")',
-}
-
-function article(type: string): string {
-  return TYPES[type] ?? `of type ${type}`
 }
 
 /** A port, and where in the list it stands. */

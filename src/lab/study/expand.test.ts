@@ -152,7 +152,7 @@ describe('expandStudy', () => {
     expect(wrong('peer: b', 'peer: c')).toBe('CONFIG s.yaml:17:43: no VM is called "c"; there are a, b')
     expect(wrong('peer: b', 'peer: a')).toBe('CONFIG s.yaml:17:43: "a" cannot be its own peer')
     expect(wrong(', peer: b', '')).toBe('CONFIG s.yaml:17:17: the workload bulk needs a peer; add peer: NAME')
-    expect(wrong('n: $n', 'n: fast')).toMatch(/^CONFIG s\.yaml:17:61: bulk: n is "fast": /)
+    expect(wrong('n: $n', 'n: fast')).toMatch(/^CONFIG s\.yaml:17:61: bulk: n is "fast"; /)
     expect(wrong('n: $n', 'm: 1')).toMatch(/^CONFIG s\.yaml:17:\d+: bulk: settings: unknown setting "m"/)
     expect(wrong('kind: netns', 'kind: docker')).toMatch(
       /^CONFIG s\.yaml:16:58: vms\[1\]\.kind is "docker"; allowed: uml,/,
