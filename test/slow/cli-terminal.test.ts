@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { cli, MAIN } from '../host/cli-process.js'
 
 const ESCAPE = '\x1b'
@@ -17,6 +17,14 @@ const folder = mkdtempSync(join(tmpdir(), 'ringferry-terminal-'))
 const control = join(folder, 'control')
 const vifs = Array.from({ length: PORTS }, (_, n) => ['--vif', `g${n}=${join(folder, `g${n}`)}`]).flat()
 
+const running = new Set<Terminal>()
+
+afterEach(async () => {
+  for (const terminal of running) {
+    terminal.press('\x03')
+    await terminal.ended
+  }
+})
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** A command on a terminal of its own. */
@@ -28,7 +36,8 @@ class Terminal {
   constructor(args: readonly string[], columns: number, rows: number, env: Record<string, string> = {}) {
     const command = [process.execPath, MAIN, ...args].map((each) => `'${each}'`).join(' ')
     const line = `stty cols ${columns} rows ${rows}; exec ${command}`
-    const { NO_COLOR: _, FORCE_COLOR: __, ...others } = process.env
+    // What says something of colours: Node takes a CI for a terminal without them.
+    const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...others } = process.env
     this.child = spawn('script', ['--quiet', '--return', '--command', line, '/dev/null'], {
       env: { ...others, TERM: 'xterm-256color', SHELL: '/bin/sh', ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -36,7 +45,9 @@ class Terminal {
     this.child.stdout?.setEncoding('utf8').on('data', (data) => {
       this.output += data
     })
+    running.add(this)
     this.ended = new Promise((resolve) => this.child.once('close', () => resolve()))
+    void this.ended.then(() => running.delete(this))
   }
 
   press(keys: string): void {
