@@ -13,8 +13,10 @@ afterEach(() => {
 const CONTROL = PLAIN | VIRTIO_NET_F.CTRL_VQ | VIRTIO_NET_F.CTRL_RX
 const LONG_US = 50_000
 
-/** A guest with a target of 300 us, and the longest sleep of an engine that has nothing to do. */
+/** A guest with a target of 300 us, and the longest sleep of an engine that has nothing to do. No tick comes: time stands. */
 function polled(features = PLAIN) {
+  const now = performance.now()
+  vi.spyOn(performance, 'now').mockReturnValue(now)
   const engine = newEngine()
   const a = start(engine, 'a', { features: PLAIN })
   const b = start(engine, 'b', { features, port: { control: true, targetUs: 300 } as object })
