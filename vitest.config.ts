@@ -5,7 +5,14 @@ const OWN_PROCESS = [
   'src/engine/switch.test.ts',
   'src/port/{packet,packet-ring,tap,tap-batches,tap-merge,tap-refused}.test.ts',
   'test/plane/heap.test.ts',
+]
+/** They wait, or start many processes: too slow for every change. */
+const SLOW = [
   'test/slow/**/*.test.ts',
+  'src/daemon/api/{contract,refusals}.test.ts',
+  'src/cli/command-words.test.ts',
+  'src/engine/decider.test.ts',
+  'src/aggregation/budget.test.ts',
 ]
 const HERE = ['src/**/*.test.ts', 'test/{plane,tools,gallery,docs}/**/*.test.ts']
 
@@ -26,15 +33,15 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: HERE,
-          exclude: OWN_PROCESS,
+          exclude: [...OWN_PROCESS, ...SLOW],
           // Files share a process, so that modules are loaded and the plane is compiled once.
           isolate: false,
           // Each guest's mapping has V8 mark its heap: without threads of its own that costs a fifth less.
           execArgv: ['--single-threaded-gc', '--min-semi-space-size=16'],
         },
       },
-      { extends: true, test: { name: 'process', include: OWN_PROCESS, exclude: ['test/slow/**'] } },
-      { extends: true, test: { name: 'slow', include: ['test/slow/**/*.test.ts'] } },
+      { extends: true, test: { name: 'process', include: OWN_PROCESS } },
+      { extends: true, test: { name: 'slow', include: SLOW } },
     ],
   },
 })
