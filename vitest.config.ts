@@ -11,7 +11,10 @@ const SLOW = [
   'test/slow/**/*.test.ts',
   'src/daemon/api/{contract,refusals}.test.ts',
   'src/cli/command-words.test.ts',
-  'src/engine/decider.test.ts',
+  'src/cli/own-namespace.test.ts',
+  'src/embedded/traffic.test.ts',
+  'src/engine/{decider,keep-awake,promises}.test.ts',
+  'src/lab/{bed/awake,guest/agent}.test.ts',
   'src/aggregation/budget.test.ts',
 ]
 const HERE = ['src/**/*.test.ts', 'test/{plane,tools,gallery,docs}/**/*.test.ts']
