@@ -3,11 +3,6 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { addPorts, loadConfig, type SwitchConfig } from '../config/config.js'
 import { type FlaggedPort, PORT_FLAGS, type PortFlag, parsePortFlag } from './port-flags.js'
 
-export interface ConfigOptions {
-  readonly config?: string
-  readonly port?: readonly FlaggedPort[]
-}
-
 const HELP: Readonly<Record<PortFlag, string>> = {
   vif: "a guest's NIC over vhost-user: NAME=SOCKET[,key=value...]",
   tap: 'a TAP device: NAME=DEVICE[,key=value...]',

@@ -61,12 +61,6 @@ export class PacketRing {
     return Atomics.load(this.#status, slot >>> 2)
   }
 
-  /** Whether the oldest frame waits on the socket, whole. */
-  get isCopied(): boolean {
-    const status = this.#statusOf(this.#slot(0))
-    return (status & SLOT_FULL) !== 0 && (status & SLOT_COPIED) !== 0
-  }
-
   /** Whether the oldest frame was cut: there was no room to keep it whole. */
   get isCut(): boolean {
     const slot = this.#slot(0)

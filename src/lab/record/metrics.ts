@@ -75,7 +75,3 @@ export type Metrics = { readonly [name in MetricName]?: number }
 export const METRIC_NAMES = Object.keys(METRICS) as readonly MetricName[]
 /** Metrics that every cell can have, whatever runs in it. */
 export const CELL_METRICS = Object.keys(MADE_METRICS) as readonly MetricName[]
-
-export function describeMetric(name: MetricName): MetricDescription {
-  return METRICS[name]
-}
