@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { holdSignals, run, wasInterrupted } from './run.mjs'
 import { checkNode, install, root } from './setup.mjs'
+import { failureOfOutput } from './test-failures.mjs'
 
 /** @typedef {{ name: string, command: string[], needs: string[] }} Step */
 
@@ -32,24 +33,24 @@ const seconds = (sinceMs) => `${((performance.now() - sinceMs) / 1000).toFixed(1
 /**
  * Runs steps, at most two at once, and prints a line for each.
  * @param {Step[]} wanted steps of which none is listed before what it needs; needs outside the list count as met
- * @returns {Promise<string[]>} the names of those that failed or could not run
+ * @returns {Promise<import('./test-failures.mjs').Failure[]>} of those that failed or could not run; `where` is the name
  */
 export async function runSteps(wanted) {
   const waiting = [...wanted]
   const running = new Map()
-  /** @type {string[]} */
+  /** @type {import('./test-failures.mjs').Failure[]} */
   const failed = []
   /** @param {Step} step */
   const perform = async (step) => {
     const sinceMs = performance.now()
-    const broken = step.needs.find((name) => failed.includes(name))
+    const broken = step.needs.find((name) => failed.some(({ where }) => where === name))
     const [command = '', ...args] = step.command
     const { code, output } = broken
       ? { code: 1, output: `not run: ${broken} failed` }
       : await run(command, args, { cwd: root })
     console.log(`${code === 0 ? 'ok  ' : 'FAIL'}  ${step.name.padEnd(6)}  ${seconds(sinceMs)}`)
     if (code !== 0) {
-      failed.push(step.name)
+      failed.push(failureOfOutput(step.name, output))
       console.log(output.trimEnd())
     }
   }
@@ -76,7 +77,8 @@ if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.ur
   const failed = await runSteps(steps)
   if (wasInterrupted()) process.exitCode = 130
   else {
-    const verdict = failed.length === 0 ? 'all steps passed' : `failed: ${failed.join(', ')}`
+    const verdict =
+      failed.length === 0 ? 'all steps passed' : `failed: ${failed.map(({ where }) => where).join(', ')}`
     console.log(`${verdict} (${seconds(sinceMs)})`)
     if (failed.length > 0) process.exitCode = 1
   }

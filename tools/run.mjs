@@ -24,23 +24,34 @@ export function holdSignals() {
   }
 }
 
+/** Of what a command prints and we show, so much of the end is kept. */
+const MAX_KEPT_CHUNKS = 64
+
 /**
  * Runs a command to its end. Never throws: a command that cannot be started has code 127 and says so in `output`.
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, show?: boolean }} [options] `show`: its output goes straight to
- *   ours, and `output` stays empty; otherwise both its streams are collected
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, show?: boolean }} [options] `show`: its output goes
+ *   straight to ours, and `output` has its end only, or nothing on a terminal; otherwise both its streams are collected
  * @returns {Promise<{ code: number, output: string }>} code 128 when a signal ended it
  */
 export function run(command, args, { cwd, env = process.env, show = false } = {}) {
   return new Promise((done) => {
     /** @type {import('node:child_process').StdioOptions} */
-    const stdio = show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe']
+    const stdio = show && process.stdout.isTTY ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe']
     const child = spawn(command, args, { ...(cwd === undefined ? {} : { cwd }), env, stdio })
     /** @type {Buffer[]} */
     const chunks = []
     running.add(child)
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => chunks.push(chunk))
+    /** @param {NodeJS.WriteStream} ours */
+    const take = (ours) => (/** @type {Buffer} */ chunk) => {
+      chunks.push(chunk)
+      if (!show) return
+      ours.write(chunk)
+      if (chunks.length > MAX_KEPT_CHUNKS) chunks.shift()
+    }
+    child.stdout?.on('data', take(process.stdout))
+    child.stderr?.on('data', take(process.stderr))
     /**
      * @param {number} code
      * @param {string} more

@@ -9,13 +9,16 @@ import { runSteps, steps } from './ok.mjs'
 import { holdSignals, run, wasInterrupted } from './run.mjs'
 import { build, checkNode, install, root } from './setup.mjs'
 import { addCounts, countListed, countReport, failSkipped, NOTHING } from './test-counts.mjs'
+import { FAILURES_FILE, readFailures, repeatFailures } from './test-failures.mjs'
 
 const VITEST = 'node_modules/.bin/vitest'
 const HOST = ['-c', 'vitest.host.config.ts']
+/** @type {import('./test-failures.mjs').Failure[]} */
+const failures = []
 const required = process.env.RINGFERRY_HOST_TESTS === 'require'
 
 /**
- * Runs vitest with its output shown, and counts.
+ * Runs vitest with its output shown, counts, and keeps what failed.
  * @param {string} folder for the report
  * @param {string} name of the tests
  * @param {string[]} more arguments of vitest
@@ -23,12 +26,13 @@ const required = process.env.RINGFERRY_HOST_TESTS === 'require'
 async function runTests(folder, name, more) {
   console.log(`\n${name} tests`)
   const file = join(folder, `${name}.json`)
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-  const { code } = await run(VITEST, ['run', '--passWithNoTests', ...reporters, ...more], {
-    cwd: root,
-    show: true,
-  })
-  return countReport(file, code)
+  const failuresFile = join(folder, `${name}-failures.json`)
+  const reporters = ['default', 'json', './tools/failures-reporter.mjs'].map((word) => `--reporter=${word}`)
+  const words = ['run', '--passWithNoTests', ...reporters, `--outputFile.json=${file}`, ...more]
+  const env = { ...process.env, [FAILURES_FILE]: failuresFile }
+  const ended = await run(VITEST, words, { cwd: root, env, show: true })
+  failures.push(...readFailures(name, failuresFile, ended))
+  return countReport(file, ended.code)
 }
 
 /** Makes the machine ready for host tests. Returns why it is not, or undefined. */
@@ -66,12 +70,12 @@ const folder = mkdtempSync(join(tmpdir(), 'ringferry-test-'))
 try {
   // The build has made what `plane` and `dist` make; the unit tests run below, where their output is seen.
   const elsewhere = ['plane', 'dist', 'unit']
-  const failedSteps = await runSteps(steps.filter(({ name }) => !elsewhere.includes(name)))
-  let total = { ...NOTHING, failed: failedSteps.length }
+  failures.push(...(await runSteps(steps.filter(({ name }) => !elsewhere.includes(name)))))
+  let total = { ...NOTHING, failed: failures.length }
   if (!wasInterrupted()) total = addCounts(total, await runTests(folder, 'unit', []))
   if (!wasInterrupted()) total = addCounts(total, await runHostTests(folder))
-  if (failedSteps.length > 0) console.log(`\nfailed checks, counted below: ${failedSteps.join(', ')}`)
-  for (const name of total.names) console.log(`failed because it was skipped: ${name}`)
+  failures.push(...total.names.map((name) => ({ where: 'skipped, and none may be', name, text: '' })))
+  for (const line of repeatFailures(failures)) console.log(line)
   console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
   process.exitCode = wasInterrupted() ? 130 : total.failed > 0 ? 1 : 0
 } finally {
