@@ -15,7 +15,15 @@ import { writeNetHeader } from '../driver/net-header.js'
 import { wholeLines } from '../driver/slots.js'
 import { seededRandom } from '../stats/random.js'
 import { hostClockOffsetUs, hostNowUs } from './clock.js'
-import { FRAME_AT, frameLength, measuredFrame, parseMac, STREAMS } from './frames.js'
+import {
+  constantSum,
+  frameLength,
+  MAX_FLOWS,
+  measuredFrame,
+  numberFrame,
+  parseMac,
+  STREAMS,
+} from './frames.js'
 import { type Arrivals, type GeneratorRole, LIVE, ORDER, type SharedResults } from './messages.js'
 import { Meter } from './meter.js'
 
@@ -51,9 +59,10 @@ export class Generator {
   readonly #meter: Meter
   readonly #offsetUs = hostClockOffsetUs()
   readonly #gaps: Float64Array
-  /** By place in the ring: where the frame lies, its length, and which receiver it goes to. */
+  /** By place in the ring: where the frame lies, its length, its constantSum, and which receiver it goes to. */
   readonly #offsets: Float64Array
   readonly #lengths: Float64Array
+  readonly #sums: Float64Array
   readonly #targets: Uint32Array
   /** Next sequence number by receiver. */
   readonly #sequences: Uint32Array
@@ -75,6 +84,7 @@ export class Generator {
     const { size } = driver.tx()
     this.#offsets = new Float64Array(size)
     this.#lengths = new Float64Array(size)
+    this.#sums = new Float64Array(size)
     this.#targets = Uint32Array.from({ length: size }, (_, place) => place % targets.length)
     this.#sequences = new Uint32Array(targets.length)
     this.#fill(mac, targets, role)
@@ -88,17 +98,21 @@ export class Generator {
     const stream = (role.stream ?? mac[5]!) % STREAMS
     // An odd multiplier spreads start times a microsecond apart over all epochs.
     const epoch = Math.imul(Math.floor(hostNowUs()), 0x9e3779b1) >>> 16
+    const flows = Math.max(1, Math.min(MAX_FLOWS, role.flows ?? 1))
     for (let place = 0; place < ring.size; place++) {
       const bytes = frameLength(role.frameBytes, place)
       const gpa = memory.allocate(wholeLines(headerBytes + bytes))
       const at = memory.offsetOf(gpa)
       writeNetHeader(memory, at, headerBytes)
-      memory.u8.set(measuredFrame(targets[this.#targets[place]!]!, mac, bytes, stream), at + headerBytes)
-      memory.data.setUint16(at + headerBytes + FRAME_AT.EPOCH, epoch)
+      const to = targets[this.#targets[place]!]!
+      const flow = Math.floor(place / targets.length) % flows
+      const frame = measuredFrame({ to, from: mac, bytes, epoch, stream, flow })
+      memory.u8.set(frame, at + headerBytes)
       ring.stage(gpa, headerBytes + bytes, false)
       ring.commit()
       this.#offsets[place] = at + headerBytes
       this.#lengths[place] = bytes
+      this.#sums[place] = constantSum(frame)
     }
     // Nothing was published: the available ring now names all descriptors in order, once and for all.
     ring.resetIndices(0)
@@ -206,8 +220,7 @@ export class Generator {
       const at = this.#offsets[place]!
       const target = this.#targets[place]!
       const sequence = this.#sequences[target]!
-      data.setUint32(at + FRAME_AT.SEQUENCE, sequence)
-      data.setFloat64(at + FRAME_AT.INTENDED, this.#times[i]!)
+      numberFrame(data, at, this.#sums[place]!, sequence, this.#times[i]!)
       this.#sequences[target] = sequence + 1
       bytes += this.#lengths[place]!
       if (++place === ring.size) place = 0

@@ -38,7 +38,7 @@ export type Arrivals =
   | { readonly burst: number }
 
 /**
- * Sends numbered frames at intended times that wait for nothing (open loop), each carrying its time. The rate is 0
+ * Sends numbered UDP datagrams at intended times that wait for nothing (open loop), each carrying its time. The rate is 0
  * at first and set live by `EmbeddedWorker.setRate`. It measures what it receives, as a meter does.
  */
 export interface GeneratorRole {
@@ -51,6 +51,8 @@ export interface GeneratorRole {
   readonly arrivals?: Arrivals
   /** Number of this sender, 0 to 255: meters follow the sequence of each. Default: the last byte of its address. */
   readonly stream?: number
+  /** UDP flows (source ports) that the frames to a receiver belong to in turn: 1 to 4096. Default 1. */
+  readonly flows?: number
   /** Of chance, for the gaps. Default 1. */
   readonly seed?: number
 }
@@ -64,7 +66,7 @@ export interface EmbeddedWorkerOptions {
   readonly spinUs?: number
   /** Entries of each ring. Default 256. */
   readonly ringSize?: number
-  /** Virtio features wanted. Default: a current Linux guest's. */
+  /** Virtio features wanted. Default: a current Linux guest's; a meter or generator takes no joined datagrams. */
   readonly features?: bigint
   /** Processor that the thread is bound to. Default: any. */
   readonly cpu?: number

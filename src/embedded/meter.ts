@@ -3,7 +3,7 @@ import type { NetDriver } from '../driver/net-driver.js'
 import { nowUs } from '../sys/clock.js'
 import { NET_HEADER } from '../virtio/virtio.js'
 import { hostClockOffsetUs } from './clock.js'
-import { FRAME_AT, MEASURED_TYPE, MIN_FRAME_BYTES, STREAMS } from './frames.js'
+import { FRAME_AT, isMeasured, STREAMS } from './frames.js'
 import { LIVE, type SharedResults } from './messages.js'
 
 /** Frames between two readings of the clock. */
@@ -100,10 +100,9 @@ export class Meter {
   #measure(at: number, bytes: number, hostUs: number): void {
     const { data } = this.#driver.memory
     const { live, times } = this.#results
-    const stream = bytes < MIN_FRAME_BYTES ? STREAMS : data.getUint32(at + FRAME_AT.STREAM)
+    const stream = isMeasured(data, at, bytes) ? data.getUint16(at + FRAME_AT.STREAM) : STREAMS
     if (
       stream >= STREAMS ||
-      data.getUint16(at + FRAME_AT.TYPE) !== MEASURED_TYPE ||
       data.getUint32(at + 2) !== this.#macLow ||
       data.getUint16(at) !== this.#macHigh
     ) {

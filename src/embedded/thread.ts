@@ -9,9 +9,16 @@ import { EPOLLIN, Epoll } from '../sys/epoll.js'
 import { drainEventfd } from '../sys/eventfd.js'
 import { threadId } from '../sys/signal-handler.js'
 import { closeFd } from '../sys/unix-socket.js'
+import { VIRTIO_NET_F } from '../virtio/virtio.js'
 import { parseMac } from './frames.js'
-import { EmbeddedGuest } from './guest.js'
-import { type EmbeddedThreadData, type FromEmbedded, LIVE, SharedResults } from './messages.js'
+import { EmbeddedGuest, LINUX_FEATURES } from './guest.js'
+import {
+  type EmbeddedRole,
+  type EmbeddedThreadData,
+  type FromEmbedded,
+  LIVE,
+  SharedResults,
+} from './messages.js'
 import { makeWork } from './roles.js'
 
 const { fd, shared, options } = workerData as EmbeddedThreadData
@@ -22,6 +29,12 @@ const DEFAULT_SPIN_US = 50
 
 function post(message: FromEmbedded): void {
   parentPort?.postMessage(message)
+}
+
+/** Who counts every frame takes none that the switch has joined of several. */
+function featuresOf({ kind }: EmbeddedRole): bigint {
+  if (kind !== 'meter' && kind !== 'generator') return LINUX_FEATURES
+  return LINUX_FEATURES & ~(VIRTIO_NET_F.GUEST_USO4 | VIRTIO_NET_F.GUEST_USO6)
 }
 
 function run(guest: EmbeddedGuest, epoll: Epoll): void {
@@ -62,7 +75,7 @@ try {
   if (options.cpu !== undefined) bindToCpu(options.cpu)
   guest = new EmbeddedGuest(fd, {
     ringSize: options.ringSize ?? 256,
-    ...(options.features === undefined ? {} : { features: options.features }),
+    features: options.features ?? featuresOf(options.role),
   })
   for (const callFd of guest.callFds) epoll.add(callFd, EPOLLIN)
   run(guest, epoll)

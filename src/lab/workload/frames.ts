@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { histogramQuantile } from '../../core/histogram.js'
+import { MAX_FLOWS } from '../../embedded/frames.js'
 import type { Metrics } from '../record/metrics.js'
 import { DELAY_METRICS, lostIn, quantileWithLoss } from './delays.js'
 import { countBetween, FramePair, lateRatio, type PairCount } from './frame-pair.js'
@@ -19,6 +20,12 @@ const settingsSchema = z.strictObject({
   rateFps: z.number().min(0).default(0).meta({ description: '0: as fast as the switch takes them' }),
   arrivals: z.enum(['poisson', 'constant', 'burst']).default('poisson'),
   burstFrames: z.int().min(1).max(4096).default(32).meta({ description: 'Frames at one time, for burst' }),
+  flows: z
+    .int()
+    .min(1)
+    .max(MAX_FLOWS)
+    .default(1)
+    .meta({ description: 'UDP flows that the frames belong to in turn' }),
   direction: z.enum(['to_vm', 'from_vm']).default('to_vm'),
 })
 export type FramesSettings = z.infer<typeof settingsSchema>
@@ -89,6 +96,7 @@ async function prepare(site: WorkloadSite, settings: FramesSettings): Promise<Pr
   const pair = await FramePair.start(sender, receiver, {
     frameBytes: settings.frameBytes,
     arrivals: settings.arrivals === 'burst' ? { burst: settings.burstFrames } : settings.arrivals,
+    flows: settings.flows,
     seed: site.seed,
   })
   return {
@@ -114,11 +122,11 @@ async function prepare(site: WorkloadSite, settings: FramesSettings): Promise<Pr
   }
 }
 
-/** Numbered frames from one embedded VM to another, open loop: rate, loss and one-way delay. */
+/** Numbered UDP datagrams from one embedded VM to another, open loop: rate, loss and one-way delay. */
 export const frames: Workload<FramesSettings> = {
   name: 'frames',
   description:
-    'Numbered frames at intended times from one embedded VM to another: rate, loss, one-way delay.',
+    'Numbered UDP datagrams at intended times from one embedded VM to another: rate, loss, one-way delay.',
   settings: settingsSchema,
   runsOn: ['embedded'],
   needsPeer: true,
