@@ -10,6 +10,8 @@ import { IdleThreads } from './idle-threads.js'
 const open: IdleThreads[] = []
 afterEach(async () => {
   for (const each of open.splice(0)) await each.close()
+  // An ended thread is seen until the kernel has reaped it.
+  await until(() => seenIdleThreads().length === 0)
 })
 
 function started(cpus = allowedCpus(0)): IdleThreads {

@@ -46,7 +46,8 @@ it('a switch says of each vif whether its target is met, missed, without load or
   await missed
   expect(book.verdict('g1')).toMatchObject({ state: 'met', last10s: { withinShare: 1 } })
   const late = book.verdict('g2')
-  expect(late).toMatchObject({ state: 'missed', last10s: { withinShare: 0 } })
+  expect(late.state).toBe('missed')
+  expect(late.last10s.withinShare).toBeLessThan(0.5)
   expect(late.cause).not.toBeNull()
   expect(late.sentence).toMatch(/^missed by .* because .+$/)
   expect(late.advice).not.toBe('')

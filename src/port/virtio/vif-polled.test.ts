@@ -13,20 +13,23 @@ afterEach(() => {
 const CONTROL = PLAIN | VIRTIO_NET_F.CTRL_VQ | VIRTIO_NET_F.CTRL_RX
 const LONG_US = 50_000
 
-/** A guest with a target of 300 us, and the longest sleep of an engine that has nothing to do. No tick comes: time stands. */
+/**
+ * A guest with a target of 300 us, and the longest sleep of an engine that has nothing to do: time stands while it is
+ * asked, so that no tick is near. It goes on meanwhile: requests of the guests are paid for by time.
+ */
 function polled(features = PLAIN) {
-  const now = performance.now()
-  vi.spyOn(performance, 'now').mockReturnValue(now)
   const engine = newEngine()
   const a = start(engine, 'a', { features: PLAIN })
   const b = start(engine, 'b', { features, port: { control: true, targetUs: 300 } as object })
   b.driver.kick = () => {}
   const sleepUs = (): number => {
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now())
     for (let turns = 0; turns < 3; turns++) engine.step()
     const wait = vi.spyOn(Epoll.prototype, 'wait').mockReturnValue(0)
     engine.step(LONG_US)
     const us = Math.max(...wait.mock.calls.map(([timeoutUs]) => timeoutUs))
     wait.mockRestore()
+    clock.mockRestore()
     return us
   }
   return { engine, a, b, sleepUs }
