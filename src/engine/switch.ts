@@ -73,6 +73,7 @@ export class Switch {
   readonly #configs = new Map<string, PortConfig>()
   #ports: readonly PlacedPort[] = []
   #freeBytes = 0
+  #version = 0
   #failure: Error | undefined
   #stopping = false
   #onReady: () => void = () => {}
@@ -161,6 +162,7 @@ export class Switch {
         this.#ports = this.#ports.map((placed) =>
           placed.status.name === message.port.name ? { row: placed.row, status: message.port } : placed,
         )
+        this.#version++
         for (const listener of this.#listeners) listener(message)
         return
       case 'died':
@@ -203,6 +205,7 @@ export class Switch {
     for (const change of changes) if (change.change === 'remove') this.#configs.delete(change.name)
     for (const change of changes)
       if (change.change !== 'remove') this.#configs.set(change.config.name, change.config)
+    this.#version++
     return this.status()
   }
 
@@ -233,6 +236,11 @@ export class Switch {
   /** What the ports are made from at present, in the order in which they came. */
   configs(): readonly PortConfig[] {
     return [...this.#configs.values()]
+  }
+
+  /** Another one after each change of ports, guests or tuning: what was read before need not be so any more. */
+  get version(): number {
+    return this.#version
   }
 
   /**
@@ -307,6 +315,7 @@ export class Switch {
     if (Object.keys(change).length > 0) await this.#ask({ method: 'tune', change })
     if (this.#tuning) this.#decider?.startFor(this.#tuning)
     if (awake !== undefined && this.#keepAwake && !this.#stopping) this.#keepAwake.share = awake
+    this.#version++
     return this.tuning()
   }
 

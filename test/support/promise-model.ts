@@ -121,13 +121,18 @@ export class ModelledPromise {
   /** Without the vif: its port was removed. */
   runWithout(): void {
     this.#nowMs += MS_PER_S
-    const reading = {
+    const reading = { ...this.undecided, vifs: [] }
+    this.changes.push(...this.#judge.take(this.#nowMs, new Date(this.#nowMs), reading).changes)
+  }
+
+  /** What there is to read now, if nothing was decided yet. */
+  get undecided(): PromiseReading {
+    return {
       budget: this.budget,
       waitedUs: this.#waitedUs,
       wakeUs: undefined,
       decision: undefined,
-      vifs: [],
+      vifs: [this.#reading],
     }
-    this.changes.push(...this.#judge.take(this.#nowMs, new Date(this.#nowMs), reading).changes)
   }
 }

@@ -58,5 +58,5 @@ export const listPromises = route({
   id: 'listPromises',
   summary: 'Whether delay targets are kept, and if not, why',
   answer: z.strictObject({ promises: z.array(promiseSchema).readonly() }),
-  handle: (daemon) => ({ promises: daemon.promises.verdictsNow() }),
+  handle: (daemon) => ({ promises: daemon.promises.verdicts() }),
 })
