@@ -81,8 +81,11 @@ describe('parseConfig', () => {
     expect(mistake('engine:\n  spinUs: -1\n')).toBe(
       'CONFIG a.yaml:2:11: engine.spinUs is -1; it must be at least 0',
     )
+    expect(mistake('engine:\n  budget: 0\n')).toBe(
+      'CONFIG a.yaml:2:11: engine.budget is 0; it must be more than 0',
+    )
     expect(mistake('engine:\n  memoryMb: many\n')).toBe(
-      'CONFIG a.yaml:2:13: engine.memoryMb is "many"; it must be a number',
+      'CONFIG a.yaml:2:13: engine.memoryMb is "many"; it must be a number, in MB',
     )
   })
 

@@ -2,94 +2,15 @@
 import type { z } from 'zod'
 import { pathText, SettingError } from '../errors/setting-error.js'
 import { shownValue } from '../errors/shown-value.js'
-import { didYouMean } from '../errors/suggestion.js'
 import { claims, wrongMirror } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import { readSettings } from '../port/settings.js'
 import { readVxlan } from '../port/vxlan-settings.js'
 import { isPassed } from '../sys/passed-socket.js'
-import { configSchema, engineSchema, NESTED_SCHEMAS, PORT_KINDS, PORT_SCHEMAS, portSchema } from './schema.js'
-import { typeWords } from './type-words.js'
+import { configSchema, portSchema } from './schema.js'
+import { check, type Mistake, valueAt } from './schema-check.js'
 
 type Path = readonly PropertyKey[]
-
-/** One mistake: where in the data, and the text. `key`: the path names a key, not a value. */
-export interface Mistake {
-  readonly path: Path
-  readonly text: string
-  readonly key?: boolean
-}
-
-function valueAt(data: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
-    data,
-  )
-}
-
-/** The keys that the object at a path may have. */
-function allowedKeys(data: unknown, path: Path): string[] {
-  if (path.length === 0) return Object.keys(configSchema.shape)
-  const group = NESTED_SCHEMAS[String(path.at(-1))]
-  if (group) return Object.keys(group.shape)
-  if (path[0] === 'engine') return Object.keys(engineSchema.shape)
-  const kind = valueAt(data, [...path, 'kind']) as keyof typeof PORT_SCHEMAS
-  return Object.keys(PORT_SCHEMAS[kind]?.shape ?? {})
-}
-
-/** What zod found, in the project's words. Of a list of unknown keys, one each. */
-function mistakesOf(issue: z.core.$ZodIssue, data: unknown): Mistake[] {
-  if (issue.code !== 'unrecognized_keys') return [mistakeOf(issue, data)]
-  const allowed = allowedKeys(data, issue.path)
-  return issue.keys.map((key) => ({
-    path: [...issue.path, key],
-    text: `unknown setting "${key}"${didYouMean(key, allowed)}; allowed here: ${allowed.join(', ')}`,
-    key: true,
-  }))
-}
-
-function mistakeOf(issue: z.core.$ZodIssue, data: unknown): Mistake {
-  const { path } = issue
-  const value = valueAt(data, path)
-  const where = pathText(path)
-  const name = where === '' ? 'the file' : where
-  switch (issue.code) {
-    case 'invalid_union':
-      return value === undefined
-        ? { path: path.slice(0, -1), text: `${name} is missing; allowed: ${PORT_KINDS.join(', ')}` }
-        : { path, text: `${name} is ${shownValue(value)}; allowed: ${PORT_KINDS.join(', ')}` }
-    case 'invalid_value': {
-      const options = issue.values.map(String).join(', ')
-      if (value === undefined)
-        return { path: path.slice(0, -1), text: `${name} is missing; allowed: ${options}` }
-      return { path, text: `${name} is ${shownValue(value)}; allowed: ${options}` }
-    }
-    case 'invalid_type':
-      if (value === undefined) return { path: path.slice(0, -1), text: `${name} is missing` }
-      return {
-        path,
-        text: `${name} is ${shownValue(value)}; it must be ${typeWords(issue.expected)}${issue.expected === 'string' && typeof value === 'number' ? ', in quotes' : ''}`,
-      }
-    case 'too_small':
-      return {
-        path,
-        text: `${name} is ${shownValue(value)}; ${bound(issue.origin, 'at least', issue.minimum)}`,
-      }
-    case 'too_big':
-      return {
-        path,
-        text: `${name} is ${shownValue(value)}; ${bound(issue.origin, 'at most', issue.maximum)}`,
-      }
-    case 'not_multiple_of':
-      return { path, text: `${name} is ${shownValue(value)}; it must be a multiple of ${issue.divisor}` }
-    default:
-      return { path, text: `${name} is ${shownValue(value)}; ${issue.message}` }
-  }
-}
-
-function bound(origin: string, word: string, limit: number | bigint): string {
-  return origin === 'string' ? `it must have ${word} ${limit} characters` : `it must be ${word} ${limit}`
-}
 
 /** A port, and where in the list it stands. */
 export interface IndexedPort {
@@ -202,10 +123,9 @@ export function findMistakes(
   data: unknown,
   isWhole = false,
 ): { readonly raw: z.infer<typeof configSchema> } | { readonly mistakes: readonly Mistake[] } {
-  const result = configSchema.safeParse(data ?? {})
-  const issues = result.success ? [] : result.error.issues.flatMap((issue) => mistakesOf(issue, data))
+  const { value, mistakes: wrong = [] } = check(configSchema, data ?? {}, 'the file')
   const ports = readablePorts(data)
-  const mistakes = [...issues, ...duplicates(ports), ...ports.flatMap(unreadable)]
-  if (isWhole && result.success) mistakes.push(...mirrors(ports.map(({ port }) => port)))
-  return result.success && mistakes.length === 0 ? { raw: result.data } : { mistakes }
+  const mistakes = [...wrong, ...duplicates(ports), ...ports.flatMap(unreadable)]
+  if (isWhole && value) mistakes.push(...mirrors(ports.map(({ port }) => port)))
+  return value && mistakes.length === 0 ? { raw: value } : { mistakes }
 }

@@ -170,7 +170,7 @@ const vif = z.strictObject({
     .string()
     .regex(
       /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i,
-      'a unicast MAC address like "02:00:00:00:00:01" (in quotes)',
+      'write a unicast MAC address like "02:00:00:00:00:01" (in quotes)',
     )
     .exactOptional()
     .meta({ description: 'The address that the guest is told. Default: whatever the VMM gives it' }),

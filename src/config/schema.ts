@@ -5,7 +5,7 @@ import { AWAKE_DEFAULT } from '../control/awake.js'
 import { BUDGET_DEFAULT, POLICY_DEFAULT } from '../control/defaults.js'
 import { MAX_FDB_ENTRIES } from '../core/layout.js'
 import { MAX_MEMORY_BYTES, MIN_MEMORY_BYTES } from '../core/linear-memory.js'
-import { access, flag, learnSchema, PORT_SCHEMAS, portSchema, rateSchema } from './port-schemas.js'
+import { access, flag, PORT_SCHEMAS, portSchema } from './port-schemas.js'
 
 export { type ConfigurableKind, PORT_KINDS, PORT_SCHEMAS, portSchema } from './port-schemas.js'
 
@@ -101,15 +101,6 @@ export const configSchema = z
     ports: z.array(portSchema).exactOptional().meta({ description: 'The sides of the switch' }),
   })
   .meta({ title: 'Ringferry configuration' })
-
-/** Groups of settings within a port or the engine. */
-export const NESTED_SCHEMAS: Readonly<Record<string, z.ZodObject>> = {
-  fromVm: rateSchema,
-  toVm: rateSchema,
-  learn: learnSchema,
-  policy: policySchema,
-  control: controlSchema,
-}
 
 /** A setting, or null; of a group's settings each. */
 function patchOf(schema: z.ZodType): z.ZodType {

@@ -1,7 +1,7 @@
 /** How a refusal looks: its HTTP status and its JSON, for whatever can go wrong. */
 import type { z } from 'zod'
 import { ConfigError } from '../../config/config.js'
-import { firstMistake } from '../../config/mistake.js'
+import { check, firstMistake } from '../../config/schema-check.js'
 import { ERRORS, type ErrorCode, RingferryError } from '../../errors/errors.js'
 import { type ErrorAnswer, FAULT_CODE } from './schemas.js'
 
@@ -47,10 +47,11 @@ export function failureOf(error: unknown, report: (error: unknown) => void): Fai
   }
   if (error instanceof RingferryError)
     return say(ERRORS[error.code].http, error.code, error.message.replaceAll('\n', ' '))
-  const { code = '', statusCode = HTTP_FAULT, message = '' } = error as Partial<Record<string, never>>
+  const { code = '', statusCode = HTTP_FAULT } = error as Partial<Record<string, never>>
   const known = FRAMEWORK[code]
   if (known) return say(known[0], 'USAGE', known[1])
-  if (statusCode >= 400 && statusCode < HTTP_FAULT) return say(statusCode, 'USAGE', message)
+  if (statusCode >= 400 && statusCode < HTTP_FAULT)
+    return say(statusCode, 'USAGE', 'the request is not one that this server takes; see docs/api.md')
   if (statusCode > HTTP_FAULT) return say(statusCode, 'INTERRUPTED', 'the switch is stopping')
   report(error)
   return say(HTTP_FAULT, FAULT_CODE, 'internal error; please report it with what the switch logged')
@@ -62,7 +63,7 @@ export function checked<Schema extends z.ZodType>(
   data: unknown,
   whole: string,
 ): z.infer<Schema> {
-  const result = schema.safeParse(data)
-  if (result.success) return result.data
-  throw new RingferryError('USAGE', firstMistake(result.error, data, whole).text)
+  const { value, mistakes } = check(schema, data, whole)
+  if (mistakes) throw new RingferryError('USAGE', firstMistake(mistakes, whole))
+  return value
 }

@@ -71,7 +71,7 @@ export const portStatusSchema = z
 
 export const macSchema = z
   .string()
-  .regex(/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/, 'a MAC address like 02:00:00:00:00:01')
+  .regex(/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/, 'write a MAC address like 02:00:00:00:00:01')
   .meta({ description: 'A MAC address: "02:00:00:00:00:01"' })
 
 export const vlanSchema = z.int().min(0).max(4095).meta({ description: 'VLAN; 0: untagged frames' })

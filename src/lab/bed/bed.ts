@@ -34,7 +34,9 @@ export const switchSchema = z.strictObject({
 export type SwitchSpec = z.infer<typeof switchSchema>
 
 export const vmSchema = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9]{0,7}$/),
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9]{0,7}$/, 'a name has up to 8 lower-case letters and digits, a letter first'),
   kind: z.enum(VM_KINDS),
   /** NICs, each with an address of its own. */
   nics: z.int().min(1).max(8).default(1),

@@ -62,7 +62,7 @@ describe('RunStore', () => {
     appendFileSync(file(), 'garbage\n')
     expect(() => readRun(folder)).toThrow(`${file()}:3: not JSON`)
     writeFileSync(file(), `${JSON.stringify(header)}\n{"type":"measurement"}\n`)
-    expect(() => readRun(folder)).toThrow(`${file()}:2: not a record of the lab (cell: `)
+    expect(() => readRun(folder)).toThrow(`${file()}:2: not a record of the lab (cell is missing`)
     writeFileSync(file(), `${JSON.stringify(header)}\n${JSON.stringify(header)}\n`)
     expect(() => readRun(folder)).toThrow(`${file()}:2: a second header`)
     writeFileSync(file(), JSON.stringify(header).slice(0, 40))

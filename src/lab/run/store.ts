@@ -5,6 +5,7 @@
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { check, firstMistake } from '../../config/schema-check.js'
 import { RingferryError } from '../../errors/errors.js'
 import { type LabRecord, type RunHeader, recordSchema } from '../record/record.js'
 import { type RunLock, takeRunLock } from './lock.js'
@@ -43,13 +44,10 @@ function parseRecord(line: string, place: string): LabRecord {
       cause,
     })
   }
-  const result = recordSchema.safeParse(data)
-  if (result.success) return result.data
-  const issue = result.error.issues[0]
-  throw new RingferryError(
-    'CONFIG',
-    `${place}: not a record of the lab (${issue?.path.join('.') || 'it'}: ${issue?.message})`,
-  )
+  const { value, mistakes } = check(recordSchema, data, 'it')
+  if (mistakes)
+    throw new RingferryError('CONFIG', `${place}: not a record of the lab (${firstMistake(mistakes, 'it')})`)
+  return value
 }
 
 /** Reads a run. Throws NOT_FOUND, PERMISSION, CONFIG (with the number of the line). Changes nothing. */

@@ -3,7 +3,7 @@
  * placeholders, unknown workloads, settings, names of VMs, cells that are there twice, figures of nothing.
  */
 
-import { firstMistake } from '../../config/mistake.js'
+import { check, firstMistake } from '../../config/schema-check.js'
 import { RingferryError } from '../../errors/errors.js'
 import { type BedSpec, bedSchema, type VmKind, vmSchema } from '../bed/bed.js'
 import { cellName, type Factors, type FactorValue } from '../record/record.js'
@@ -83,15 +83,12 @@ function makeBed(template: CellTemplate, values: Substitutes, fail: Fail): BedSp
   const { bedPath } = template
   const filled = fill(template.bed, values, bedPath, fail) as Record<string, unknown>
   const bed = { ...filled, vms: expandVms(filled.vms, (text) => fail([...bedPath, 'vms'], text)) }
-  const result = bedSchema.safeParse(bed)
-  if (!result.success) {
-    const mistake = firstMistake(result.error, bed, 'the bed')
-    return fail([...bedPath, ...mistake.path], mistake.text)
-  }
-  const names = result.data.vms.map((vm) => vm.name)
+  const { value, mistakes } = check(bedSchema, bed, 'the bed')
+  if (mistakes) return fail([...bedPath, ...mistakes[0].path], firstMistake(mistakes, 'the bed'))
+  const names = value.vms.map((vm) => vm.name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) return fail([...bedPath, 'vms'], `two VMs are called "${twice}"`)
-  return result.data
+  return value
 }
 
 /** `vm: each` becomes one use for every VM whose name begins with `each`; "$vm" and "$n" stand for the VM then. */
@@ -116,12 +113,9 @@ function makeUse(
   workloads: ExpandOptions['workloads'],
   fail: Fail,
 ): WorkloadPlan & { readonly unfit?: string } {
-  const parsed = workloadUseSchema.safeParse(filled)
-  if (!parsed.success) {
-    const mistake = firstMistake(parsed.error, filled, 'the workload')
-    return fail([...path, ...mistake.path], mistake.text)
-  }
-  const { run, label = run, vm, peer, settings } = parsed.data
+  const { value, mistakes } = check(workloadUseSchema, filled, 'the workload')
+  if (mistakes) return fail([...path, ...mistakes[0].path], firstMistake(mistakes, 'the workload'))
+  const { run, label = run, vm, peer, settings } = value
   const workload = workloads.get(run)
   if (!workload)
     return fail([...path, 'run'], `there is no workload "${run}"; known: ${[...workloads.keys()].join(', ')}`)
@@ -135,15 +129,16 @@ function makeUse(
   if (workload.needsPeer && peer === undefined)
     return fail(path, `the workload ${run} needs a peer; add peer: NAME`)
   if (peer === vm) return fail([...path, 'peer'], `"${vm}" cannot be its own peer`)
-  const checked = workload.settings.safeParse(settings)
-  if (!checked.success) {
-    const mistake = firstMistake(checked.error, settings, 'settings')
-    return fail([...path, 'settings', ...mistake.path], `${run}: ${mistake.text}`)
-  }
+  const checked = check(workload.settings, settings, 'settings')
+  if (checked.mistakes)
+    return fail(
+      [...path, 'settings', ...checked.mistakes[0].path],
+      `${run}: ${firstMistake(checked.mistakes, 'settings')}`,
+    )
   const kind = bed.vms.find((one) => one.name === vm)?.kind as VmKind
   return {
     ...{ label, run, vm, ...(peer === undefined ? {} : { peer }) },
-    settings: (checked.data ?? {}) as Record<string, unknown>,
+    settings: (checked.value ?? {}) as Record<string, unknown>,
     ...(workload.runsOn.includes(kind)
       ? {}
       : { unfit: `${run} cannot measure a VM of kind ${kind}, only ${workload.runsOn.join(', ')}` }),

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { firstMistake } from '../../config/mistake.js'
+import { check, firstMistake } from '../../config/schema-check.js'
 import { readTextFile } from '../../config/text-file.js'
 import { type Path, parsePlaced } from '../../config/yaml-place.js'
 import { RingferryError } from '../../errors/errors.js'
@@ -25,12 +25,12 @@ const NAME = /^[a-z0-9-]+$/
 /** Reads a study from YAML text. Throws CONFIG with file, line and column. */
 export function parseStudy(text: string, file: string): LoadedStudy {
   const { data, at } = parsePlaced(text, file)
-  const result = studySchema.safeParse(data)
-  if (!result.success) {
-    const mistake = firstMistake(result.error, data, 'the study')
-    throw new RingferryError('CONFIG', `${at(mistake.path, mistake.key)}: ${mistake.text}`)
+  const { value, mistakes } = check(studySchema, data, 'the study')
+  if (mistakes) {
+    const [{ path, key }] = mistakes
+    throw new RingferryError('CONFIG', `${at(path, key)}: ${firstMistake(mistakes, 'the study')}`)
   }
-  return { study: result.data, file, at }
+  return { study: value, file, at }
 }
 
 function readStudyFile(file: string): LoadedStudy {

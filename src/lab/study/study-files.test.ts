@@ -42,7 +42,7 @@ describe('parseStudy', () => {
   it('parseStudy names file, line and column when something is wrong', () => {
     const wrong = (from: string, to: string) => failure(() => parseStudy(MINIMAL.replace(from, to), 'a.yaml'))
     expect(wrong('measureS: 2', 'measureS: soon')).toBe(
-      'CONFIG a.yaml:7:35: window.measureS is "soon"; it must be a number',
+      'CONFIG a.yaml:7:35: window.measureS is "soon"; it must be a number, in seconds',
     )
     expect(wrong('title: Tiny', 'titel: Tiny')).toMatch(/^CONFIG a\.yaml:\d+:\d+: .*title/)
     expect(wrong('metric: mbps', 'metric: speed')).toMatch(

@@ -177,7 +177,7 @@ export type Figure = z.infer<typeof figureSchema>
 
 export const studySchema = z
   .strictObject({
-    name: z.string().regex(/^[a-z0-9-]+$/),
+    name: z.string().regex(/^[a-z0-9-]+$/, 'a name has lower-case letters, digits and "-"'),
     title: z.string(),
     question: z.string(),
     /** How it is measured, in a few sentences. */
