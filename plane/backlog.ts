@@ -30,7 +30,7 @@ import {
   V_BACKLOG,
 } from './layout'
 import { CSUM_OFFSET } from './packet/net-header'
-import { vringAt } from './port'
+import { indexOf, setBusy, vringAt } from './port'
 import { NO_BUFFERS, TOO_SMALL } from './ring/buffers'
 import { isLive, waiting } from './ring/door'
 import { isSpent, spendFrame } from './work'
@@ -95,6 +95,7 @@ export function drainBacklog(v: usize, port: usize, limit: u32): u32 {
 
 /** Hands what waits for the queue pairs from `pairs` on to those before them: they go out of use. */
 export function moveBacklogs(port: usize, pairs: u32): void {
+  setBusy(indexOf(port), true)
   for (let pair = pairs; pair < <u32>MAX_QUEUE_PAIRS; pair++)
     moveBacklog(vringAt(port, pair * 2), port, pairs)
 }

@@ -39,7 +39,7 @@ import {
 import { follow, followRecord, isOpening, openAggregate, openRecord, readForMerge } from './merge/append'
 import { CSUM_OFFSET, GSO_NONE, gsoTypeOf, ONE_BUFFER, storeNetHeader } from './packet/net-header'
 import { isTcp, isUrgent } from './packet/urgent'
-import { vringAt } from './port'
+import { indexOf, setBusy, vringAt } from './port'
 import {
   BROKEN,
   completeReserved,
@@ -201,5 +201,6 @@ export function emit(port: usize): void {
     if (!mayWait(v, port, result)) return
   }
   count(port, C_BACKLOGGED)
+  setBusy(indexOf(port), true)
   if (queue(ring) === 0) dropOut(port, metered ? DROP_RATE : DROP_RING_FULL)
 }

@@ -5,6 +5,7 @@ import { leaveAsIs } from './bridge/leave'
 import { dropLate, isMetered, mayGo, queueFrom, releaseTo, waitsNoMore } from './bridge/shaper'
 import { ringFirst, ringPop } from './byte-ring'
 import { dropUnopened } from './capture/frames'
+import { noteTargets } from './fast/target'
 import { openFlat } from './frame/open'
 import { endBurst } from './hold'
 import {
@@ -106,6 +107,8 @@ export function ready(index: u32): u32 {
 
 /** Ends a burst of ingest() calls: decides on what it wrote, and publishes. */
 export function endHostBurst(): void {
+  // A trap may have left what a burst had written unnoted.
+  noteTargets()
   store<u32>(GLOBALS_AT, 0, G_CALL_NOW)
   endBurst()
   openWork()

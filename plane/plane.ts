@@ -16,6 +16,7 @@
 //     call list, for the engine's eventfds    ready(), ringFirst(), ringTake()  records for the engine to write
 //
 //   send()        a frame that leaves by one port and nowhere else, for tools; then publish()
+//   findBusy()    once a turn: the ports with vrings that are worth a poll
 //   serveHeld()   once a turn: batches whose time has come, and when the next is due
 //   armPort(), disarmPort(), renotifyPort(), armControl()   before sleep, while polling
 //   publishPort(), dropBacklog(), moveBacklog(), recheckAddresses(), fdbSweep()   when a port changes or goes
@@ -36,6 +37,7 @@ import { openWork } from './work'
 export { fdbFlush } from './bridge/fdb'
 export { sendProbe } from './bridge/probe'
 export { recheckAddresses } from './bridge/recheck'
+export { findBusy } from './busy'
 export { ringFirst, ringTake } from './byte-ring'
 export { armControl, completeControl, takeControl } from './control'
 export { endHostBurst as publish, ingest, ingestBurst, ready, releaseFrom, send } from './host'

@@ -10,6 +10,7 @@
 
 import { drainBacklog, hasBacklog } from './backlog'
 import { isMetered, mayGo, waitsNoMore } from './bridge/shaper'
+import { noteRest } from './busy'
 import { count } from './counters'
 import { fastBurst } from './fast/fast'
 import { runBurst } from './fast/runs'
@@ -143,6 +144,7 @@ export function poll(index: u32, burst: u32): u32 {
   if (limited && !anyWaits) waitsNoMore(port, BUCKET_FROM)
   if (pairs > 1 && moved > 0) store<u32>(port, first + 1, P_FIRST_PAIR)
   if (moved > 0) count(port, C_POLLS)
+  noteRest(index, port, moved)
   endBurst()
   return moved
 }

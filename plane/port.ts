@@ -1,6 +1,8 @@
 // Rows of the port table, and what is asked of them.
 import {
   ACTIVE_AT,
+  G_BUSY,
+  GLOBALS_AT,
   P_FLAGS,
   P_VRINGS,
   PORT_BROKEN,
@@ -19,6 +21,23 @@ export function portAt(index: u32): usize {
 /** The index of an active port, by its number among the G_ACTIVE of them. */
 export function activeIndex(number: u32): u32 {
   return load<u32>(<usize>ACTIVE_AT + <usize>number * 4)
+}
+
+/** Whether a port is not at rest (busy.ts), by its index. */
+export function isBusy(index: u32): boolean {
+  return ((load<u64>(busyWord(index), G_BUSY) >> (index & 63)) & 1) !== 0
+}
+
+export function setBusy(index: u32, busy: boolean): void {
+  const word = busyWord(index)
+  const bit: u64 = (<u64>1) << (index & 63)
+  const others = load<u64>(word, G_BUSY) & ~bit
+  store<u64>(word, busy ? others | bit : others, G_BUSY)
+}
+
+/** Where G_BUSY is to be read for the bit of a port. */
+function busyWord(index: u32): usize {
+  return <usize>GLOBALS_AT + <usize>((index >> 6) << 3)
 }
 
 /** The index of a port, by its row. */

@@ -59,9 +59,15 @@ export const G_RATE_AT_US = 200 // f64
 export const G_SPIN_US = 208 // f64
 /** Time that the engine has spent spinning since its start, in microseconds. */
 export const G_SPUN_US = 216 // f64
+/** When ports at rest were last looked at, in microseconds. */
+export const G_LOOKED_US = 224 // f64
+/** Ports with vrings that are not at rest (busy.ts), by row, one bit each. */
+export const G_BUSY = 232 // 2 x u64
 
 /** Indices of the active ports. */
 export const ACTIVE_AT = 0x10400 // MAX_PORTS x u32
+/** Indices of the ports that findBusy() found. */
+export const BUSY_AT = 0x10600 // MAX_PORTS x u32
 /** Vrings (port * VRINGS_PER_PORT + queue) whose frontend is to be called. */
 export const CALLS_AT = 0x11000 // MAX_CALLS x u32
 export const MAX_CALLS = 4096

@@ -48,7 +48,7 @@ export const P_SERVICE_US = 96 // f64
 /** Which frames toward the port are joined (MERGE_*). */
 export const P_MERGE = 104 // u32
 /** Queue pairs whose rings may run; those beyond the active ones are emptied, their frames dropped. */
-export const P_STARTED_PAIRS = 144 // u32
+export const P_STARTED_PAIRS = 108 // u32
 /**
  * Of each direction, in microseconds: since when tokens are there for frames that wait for them, or will be; 0 while
  * none waits.

@@ -3,6 +3,11 @@ import type { LinearMemory } from './linear-memory.js'
 /** The exports of plane/plane.ts. Ports are given by their index in the port table. */
 export interface Plane {
   start(): void
+  /**
+   * Lists at BUSY_AT the ports whose poll() may find something to do. Returns how many.
+   * @param isIdle 1: nothing was moved, so that the engine may pause next; 0: ports at rest need not be looked at each time
+   */
+  findBusy(isIdle: 0 | 1): number
   /** Serves one vif: backlog, then a burst from each transmit ring. Returns the frames moved. */
   poll(port: number, burst: number): number
   /**

@@ -74,7 +74,7 @@ export function makeParts(options: EngineOptions, report: Report) {
   globals.set(G_FDB_AGE_S, options.ageingS ?? DEFAULT_AGEING_S)
   globals.set(G_FDB_LIMIT, options.maxAddresses ?? DEFAULT_MAX_ADDRESSES)
   const bursts = new VifBursts(
-    { globals, settings, containment, table, calls, hostPorts, clock, time },
+    { globals, plane, settings, containment, table, calls, hostPorts, clock, time },
     options.schedule ?? true,
   )
   // At once: what a guest loses may be given to another by the next handler.

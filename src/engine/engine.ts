@@ -55,6 +55,8 @@ export class Engine implements PortHost {
   readonly #changes: PortChanges
   #sweptUs = 0
   #turns = 0
+  /** Whether the last turn moved nothing. */
+  #isIdle = true
   #isRunning = false
 
   constructor(options: EngineOptions = {}) {
@@ -171,12 +173,16 @@ export class Engine implements PortHost {
     const { globals, bursts, decisions, woken, hostPorts, requests, detachments, misses } = this.#parts
     this.#turns++
     globals.setF64(G_RATE_AT_US, NEVER)
-    let moved = bursts.serve()
+    const wasIdle = this.#isIdle
+    let moved = bursts.serve(wasIdle)
     decisions.runIfDue()
     bursts.publishHeld()
     if (woken.any) moved += hostPorts.receiveWoken()
     moved += hostPorts.release()
     moved += hostPorts.transmit()
+    // No pause without a look at the ports at rest: of what a rate limit holds back only their polls tell.
+    if (moved === 0 && !wasIdle) moved = bursts.serve(true)
+    this.#isIdle = moved === 0
     requests.run(moved > 0)
     detachments.whereMemoryIsLost()
     detachments.whereCallsBlock()

@@ -1,7 +1,8 @@
 import { DeficitRoundRobin } from '../aggregation/drr.js'
 import type { TuningSettings } from '../control/tuning-settings.js'
 import type { Globals } from '../core/globals.js'
-import { G_HELD, P_SERVICE_US } from '../core/layout.js'
+import { BUSY_AT, G_HELD, MAX_PORTS, P_SERVICE_US } from '../core/layout.js'
+import type { Plane } from '../core/plane.js'
 import type { Calls } from './calls.js'
 import type { Containment } from './containment.js'
 import type { EngineClock } from './engine-clock.js'
@@ -17,6 +18,7 @@ const MAX_DEBT_US = 5_000
 /** What a burst needs of the engine. */
 export interface BurstParts {
   readonly globals: Globals
+  readonly plane: Plane
   readonly settings: TuningSettings
   readonly containment: Containment
   readonly table: PortTable
@@ -31,6 +33,8 @@ export class VifBursts {
   readonly #parts: BurstParts
   readonly #inOrder: boolean
   #order = new DeficitRoundRobin(0, QUANTUM_US, MAX_DEBT_US)
+  /** Places of the vifs in the order, by the rows of their ports. */
+  readonly #places = new Uint8Array(MAX_PORTS)
 
   /** @param isScheduled whether who has used less of the engine's time comes first; false: in turn */
   constructor(parts: BurstParts, isScheduled: boolean) {
@@ -42,22 +46,27 @@ export class VifBursts {
   reorder(): void {
     const { settings, table } = this.#parts
     this.#order = new DeficitRoundRobin(table.vifs.length, QUANTUM_US, MAX_DEBT_US)
-    for (const [at, port] of table.vifs.entries())
+    for (const [at, port] of table.vifs.entries()) {
       this.#order.weights[at] = settings.target(port.index).weight
+      this.#places[port.index] = at
+    }
   }
 
   /**
-   * As many bursts as there are vifs. Whose burst is next is decided by the engine's time that each has used (deficit
-   * round robin), so a guest that floods, or whose frames are expensive, pays for them itself. Returns the frames moved.
+   * As many bursts as there are vifs with something to do. Whose burst is next is decided by the engine's time that each
+   * has used (deficit round robin), so a guest that floods, or whose frames are expensive, pays for them itself. Returns
+   * the frames moved.
+   * @param isIdle whether nothing was moved before: then ports at rest are looked at in any case
    */
-  serve(): number {
-    const { containment, calls, hostPorts } = this.#parts
+  serve(isIdle: boolean): number {
+    const { containment, calls, hostPorts, globals } = this.#parts
     const order = this.#order
     const vifs = this.#parts.table.vifs
+    const busy = this.#findBusy(isIdle)
     let moved = 0
-    for (let at = 0; at < vifs.length; at++) order.activate(at)
-    for (let bursts = 0; bursts < vifs.length; bursts++) {
-      const at = this.#inOrder ? order.next() : bursts
+    for (let i = 0; i < busy; i++) order.activate(this.#places[globals.entry(BUSY_AT, i)]!)
+    for (let bursts = 0; bursts < busy; bursts++) {
+      const at = this.#inOrder ? order.next() : this.#places[globals.entry(BUSY_AT, bursts)]!
       if (at < 0) break
       const port = vifs[at]!
       const count = containment.poll(port)
@@ -71,6 +80,22 @@ export class VifBursts {
       this.#charge(at, port.index)
     }
     return moved
+  }
+
+  /** Lists the vifs with something to do at BUSY_AT. Returns how many. */
+  #findBusy(isIdle: boolean): number {
+    try {
+      return this.#parts.plane.findBusy(isIdle ? 1 : 0)
+    } catch {
+      return this.#listAll()
+    }
+  }
+
+  /** A ring cannot be read: its own poll will trap, too, and that is laid to its port. */
+  #listAll(): number {
+    const { globals, table } = this.#parts
+    for (const [i, port] of table.vifs.entries()) globals.setEntry(BUSY_AT, i, port.index)
+    return table.vifs.length
   }
 
   /** Charges a vif with the time since the clock was last read. */

@@ -1,0 +1,83 @@
+// Which ports with vrings have something to do: found by one call a turn, so that a port at rest costs no poll.
+//
+//   bit of G_BUSY set     its last poll moved frames or left some in a backlog, or a frame has come into one since: polled
+//                         in every turn
+//   bit clear, at rest    chains made available are all that can be work: looked for before the engine pauses, and in
+//                         between so seldom that it costs little
+import { hasBacklog } from './backlog'
+import {
+  BUSY_AT,
+  G_ACTIVE,
+  G_BUSY,
+  G_LOOKED_US,
+  G_NOW_US,
+  GLOBALS_AT,
+  MAX_PORTS,
+  P_POLLED_US,
+  P_STARTED_PAIRS,
+  V_AVAIL,
+  V_LAST_AVAIL,
+} from './layout'
+import { activeIndex, isBusy, portAt, servesVrings, setBusy, vringAt } from './port'
+import { isReady } from './ring/door'
+import { loadAvailableIndex } from './ring/split'
+
+/**
+ * While others are busy, ports at rest are looked at after so long for each port there is: a few percent of the time are
+ * spent on it, and no first frame waits for longer than 64 us.
+ */
+const LOOK_US_PER_PORT: f64 = 0.5
+
+/** Whether a transmit ring of a port holds chains. */
+function hasChains(port: usize): boolean {
+  const pairs = load<u32>(port, P_STARTED_PAIRS)
+  for (let pair: u32 = 0; pair < pairs; pair++) {
+    const v = vringAt(port, pair * 2 + 1)
+    if (isReady(v) && loadAvailableIndex(load<u32>(v, V_AVAIL)) !== load<u32>(v, V_LAST_AVAIL)) return true
+  }
+  return false
+}
+
+/** Says after a poll whether the port is at rest. */
+export function noteRest(index: u32, port: usize, moved: u32): void {
+  let busy = moved > 0
+  const pairs = load<u32>(port, P_STARTED_PAIRS)
+  for (let pair: u32 = 0; !busy && pair < pairs; pair++) busy = hasBacklog(vringAt(port, pair * 2))
+  setBusy(index, busy)
+}
+
+/** Looks for chains of ports at rest: they came after the last look. */
+function look(now: f64, ports: u32): void {
+  const before = load<f64>(GLOBALS_AT, G_LOOKED_US)
+  store<f64>(GLOBALS_AT, now, G_LOOKED_US)
+  for (let i: u32 = 0; i < ports; i++) {
+    const index = activeIndex(i)
+    const port = portAt(index)
+    if (isBusy(index) || !hasChains(port)) continue
+    setBusy(index, true)
+    if (load<f64>(port, P_POLLED_US) < before) store<f64>(port, before, P_POLLED_US)
+  }
+}
+
+/**
+ * Lists the ports whose poll() may find something to do at BUSY_AT. Returns how many.
+ * @param isIdle 1: nothing was moved, so that the engine may pause next; 0: ports at rest need not be looked at each time
+ */
+export function findBusy(isIdle: u32): u32 {
+  const now = load<f64>(GLOBALS_AT, G_NOW_US)
+  const ports = load<u32>(GLOBALS_AT, G_ACTIVE)
+  const isDue = now - load<f64>(GLOBALS_AT, G_LOOKED_US) >= LOOK_US_PER_PORT * <f64>ports
+  if (isIdle !== 0 || isDue) look(now, ports)
+  let found: u32 = 0
+  for (let first: u32 = 0; first < <u32>MAX_PORTS; first += 64) {
+    let bits = load<u64>(<usize>GLOBALS_AT + <usize>(first >> 3), G_BUSY)
+    for (; bits !== 0; bits &= bits - 1) {
+      const index = first + <u32>ctz(bits)
+      if (servesVrings(portAt(index))) {
+        store<u32>(<usize>BUSY_AT + <usize>found * 4, index)
+        found++
+      } else setBusy(index, false)
+    }
+  }
+  return found
+}
