@@ -5,6 +5,7 @@ import { addCapture } from './capture.js'
 import { addCompletion } from './completion.js'
 import { addConfig } from './config.js'
 import { addDoctor } from './doctor.js'
+import { addDrain } from './drain.js'
 import { addEvents } from './events.js'
 import { addFdb } from './fdb.js'
 import { addGuest } from './guest.js'
@@ -48,6 +49,7 @@ Examples:
   addEvents(program)
   addTop(program)
   addConfig(program)
+  addDrain(program)
   addLog(program)
   addTune(program)
   addCapture(program)

@@ -39,6 +39,7 @@ function targetsText({ met, missed, noLoad, notHeld }: Status['targets']): strin
 export function statusText(status: Status): string {
   return [
     `ringferry ${status.version}, process ${status.pid}, runs for ${spanText(status.uptimeS)}`,
+    ...(status.drained ? ['drained    takes no frames until ringferry resume, or a restart'] : []),
     `ports      ${status.portsUp} of ${status.ports} up; ${status.addresses} addresses`,
     `policy     ${status.policy}, budget ${status.budget} of a core`,
     `targets    ${targetsText(status.targets)}`,

@@ -28,7 +28,8 @@ import { jsonView, plainView, type View } from './up-view.js'
 const SECOND_MS = 1000
 /** From the signal to the end, whatever holds a thread: process.exit() would wait for it. */
 const END_LIMIT_MS = 1_900
-/** How much of it the ports may take to close in order. */
+/** How much of it what was taken may need to leave, and the ports to close in order. */
+const DRAIN_LIMIT_MS = 500
 const STOP_LIMIT_MS = 1_000
 
 function placeOf(port: PortConfig): string {
@@ -96,6 +97,8 @@ async function runSwitch(
     clearInterval(timer)
     manager.stopping()
     view.end()
+    // An engine that has ended has nothing to let go.
+    await daemon.drain(DRAIN_LIMIT_MS).catch(() => {})
     await daemon.close()
     stopListening()
     await api?.close()

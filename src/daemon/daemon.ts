@@ -142,6 +142,28 @@ export class Daemon {
     return count
   }
 
+  /**
+   * Takes no frame any more, and lets go what was taken (Switch.drain).
+   * @returns frames that have not left in time, by port
+   */
+  drain(limitMs: number): Promise<ReadonlyMap<string, number>> {
+    return this.#next(async () => {
+      const waiting = await this.switch.drain(limitMs)
+      const left = [...waiting].map(([name, frames]) => `${name} ${frames}`)
+      this.events.add('drained', null, left.length === 0 ? '' : `frames that wait still: ${left.join(', ')}`)
+      return waiting
+    })
+  }
+
+  /** Takes frames again. */
+  resume(): Promise<void> {
+    return this.#next(async () => {
+      if (!this.switch.isDrained) return
+      await this.switch.resume()
+      this.events.add('resumed', null, '')
+    })
+  }
+
   /** Ends the change at work, and what it does by itself; the switch goes on. */
   async close(): Promise<void> {
     this.#isClosed = true

@@ -11,6 +11,8 @@ const CHANGE_EVENTS = [
   'changed',
   'needs-restart',
   'flushed',
+  'drained',
+  'resumed',
   'not-reloaded',
 ] as const
 

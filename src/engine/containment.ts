@@ -29,6 +29,8 @@ export class Containment {
   readonly #plane: Plane
   readonly #portAt: (row: number) => Port | undefined
   #serving: Port | undefined
+  /** Most chains taken from a ring in one turn: BURST, or 0 while the engine is drained. */
+  burst = BURST
 
   /** @param portAt the port of a row of the port table */
   constructor(memory: LinearMemory, plane: Plane, portAt: (row: number) => Port | undefined) {
@@ -59,7 +61,7 @@ export class Containment {
   poll(port: RingPort): number {
     this.#serving = port
     try {
-      return this.#plane.poll(port.index, BURST)
+      return this.#plane.poll(port.index, this.burst)
     } catch (error) {
       this.#contain(port, error)
       return 0

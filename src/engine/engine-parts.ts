@@ -17,6 +17,7 @@ import { Containment, type Work } from './containment.js'
 import { Decisions } from './decisions.js'
 import { Descriptors } from './descriptors.js'
 import { Detachments } from './detachments.js'
+import { Drain } from './drain.js'
 import { EngineClock } from './engine-clock.js'
 import {
   DEFAULT_AGEING_S,
@@ -89,6 +90,7 @@ export function makeParts(options: EngineOptions, report: Report) {
     detachments,
     calls,
     captures: new Captures(memory, table),
+    drain: new Drain({ plane, containment, table, calls, woken, descriptors }),
     injection: new Injection(memory, plane, table, containment, calls),
     settings,
     inForce,

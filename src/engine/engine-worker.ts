@@ -39,6 +39,12 @@ function carryOut(engine: Engine, request: ToEngine): number {
     case 'inject':
       engine.inject(request.port, request.way, request.frames)
       break
+    case 'drain':
+      engine.drain()
+      break
+    case 'resume':
+      engine.resume()
+      break
     case 'status':
       break
   }

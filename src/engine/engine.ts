@@ -127,6 +127,16 @@ export class Engine implements PortHost {
     return this.plane.fdbFlush(row, vlan, mac === undefined ? -1n : macBits(mac))
   }
 
+  /** Takes no frame any more, and publishes what is held; what waits goes on. May be called again. */
+  drain(): void {
+    this.#parts.drain.begin()
+  }
+
+  /** Takes frames again. */
+  resume(): void {
+    this.#parts.drain.end()
+  }
+
   /** Hands frames to a port, a burst at most. Throws NOT_FOUND or USAGE. */
   inject(name: string, way: InjectionWay, frames: readonly InjectedFrame[]): void {
     this.#parts.injection.inject(name, way, frames)
@@ -222,7 +232,7 @@ export class Engine implements PortHost {
    * @param maxUs longest pause in microseconds; 0 only polls
    */
   step(maxUs = 0): number {
-    const { clock, pace, pauses, woken, descriptors } = this.#parts
+    const { clock, pace, pauses, woken, descriptors, drain } = this.#parts
     let moved = 0
     descriptors.poll(0)
     for (let turns = 0; turns < TURNS_PER_STEP; turns++) {
@@ -233,14 +243,15 @@ export class Engine implements PortHost {
       if (count === 0 && !this.#isAsked) break
     }
     if (moved > 0) return moved
-    if (pace.pause(woken.any) === REST) pauses.rest(maxUs)
+    if (drain.isOn) drain.pause()
+    else if (pace.pause(woken.any) === REST) pauses.rest(maxUs)
     else pauses.sleep(maxUs)
     return moved
   }
 
   /** Runs until stop(). */
   run(): void {
-    const { globals, clock, pace, pauses, time, descriptors, table } = this.#parts
+    const { globals, clock, pace, pauses, time, descriptors, table, drain } = this.#parts
     sharpenTimers()
     this.#isRunning = true
     time.ownsThread = true
@@ -254,6 +265,12 @@ export class Engine implements PortHost {
       if (hasWork && pace.isPollDue(table.hostPorts.length > 0)) descriptors.poll(0)
       const next = pace.next(now, hasWork)
       if (next === TURN) continue
+      if (drain.isOn) {
+        drain.pause()
+        clock.read()
+        pace.resumed(clock.now)
+        continue
+      }
       if (next === SPIN) {
         descriptors.poll(0)
         clock.read()

@@ -27,6 +27,7 @@ export class HostPorts {
         port.checkCommands()
         return 0
       }
+      if (containment.burst === 0) return 0
       const count = port.receive(BURST)
       if (count > 0) plane.publish()
       return count

@@ -20,6 +20,7 @@ export type SwitchRequest =
       readonly way: InjectionWay
       readonly frames: readonly InjectedFrame[]
     }
+  | { readonly method: 'drain' | 'resume' }
   | { readonly method: 'stop' }
 
 export type ToEngine = SwitchRequest & { readonly id: number }

@@ -13,6 +13,7 @@ import { TuningReader } from '../control/tuning-reader.js'
 import { type PortCounters, readCounters } from '../core/counters.js'
 import { type PortDelays, readDelays } from '../core/delays.js'
 import { type FdbEntry, type FdbFilter, readFdb } from '../core/fdb.js'
+import { waitingFrames } from '../core/waiting.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
@@ -42,6 +43,9 @@ import { Watchdog } from './watchdog.js'
 export type { SwitchEvent, SwitchOptions, SwitchTuning } from './switch-types.js'
 
 const STOP_LIMIT_MS = 5_000
+const DRAIN_LIMIT_MS = 1_000
+/** Between two looks at what waits still. */
+const DRAIN_STEP_MS = 5
 /** An engine that is held by the kernel even then is left to itself. */
 const TERMINATE_LIMIT_MS = 500
 
@@ -74,6 +78,7 @@ export class Switch {
   #ports: readonly PlacedPort[] = []
   #freeBytes = 0
   #version = 0
+  #isDrained = false
   #failure: Error | undefined
   #stopping = false
   #onReady: () => void = () => {}
@@ -220,6 +225,43 @@ export class Switch {
   /** Hands frames to a port, a burst at most (MAX_INJECTED_FRAMES, MAX_INJECTED_BYTES). Rejects with NOT_FOUND or USAGE. */
   async inject(port: string, way: InjectionWay, frames: readonly InjectedFrame[]): Promise<void> {
     await this.#ask({ method: 'inject', port, way, frames })
+  }
+
+  /**
+   * Takes no frame any more: what guests transmit stays in their rings, and host ports are not read. Publishes all that is
+   * held, and waits until what waits for buffers, devices or rate limits has left. The switch stays so until resume().
+   * @param limitMs how long it waits at most
+   * @returns frames that have not left, by port; empty: all have
+   */
+  async drain(limitMs = DRAIN_LIMIT_MS): Promise<ReadonlyMap<string, number>> {
+    const endMs = performance.now() + limitMs
+    this.#isDrained = true
+    await this.#ask({ method: 'drain' })
+    for (;;) {
+      const waiting = this.#waiting()
+      // Once more: what has left its backlog since may be held.
+      await this.#ask({ method: 'drain' })
+      if (waiting.size === 0 || performance.now() >= endMs) return waiting
+      await sleep(DRAIN_STEP_MS)
+    }
+  }
+
+  #waiting(): ReadonlyMap<string, number> {
+    const counts = this.#ports.map(
+      ({ row, status }) => [status.name, waitingFrames(this.#memory, row)] as const,
+    )
+    return new Map(counts.filter(([, frames]) => frames > 0))
+  }
+
+  /** Takes frames again, after drain(). */
+  async resume(): Promise<void> {
+    await this.#ask({ method: 'resume' })
+    this.#isDrained = false
+  }
+
+  /** Whether it takes no frame: between drain() and resume(). */
+  get isDrained(): boolean {
+    return this.#isDrained
   }
 
   /** Listens for changes of ports. Returns how to stop listening. */

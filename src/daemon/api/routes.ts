@@ -4,6 +4,7 @@ import { startCapture } from './routes/captures.js'
 import { applyConfig, checkConfig, diffConfig, showConfig } from './routes/config.js'
 import { getDashboardFile, showDashboard } from './routes/dashboard.js'
 import { getDelays } from './routes/delays.js'
+import { drain, resume } from './routes/drain.js'
 import { listEvents } from './routes/events.js'
 import { flushFdb, showFdb } from './routes/fdb.js'
 import { getLive } from './routes/live.js'
@@ -28,6 +29,8 @@ export const ROUTES: readonly AnyRoute[] = [
   deletePort,
   showFdb,
   flushFdb,
+  drain,
+  resume,
   getStats,
   listEvents,
   showConfig,

@@ -22,6 +22,7 @@ export const statusSchema = z
       .min(0)
       .meta({ description: "Processor time of the engine's thread so far, in seconds" }),
     freeBytes: z.number().meta({ description: 'Linear memory that is free for ports and guests' }),
+    drained: z.boolean().meta({ description: 'It takes no frames: see /v1/drain' }),
     ports: z.int().meta({ description: 'How many there are' }),
     portsUp: z.int().meta({ description: 'How many of them carry frames' }),
     targets: z
@@ -52,6 +53,7 @@ export function statusOf(daemon: Daemon): Status {
     budget,
     engineCpuS: running.cpuSeconds(),
     freeBytes: running.freeBytes,
+    drained: running.isDrained,
     ports: ports.length,
     portsUp: ports.filter(({ state }) => state === 'up').length,
     targets: targetsOf(daemon.promises.verdicts()),
