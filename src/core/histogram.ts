@@ -53,11 +53,11 @@ export function bucketMiddleUs(bucket: number): number {
   return (bucketStart(bucket) + bucketStart(bucket + 1) - 1) / 2 / TICKS_PER_US
 }
 
-/** Count one time in microseconds. Negative times count as 0, times beyond the last bucket as its end. */
-export function record(counts: Counts, valueUs: number): void {
+/** Count a time in microseconds, once or more often. Negative times count as 0, times beyond the last bucket as its end. */
+export function record(counts: Counts, valueUs: number, times = 1): void {
   const ticks = Math.min(MAX_TICKS, Math.max(0, Math.floor(valueUs * TICKS_PER_US)))
   const bucket = bucketOf(ticks)
-  counts[bucket] = counts[bucket]! + 1
+  counts[bucket] = counts[bucket]! + times
 }
 
 /** How many values were counted. */

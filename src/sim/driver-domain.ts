@@ -1,0 +1,263 @@
+/**
+ * The driver domain's thread: the engine's loop with modelled time. Whose burst is next, when it spins, sleeps or rests, and
+ * how long frames are held is decided by the engine's own code (DeficitRoundRobin, Pace, Controller, the plane's hold rule);
+ * here is what that costs.
+ *
+ *   unit of work = one burst of one port, or the held batches that are due; what it published is seen at its end
+ */
+import { DeficitRoundRobin } from '../aggregation/drr.js'
+import type { HoldLimits } from '../aggregation/hold-limits.js'
+import { Controller } from '../control/controller.js'
+import { DecisionInForce } from '../control/in-force.js'
+import { MAX_SPIN_TURN_US, Pace, type REST, SLEEP, SPIN, TICK_US, TURN } from '../control/pace.js'
+import type { TuningSettings } from '../control/tuning-settings.js'
+import type { LinearMemory } from '../core/linear-memory.js'
+import type { Costs, Way, WayCosts } from './architecture.js'
+import type { EventList } from './event-list.js'
+import type { Frames } from './frames.js'
+import type { Processors } from './processors.js'
+import { BURST, type Moved, type Rings } from './rings.js'
+import type { ThreadState, Work } from './scheduler.js'
+
+/** As the engine's: time of a turn at weight 1, and what one is charged with at most. */
+const QUANTUM_US = 20
+const MAX_DEBT_US = 5_000
+/** Most frames that a unit takes, those out of backlogs included. */
+const MOST_MOVED = 4096
+
+/** What a driver domain is made of. */
+export interface DriverDomainParts {
+  readonly events: EventList
+  readonly processors: Processors
+  readonly frames: Frames
+  readonly rings: Rings & { setLimits(port: number, limits: HoldLimits): void }
+  readonly memory: LinearMemory
+  readonly settings: TuningSettings
+  readonly costs: Costs
+  readonly core: number
+  readonly ghz: number
+  /** Cycles that a byte costs beside, because it is not in the cache. */
+  readonly missCycles: number
+  /** Of all ports; and which of them are NICs. */
+  readonly ports: number
+  readonly isNic: (port: number) => boolean
+  /** A port was called; or frames of it can be taken without. */
+  readonly onCall: (port: number, nowNs: number) => void
+  readonly onShown: (port: number, nowNs: number) => void
+  /** Frames of a port were taken: its sender has room again. */
+  readonly onTaken: (port: number, nowNs: number) => void
+}
+
+type State = 'awake' | 'spinning' | 'sleeping' | 'resting'
+
+export class DriverDomain implements Work {
+  readonly name = 'driver domain'
+  readonly weight = 1
+  readonly cap = 0
+  readonly cores: readonly number[]
+  readonly controller: Controller
+  readonly inForce: DecisionInForce
+  readonly pace: Pace
+  readonly order: DeficitRoundRobin
+  readonly #parts: DriverDomainParts
+  readonly #thread: ThreadState
+  readonly #moved: Moved = { frames: new Int32Array(MOST_MOVED), count: 0, publications: 0, calls: 0 }
+  readonly #timer: number
+  #state: State = 'awake'
+  #timerId = 0
+  #pausedUs = 0
+  #plannedUs = 0
+  /** Bursts left in the present turn, and frames that it has moved. */
+  #left = 0
+  #movedInTurn = 0
+  #servesHeld = false
+  /** Cycles of interrupts and wake-ups that the next unit pays for. */
+  #owedCycles = 0
+  #served = -1
+  #wokenByCall = false
+
+  constructor(parts: DriverDomainParts) {
+    this.#parts = parts
+    const { events, processors, settings, memory, core, ports } = parts
+    this.cores = [core]
+    this.inForce = new DecisionInForce(settings)
+    this.controller = new Controller(memory, settings.buffer)
+    this.pace = new Pace(this.inForce)
+    this.order = new DeficitRoundRobin(ports, QUANTUM_US, MAX_DEBT_US)
+    this.#thread = processors.add(this)
+    this.#timer = events.register((id, nowNs) => {
+      if (id === this.#timerId && (this.#state === 'sleeping' || this.#state === 'resting'))
+        processors.wake(this.#thread, nowNs)
+    })
+    processors.wake(this.#thread, 0)
+  }
+
+  get thread(): ThreadState {
+    return this.#thread
+  }
+
+  /** Of its processor time, in microseconds: without spinning. */
+  get workedUs(): number {
+    return Math.max(0, this.#thread.usedNs / 1000 - this.pace.spunUs)
+  }
+
+  /** Whether whoever puts frames into a ring must notify it. */
+  get wantsKicks(): boolean {
+    return this.#state === 'sleeping' && !this.#wokenByCall
+  }
+
+  /** Frames lie in a transmit ring. */
+  arrived(nowNs: number): void {
+    if (this.#state === 'spinning') this.#parts.processors.cut(this.#thread, nowNs)
+    else if (this.wantsKicks) {
+      this.#wokenByCall = true
+      this.#parts.processors.wake(this.#thread, nowNs)
+    }
+  }
+
+  /** The NIC's interrupt is one more thing to do. */
+  interrupted(): void {
+    this.#owedCycles += this.#parts.costs.driver.toVm.interrupt
+  }
+
+  begin(nowNs: number): number {
+    const nowUs = nowNs / 1000
+    if (this.#state !== 'awake') this.#resume(nowUs)
+    for (;;) {
+      const cycles = this.#work(nowUs)
+      if (cycles > 0) {
+        const owed = this.#owedCycles
+        this.#owedCycles = 0
+        return Math.max(1, Math.round((cycles + owed) / this.#parts.ghz))
+      }
+      const hasMoved = this.#movedInTurn > 0
+      this.#movedInTurn = 0
+      const step = this.pace.next(nowUs, hasMoved)
+      if (step === TURN) continue
+      if (step === SPIN) {
+        this.#state = 'spinning'
+        this.#pausedUs = nowUs
+        return Math.max(1000, Math.round(this.pace.spinUs * 1000))
+      }
+      this.#pause(step, nowUs, nowNs)
+      return 0
+    }
+  }
+
+  #resume(nowUs: number): void {
+    if (this.#state === 'spinning') {
+      for (let atUs = this.#pausedUs; atUs < nowUs; atUs += MAX_SPIN_TURN_US)
+        this.pace.spun(atUs, Math.min(nowUs, atUs + MAX_SPIN_TURN_US))
+      this.#state = 'awake'
+      return
+    }
+    if (this.#state === 'sleeping') this.pace.slept(this.#pausedUs, nowUs, this.#plannedUs)
+    else this.pace.rested(nowUs)
+    this.pace.resumed(nowUs)
+    this.#parts.rings.woke(nowUs)
+    this.#owedCycles += this.#parts.costs.driver.toVm.wake
+    this.#state = 'awake'
+    this.#wokenByCall = false
+  }
+
+  #pause(step: typeof SLEEP | typeof REST, nowUs: number, nowNs: number): void {
+    const NEVER = Number.POSITIVE_INFINITY
+    const heldUs = this.#parts.rings.heldDueUs(nowUs)
+    const due = { heldUs, releaseUs: NEVER, pollUs: NEVER, renotifyUs: NEVER, requestUs: NEVER }
+    const us = step === SLEEP ? this.pace.sleepUs(nowUs, TICK_US, due) : this.pace.restUs(TICK_US, due)
+    this.#plannedUs = us
+    this.#pausedUs = nowUs
+    this.#state = step === SLEEP ? 'sleeping' : 'resting'
+    this.#parts.events.schedule(nowNs + Math.max(1, Math.ceil(us * 1000)), this.#timer, ++this.#timerId)
+  }
+
+  /** The next thing to do; its cycles, 0: nothing. */
+  #work(nowUs: number): number {
+    const { rings, ports } = this.#parts
+    this.#decide(nowUs)
+    if (this.#left === 0 && !this.#servesHeld) {
+      for (let port = 0; port < ports; port++) this.order.activate(port)
+      this.#left = ports
+    }
+    while (this.#left > 0) {
+      this.#left--
+      const port = this.order.next()
+      if (port < 0) {
+        this.#left = 0
+        break
+      }
+      if (!rings.hasWork(port)) {
+        rings.pollEmpty(port, nowUs)
+        this.order.deactivate(port)
+        continue
+      }
+      const moved = this.#clear()
+      rings.poll(port, BURST, nowUs, moved)
+      this.#movedInTurn += moved.count
+      this.#servesHeld = this.#left === 0
+      const cycles = this.#burstCycles(moved)
+      this.#served = port
+      this.order.charge(port, cycles / this.#parts.ghz / 1000)
+      return cycles
+    }
+    this.#servesHeld = false
+    const moved = this.#clear()
+    rings.serveHeld(nowUs, moved)
+    if (moved.publications === 0) return 0
+    return this.#publicationCycles(moved)
+  }
+
+  #clear(): Moved {
+    this.#moved.count = 0
+    this.#moved.publications = 0
+    this.#moved.calls = 0
+    return this.#moved
+  }
+
+  #decide(nowUs: number): void {
+    const { rings } = this.#parts
+    if (this.controller.dueUs(nowUs) === 0)
+      this.controller.run(nowUs, {
+        workedUs: this.workedUs,
+        spunUs: this.pace.spunUs,
+        waitedUs: this.#thread.waitedNs / 1000,
+        wakes: this.pace.wakes,
+      })
+    if (this.inForce.isNew) this.inForce.take((row, limits) => rings.setLimits(row, limits))
+    if (this.pace.isTickDue(nowUs)) this.pace.ticked(nowUs)
+  }
+
+  #burstCycles(moved: Moved): number {
+    const { frames, costs, isNic, missCycles } = this.#parts
+    const { driver } = costs
+    let cycles = driver.across.poll + this.#publicationCycles(moved)
+    for (let at = 0; at < moved.count; at++) {
+      const frame = moved.frames[at]!
+      const isFromNic = isNic(frames.from[frame]!)
+      const isToNic = isNic(frames.to[frame]!)
+      const way: Way = isFromNic ? 'toVm' : isToNic ? 'fromVm' : 'across'
+      const cost: WayCosts = driver[way]
+      cycles += cost.frame + (cost.byte + missCycles) * frames.bytes[frame]!
+      if (isFromNic) cycles += driver.toVm.nic
+      if (isToNic) cycles += driver.fromVm.nic
+    }
+    return cycles
+  }
+
+  #publicationCycles({ publications, calls }: Moved): number {
+    const { toVm } = this.#parts.costs.driver
+    return publications * toVm.publication + calls * toVm.call
+  }
+
+  end(nowNs: number): void {
+    if (this.#state === 'spinning') return
+    const { rings, onCall, onShown, onTaken } = this.#parts
+    const port = this.#served
+    this.#served = -1
+    rings.show(
+      (called) => onCall(called, nowNs),
+      (shown) => onShown(shown, nowNs),
+    )
+    if (port >= 0) onTaken(port, nowNs)
+  }
+}

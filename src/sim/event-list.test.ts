@@ -1,0 +1,34 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { EventList } from './event-list.js'
+
+describe('EventList', () => {
+  it('run calls events by time, those of one time as they were scheduled', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 3000 }), (times) => {
+        const events = new EventList()
+        const seen: [number, number][] = []
+        const note = events.register((argument, nowNs) => seen.push([nowNs, argument]))
+        for (const [at, timeNs] of times.entries()) events.schedule(timeNs, note, at)
+        events.run(1000)
+        const expected = times.map((timeNs, at): [number, number] => [timeNs, at])
+        expect(seen).toEqual(expected.sort((a, b) => a[0] - b[0] || a[1] - b[1]))
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('run stops at its end and goes on from there, with events that events have scheduled', () => {
+    const events = new EventList()
+    const seen: number[] = []
+    const again = events.register((left, nowNs) => {
+      seen.push(nowNs)
+      if (left > 0) events.schedule(nowNs + 10, again, left - 1)
+    })
+    events.schedule(5, again, 3)
+    events.run(20)
+    expect([seen, events.nowNs, events.waiting]).toEqual([[5, 15], 20, 1])
+    events.run(100)
+    expect([seen, events.processed]).toEqual([[5, 15, 25, 35], 4])
+  })
+})

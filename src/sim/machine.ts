@@ -1,0 +1,268 @@
+/** A model put together: processors, NICs, guests, the driver domain between them, and the programs. */
+import { TuningSettings } from '../control/tuning-settings.js'
+import { LinearMemory, MIN_MEMORY_BYTES } from '../core/linear-memory.js'
+import { instantiatePlane } from '../core/plane.js'
+import { type Costs, costsOf } from './architecture.js'
+import { CountedRings } from './counted-rings.js'
+import { createScheduler } from './create-scheduler.js'
+import { DriverDomain } from './driver-domain.js'
+import { EventList } from './event-list.js'
+import { Fifo } from './fifo.js'
+import { Frames } from './frames.js'
+import { Guest } from './guest.js'
+import type { Model, Traffic } from './model.js'
+import { NicModel } from './nic.js'
+import { OpenSource } from './open-source.js'
+import { Processors } from './processors.js'
+import type { Network, Program } from './program.js'
+import { Requests } from './requests.js'
+import { Streams } from './streams.js'
+import { Tcp } from './tcp.js'
+
+/** Cycles that a byte costs beside, when not all working sets lie in the cache: the share of them that does not. */
+function missCycles({ host, vms }: Model): number {
+  if (host.llcMb === 0) return 0
+  const workingMb = vms.reduce((sum, { workingSetMb }) => sum + workingSetMb, 0)
+  return workingMb <= host.llcMb ? 0 : host.missCyclesPerByte * (1 - host.llcMb / workingMb)
+}
+
+function makeProgram(
+  traffic: Traffic,
+  network: Network,
+  flow: number,
+  ports: readonly [number, number],
+): Program {
+  switch (traffic.kind) {
+    case 'open':
+      return new OpenSource(traffic, network, flow, ports)
+    case 'tcp':
+      return new Tcp(traffic, network, flow, ports)
+    case 'requests':
+      return new Requests(traffic, network, flow, ports)
+  }
+}
+
+/** Ports are numbered: NICs first, then VMs. */
+export class Machine {
+  readonly model: Model
+  readonly events = new EventList()
+  readonly frames = new Frames()
+  readonly streams: Streams
+  readonly costs: Costs
+  readonly processors: Processors
+  readonly nics: NicModel[] = []
+  readonly guests: Guest[] = []
+  readonly programs: Program[] = []
+  readonly memory = new LinearMemory(MIN_MEMORY_BYTES)
+  readonly settings: TuningSettings
+  readonly rings: CountedRings
+  readonly driver: DriverDomain | undefined
+  /** Rings of NICs that guests have to themselves: to each guest, and of each NIC to the wire. */
+  readonly #received: readonly Fifo[]
+  readonly #leaving: readonly Fifo[]
+  readonly #missCycles: number
+  readonly #network: Network
+  readonly #hasDriver: boolean
+  /** Whether a guest asks for the interrupts of its NICs. */
+  readonly #isArmed: Uint8Array
+
+  /** @param plane compiled from plane.wasm */
+  constructor(model: Model, seed: number, plane: WebAssembly.Module) {
+    this.model = model
+    this.streams = new Streams(seed)
+    this.costs = costsOf(model)
+    this.#missCycles = missCycles(model)
+    const { host, nics, vms } = model
+    this.processors = new Processors(this.events, createScheduler(host.scheduler, host.cores), {
+      cores: host.cores,
+      switchNs: Math.round(this.costs.switchCycles / host.ghz),
+      wakeNs: Math.round(host.wakeUs * 1000),
+    })
+    this.settings = new TuningSettings({ policy: model.policy, budget: model.budget })
+    this.rings = new CountedRings(this.memory, instantiatePlane(this.memory, plane), this.frames)
+    this.#hasDriver = this.costs.hasDriverDomain
+    this.#received = vms.map(() => new Fifo(1024))
+    this.#leaving = nics.map(() => new Fifo(1024))
+    this.#isArmed = new Uint8Array(vms.length).fill(1)
+    this.#network = {
+      events: this.events,
+      frames: this.frames,
+      streams: this.streams,
+      send: (frame, nowNs) => this.#send(frame, nowNs),
+      work: (port, ns) => this.guests[port - nics.length]?.work(ns),
+    }
+    for (const [at, nic] of nics.entries()) this.#addNic(at, nic.name)
+    for (const at of vms.keys()) this.#addGuest(at)
+    this.driver = this.#hasDriver ? this.#makeDriver() : undefined
+    for (const [flow, traffic] of model.traffic.entries())
+      this.programs.push(
+        makeProgram(traffic, this.#network, flow, [this.portOf(traffic.from), this.portOf(traffic.to)]),
+      )
+  }
+
+  portOf(name: string): number {
+    const { nics, vms } = this.model
+    const nic = nics.findIndex((each) => each.name === name)
+    return nic >= 0 ? nic : nics.length + vms.findIndex((each) => each.name === name)
+  }
+
+  /** Starts all programs. */
+  start(): void {
+    for (const program of this.programs) program.start()
+  }
+
+  #send(frame: number, nowNs: number): boolean {
+    const from = this.frames.from[frame]!
+    const nics = this.nics.length
+    if (from >= nics) return this.guests[from - nics]!.queue(frame, nowNs)
+    this.nics[from]!.fromPeer(frame, nowNs)
+    return true
+  }
+
+  #deliver(frame: number, nowNs: number): void {
+    this.programs[this.frames.flow[frame]!]!.deliver(frame, nowNs)
+  }
+
+  #addNic(at: number, name: string): void {
+    const nic = this.model.nics[at]!
+    const loss = this.streams.stream(`nic ${name}/loss`)
+    const lossOf = this.model.traffic.map((traffic) => (traffic.kind === 'tcp' ? traffic.loss : 0))
+    const shared = {
+      peer: (frame: number, nowNs: number) => this.#deliver(frame, nowNs),
+      lost: (frame: number) => this.frames.release(frame),
+      loses: (frame: number) => {
+        const share = lossOf[this.frames.flow[frame]!]!
+        return share > 0 && loss.uniform() < share
+      },
+    }
+    if (this.#hasDriver) this.rings.add(nic.ringFrames, false)
+    const sides = this.#hasDriver ? this.#bridged(at) : this.#direct(at)
+    this.nics.push(new NicModel(this.events, this.frames, nic, { ...shared, ...sides }))
+  }
+
+  #bridged(at: number) {
+    return {
+      receive: (frame: number) => {
+        if (this.rings.room(at) <= 0) return false
+        this.rings.send(at, frame)
+        return true
+      },
+      interrupt: (nowNs: number) => {
+        const driver = this.driver!
+        const isWanted = driver.wantsKicks
+        if (isWanted) driver.interrupted()
+        driver.arrived(nowNs)
+        return isWanted
+      },
+      take: () => {
+        const frame = this.rings.receive(at)
+        if (this.rings.visible(at) === 0) this.rings.arm(at)
+        return frame
+      },
+    }
+  }
+
+  #direct(at: number) {
+    const nics = this.model.nics
+    return {
+      receive: (frame: number) => {
+        const queue = this.#received[this.frames.to[frame]! - nics.length]!
+        if (queue.size >= nics[at]!.ringFrames * nics.length) return false
+        queue.push(frame)
+        return true
+      },
+      interrupt: (nowNs: number) => {
+        let isAny = false
+        for (const [guest, queue] of this.#received.entries()) {
+          if (queue.size === 0 || this.#isArmed[guest] === 0) continue
+          this.#isArmed[guest] = 0
+          this.guests[guest]!.called(nowNs)
+          isAny = true
+        }
+        return isAny
+      },
+      take: () => (this.#leaving[at]!.size > 0 ? this.#leaving[at]!.shift() : -1),
+    }
+  }
+
+  #addGuest(at: number): void {
+    const { vms, host, nics } = this.model
+    const vm = vms[at]!
+    if (this.#hasDriver) this.rings.add(vm.ringFrames, true)
+    const cores = vm.cores.length > 0 ? vm.cores : Array.from({ length: host.cores }, (_, core) => core)
+    const parts = {
+      events: this.events,
+      processors: this.processors,
+      frames: this.frames,
+      costs: this.costs,
+      ghz: host.ghz,
+      missCycles: this.#missCycles,
+      hasNic: !this.#hasDriver,
+    }
+    const deliver = (frame: number, nowNs: number): void => this.#deliver(frame, nowNs)
+    const port = nics.length + at
+    const rings = this.rings
+    const sides = this.#hasDriver
+      ? {
+          receive: () => rings.receive(port),
+          arm: () => {
+            rings.arm(port)
+            return rings.visible(port) === 0
+          },
+          room: () => rings.room(port),
+          send: (frame: number) => rings.send(port, frame),
+          sent: (nowNs: number) => {
+            const driver = this.driver!
+            const isKick = driver.wantsKicks
+            driver.arrived(nowNs)
+            return isKick
+          },
+        }
+      : {
+          receive: () => (this.#received[at]!.size > 0 ? this.#received[at]!.shift() : -1),
+          arm: () => {
+            this.#isArmed[at] = 1
+            return this.#received[at]!.size === 0
+          },
+          room: () =>
+            nics.reduce((room, nic, each) => Math.min(room, nic.ringFrames - this.#leaving[each]!.size), 1e9),
+          send: (frame: number) => this.#leaving[this.frames.to[frame]!]!.push(frame),
+          sent: () => {
+            for (const nic of this.nics) nic.send()
+            return false
+          },
+        }
+    this.guests.push(new Guest(vm, cores, parts, { ...sides, deliver }))
+  }
+
+  #makeDriver(): DriverDomain {
+    const { model, events, processors, frames, rings, memory, settings, costs } = this
+    const nics = model.nics.length
+    for (const [at, { targetUs, weight }] of model.vms.entries())
+      settings.setTarget(nics + at, { targetUs, weight })
+    settings.setControlled(
+      model.vms.map((_, at) => nics + at),
+      0,
+    )
+    const { limits } = settings
+    if (limits) for (const at of model.vms.keys()) rings.setLimits(nics + at, limits)
+    const driver = new DriverDomain({
+      ...{ events, processors, frames, rings, memory, settings, costs },
+      core: model.driverCore,
+      ghz: model.host.ghz,
+      missCycles: this.#missCycles,
+      ports: nics + model.vms.length,
+      isNic: (port) => port < nics,
+      onCall: (port, nowNs) =>
+        port < nics ? this.nics[port]!.send() : this.guests[port - nics]!.called(nowNs),
+      onShown: (port) => {
+        if (port < nics) this.nics[port]!.send()
+      },
+      onTaken: (port, nowNs) => {
+        if (port >= nics) this.guests[port - nics]!.hasRoom(nowNs)
+      },
+    })
+    for (const [at, { weight }] of model.vms.entries()) driver.order.weights[nics + at] = weight
+    return driver
+  }
+}

@@ -1,0 +1,183 @@
+/** What happens in the measured time: a snapshot at its beginning, figures at its end. */
+import { readTuning } from '../control/tuning.js'
+import { TuningReader } from '../control/tuning-reader.js'
+import { type PortCounters, readCounters } from '../core/counters.js'
+import { delaysSince, type PortDelays, readDelays } from '../core/delays.js'
+import { histogramMean, histogramQuantile, total } from '../core/histogram.js'
+import type { Machine } from './machine.js'
+import type { Traffic } from './model.js'
+import type { Program } from './program.js'
+import type { DelayFigures, Results, TrafficResult, VmResult } from './results.js'
+import type { ThreadState } from './scheduler.js'
+
+/** Shares from which something counts as used up. */
+const FULL = 0.97
+/** A queue loses that much by chance alone. */
+const LOSS = 0.001
+
+interface Snapshot {
+  readonly atNs: number
+  readonly events: number
+  readonly usedNs: readonly number[]
+  readonly busyNs: readonly number[]
+  readonly spunUs: number
+  readonly switches: number
+  readonly counters: readonly PortCounters[]
+  readonly delays: readonly PortDelays[]
+  readonly guests: readonly { readonly received: number; readonly sent: number }[]
+  readonly nics: readonly { readonly drops: number; readonly outNs: number; readonly inNs: number }[]
+}
+
+function figures({ delays, sumUs }: Program['tally']): DelayFigures {
+  return {
+    meanUs: sumUs / total(delays),
+    p50Us: histogramQuantile(delays, 0.5),
+    p99Us: histogramQuantile(delays, 0.99),
+    p999Us: histogramQuantile(delays, 0.999),
+  }
+}
+
+export class Measurement {
+  readonly #machine: Machine
+  readonly #begin: Snapshot
+
+  /** The measured time begins. */
+  constructor(machine: Machine) {
+    this.#machine = machine
+    for (const { tally } of machine.programs) tally.restart()
+    this.#begin = this.#snapshot()
+  }
+
+  #snapshot(): Snapshot {
+    const { events, processors, driver, memory, guests, nics, model } = this.#machine
+    const ports = driver ? nics.length + model.vms.length : 0
+    const rows = Array.from({ length: ports }, (_, row) => row)
+    return {
+      atNs: events.nowNs,
+      events: events.processed,
+      usedNs: processors.threads.map(({ usedNs }) => usedNs),
+      busyNs: [...processors.busyNs],
+      spunUs: driver?.pace.spunUs ?? 0,
+      switches: processors.switches,
+      counters: rows.map((row) => readCounters(memory.u64, row)),
+      delays: rows.map((row) => readDelays(memory.u64, row)),
+      guests: guests.map(({ received, sentFrames }) => ({ received, sent: sentFrames })),
+      nics: nics.map(({ drops, peerDrops, outNs, inNs }) => ({ drops: drops + peerDrops, outNs, inNs })),
+    }
+  }
+
+  #traffic(traffic: Traffic, { tally }: Program, seconds: number): TrafficResult {
+    const { frames, payloadBytes, offered, transactions } = tally
+    return {
+      label: traffic.label,
+      frames,
+      fps: frames / seconds,
+      mbps: (payloadBytes * 8) / seconds / 1e6,
+      offeredFps: offered / seconds,
+      lossRatio: traffic.kind === 'open' && offered > 0 ? Math.max(0, 1 - frames / offered) : 0,
+      transactionsPerS: transactions / seconds,
+      delay: figures(tally),
+    }
+  }
+
+  #vms(end: Snapshot, seconds: number): VmResult[] {
+    const { model, memory, driver, settings, guests, nics } = this.#machine
+    const begin = this.#begin
+    const nameOf = (row: number): string | undefined => model.vms[row - nics.length]?.name
+    const tuning = driver ? readTuning(memory.u64, new TuningReader(settings.buffer), nameOf) : undefined
+    return model.vms.map(({ name }, at) => {
+      const row = nics.length + at
+      const count = (counter: string): number => {
+        const now = end.counters[row]?.counts as Readonly<Record<string, number>> | undefined
+        const before = begin.counters[row]?.counts as Readonly<Record<string, number>> | undefined
+        return (now?.[counter] ?? 0) - (before?.[counter] ?? 0)
+      }
+      const drops = (snapshot: Snapshot): number =>
+        Object.values(snapshot.counters[row]?.drops ?? {}).reduce((sum, each) => sum + each, 0)
+      const delays = driver ? delaysSince(end.delays[row]!, begin.delays[row]!) : undefined
+      const quantile = (which: keyof PortDelays, q: number): number =>
+        delays ? histogramQuantile(delays[which], q) : Number.NaN
+      const thread = guests[at]!.thread.index
+      return {
+        name,
+        toVmFps: (end.guests[at]!.received - begin.guests[at]!.received) / seconds,
+        fromVmFps: (end.guests[at]!.sent - begin.guests[at]!.sent) / seconds,
+        publications: count('publishes'),
+        batchFrames: count('published_frames') / count('publishes'),
+        calls: count('calls'),
+        drops: drops(end) - drops(begin) + guests[at]!.queueDrops,
+        holdP99Us: quantile('hold', 0.99),
+        queueP99Us: quantile('queue', 0.99),
+        totalP99Us: quantile('total', 0.99),
+        totalP50Us: quantile('total', 0.5),
+        holdMeanUs: delays ? histogramMean(delays.hold) : Number.NaN,
+        cpu: (end.usedNs[thread]! - begin.usedNs[thread]!) / seconds / 1e9,
+        why: tuning?.vifs.find((each) => each.name === name)?.why ?? '',
+      }
+    })
+  }
+
+  /** The measured time is over. */
+  results(seed: number): Results {
+    const { model, driver, programs, processors } = this.#machine
+    const begin = this.#begin
+    const end = this.#snapshot()
+    const seconds = (end.atNs - begin.atNs) / 1e9
+    const share = (now: number, before: number): number => (now - before) / 1e9 / seconds
+    const traffic = model.traffic.map((each, at) => this.#traffic(each, programs[at]!, seconds))
+    const vms = this.#vms(end, seconds)
+    const driverAt = driver?.thread.index ?? -1
+    const spun = (end.spunUs - begin.spunUs) / 1e6 / seconds
+    const driverCpu = driver ? share(end.usedNs[driverAt]!, begin.usedNs[driverAt]!) - spun : 0
+    const cores = end.busyNs.map((busy, core) => share(busy, begin.busyNs[core]!))
+    const guestCpu = vms.reduce((sum, { cpu }) => sum + cpu, 0)
+    const frames = traffic.reduce((sum, each) => sum + each.frames, 0)
+    const calls = vms.reduce((sum, each) => sum + each.calls, 0)
+    const nicDrops = end.nics.reduce((sum, { drops }, at) => sum + drops - begin.nics[at]!.drops, 0)
+    const sum = (of: (each: TrafficResult) => number): number =>
+      traffic.reduce((all, each) => all + of(each), 0)
+    const isSaturated = traffic.some(({ lossRatio, label }) => {
+      const open = model.traffic.find((each) => each.label === label)?.kind === 'open'
+      return open && lossRatio > LOSS
+    })
+    return {
+      model: model.name,
+      seed,
+      measuredS: seconds,
+      traffic,
+      vms,
+      driverCpu,
+      guestCpu,
+      hostCpu: cores.reduce((all, each) => all + each, 0) - spun,
+      mbps: sum(({ mbps }) => mbps),
+      fps: sum(({ fps }) => fps),
+      cyclesPerFrame: ((driverCpu + guestCpu) * seconds * model.host.ghz * 1e9) / frames,
+      callsPerFrame: calls / frames,
+      switchesPerS: (processors.switches - begin.switches) / seconds,
+      drops: nicDrops + vms.reduce((all, { drops }) => all + drops, 0),
+      bottleneck: this.#bottleneck(end, cores, seconds),
+      isSaturated,
+      events: end.events - begin.events,
+    }
+  }
+
+  #bottleneck(end: Snapshot, cores: readonly number[], seconds: number): string {
+    const { nics, vms } = this.#machine.model
+    const begin = this.#begin
+    for (const [at, { name }] of nics.entries()) {
+      const out = (end.nics[at]!.outNs - begin.nics[at]!.outNs) / 1e9 / seconds
+      const into = (end.nics[at]!.inNs - begin.nics[at]!.inNs) / 1e9 / seconds
+      if (Math.max(out, into) >= FULL) return `nic ${name}`
+    }
+    const spun = (end.spunUs - begin.spunUs) / 1e6 / seconds
+    const driver = this.#machine.driver?.thread
+    const shareOf = ({ index }: ThreadState): number =>
+      (end.usedNs[index]! - begin.usedNs[index]!) / 1e9 / seconds - (index === driver?.index ? spun : 0)
+    const core = cores.findIndex((use, at) => use - (at === driver?.core ? spun : 0) >= FULL)
+    if (core < 0) return 'load'
+    if (driver && shareOf(driver) >= FULL) return 'driver domain'
+    for (const [at, { name }] of vms.entries())
+      if (shareOf(this.#machine.guests[at]!.thread) >= FULL) return `vm ${name}`
+    return `processor ${core}`
+  }
+}

@@ -1,0 +1,34 @@
+/** Runs a model once. */
+import { RingferryError } from '../errors/errors.js'
+import { checkModel } from './check.js'
+import { Machine } from './machine.js'
+import { Measurement } from './measurement.js'
+import type { Model } from './model.js'
+import type { Results } from './results.js'
+
+const NS_PER_MS = 1e6
+/** Seconds of modelled time beyond which integers are not exact. */
+const LONGEST_MS = 1e9
+
+/** What a run needs beside its model. */
+export interface RunOptions {
+  /** A whole number from 0; the same model and seed give the same results, bit by bit. */
+  readonly seed: number
+  /** Compiled from plane.wasm: its rules decide here, too. */
+  readonly plane: WebAssembly.Module
+}
+
+/**
+ * Runs a model: warm-up, then the measured time. Throws CONFIG for a model that cannot be and USAGE for one that never ends.
+ */
+export function runModel(model: Model, { seed, plane }: RunOptions): Results {
+  checkModel(model)
+  if (model.warmUpMs + model.measureMs > LONGEST_MS)
+    throw new RingferryError('CONFIG', `measureMs: at most ${LONGEST_MS} ms of modelled time`)
+  const machine = new Machine(model, seed, plane)
+  machine.start()
+  machine.events.run(model.warmUpMs * NS_PER_MS)
+  const measurement = new Measurement(machine)
+  machine.events.run((model.warmUpMs + model.measureMs) * NS_PER_MS)
+  return measurement.results(seed)
+}
