@@ -27,6 +27,10 @@ describe('arrivalGaps', () => {
   })
 })
 
+/** At this rate such rings hold the frames of two seconds: whoever waits for a processor meanwhile loses none. */
+const SLOW_FPS = 250
+const LONG_RING = 512
+
 describe('generator and meter', () => {
   let engine: Engine
   const workers: EmbeddedWorker[] = []
@@ -45,7 +49,7 @@ describe('generator and meter', () => {
     name: string,
     mac: string,
     role: EmbeddedRole,
-    ringSize = 256,
+    ringSize = LONG_RING,
   ): Promise<EmbeddedWorker> {
     const [ours, theirs] = socketPair()
     engine.addPort({ kind: 'embedded', name, fd: ours })
@@ -73,7 +77,7 @@ describe('generator and meter', () => {
   it('generator and meter agree on every frame when nothing is lost', async () => {
     const meter = await start('a', A, { kind: 'meter' })
     const generator = await start('b', B, { kind: 'generator', to: A, frameBytes: 200 })
-    generator.setRate(1000)
+    generator.setRate(SLOW_FPS)
     await turnUntil(() => generator.counters().txFrames >= 300)
     await pause(generator)
     const { txFrames, txBytes, refused, late } = generator.counters()
@@ -128,7 +132,7 @@ describe('generator and meter', () => {
 
   it('generator says refused, not late, when the switch takes nothing', async () => {
     await start('a', A, { kind: 'meter' })
-    const generator = await start('b', B, { kind: 'generator', to: A, frameBytes: 60 })
+    const generator = await start('b', B, { kind: 'generator', to: A, frameBytes: 60 }, 256)
     generator.setRate(20_000)
     await turnUntil(() => generator.counters().txFrames > 10)
     const { txFrames } = generator.counters()
@@ -153,7 +157,7 @@ describe('generator and meter', () => {
   it('generator follows a sequence for each receiver when there are several, in IMIX lengths', async () => {
     const meters = [await start('a', A, { kind: 'meter' }), await start('c', C, { kind: 'meter' })]
     const generator = await start('b', B, { kind: 'generator', to: [A, C], frameBytes: 'imix' })
-    generator.setRate(2000)
+    generator.setRate(SLOW_FPS)
     await turnUntil(() => generator.counters().txFrames >= 240)
     await pause(generator)
     const { txFrames, txBytes } = generator.counters()
@@ -169,7 +173,7 @@ describe('generator and meter', () => {
     const meter = await start('a', A, { kind: 'meter' })
     for (const name of ['b', 'b2']) {
       const generator = await start(name, B, { kind: 'generator', to: A, frameBytes: 60 })
-      generator.setRate(2000)
+      generator.setRate(SLOW_FPS)
       const before = meter.delays().count
       await turnUntil(() => meter.delays().count >= before + 50)
       await generator.stop()

@@ -50,7 +50,7 @@ export function start(engine: Engine, name: string, options: StartOptions = {}):
     engine.addPort({ kind: 'embedded', name, fd: ours, ...options.port })
     target = theirs
   }
-  const frontend = new VhostUserFrontend(target, { pump: () => engine.step(), tries: 200 })
+  const frontend = new VhostUserFrontend(target, { pump: () => engine.step() })
   const features = frontend.negotiate(
     options.features ?? LINUX_FEATURES,
     PROTOCOL_F.MQ |

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { BesideHealthyPair, UNHARMED } from '../support/healthy-pair.js'
 
-const LOOK_MS = 250
+/** Many times what makes a frame late, and what the pair needs to send some more on a busy machine. */
+const LOOK_MS = 1000
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -22,7 +23,7 @@ describe('BesideHealthyPair', () => {
     await pause(LOOK_MS)
     const outcome = await site.end()
     expect(outcome).toMatchObject({ exitCode: -1, socketsLeft: true })
-    expect(outcome.late).toBeGreaterThan(0)
+    expect(outcome.late).not.toEqual([])
     expect(outcome.lost).toBeGreaterThan(0)
   })
 })

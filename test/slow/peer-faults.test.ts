@@ -114,7 +114,7 @@ describe('a switch goes on beside', () => {
       }
     }
     expect(await site.end()).toEqual(UNHARMED)
-  }, 60_000)
+  })
 
   it('a frontend whose kick cannot be watched', async () => {
     site = await BesideHealthyPair.start(['evil'])
@@ -138,7 +138,7 @@ describe('a switch goes on beside', () => {
       expect(detail).toMatch(/^SET_VRING_KICK: /)
     }
     expect(await site.end()).toEqual(UNHARMED)
-  }, 60_000)
+  })
 
   it('a second frontend on a port that has one, which is told and counted', async () => {
     site = await BesideHealthyPair.start([])
@@ -172,7 +172,7 @@ describe('a switch goes on beside', () => {
     await site.told('evil', 'detached', /no file descriptors left.*ulimit -n/)
     memory.close()
     expect(await site.end()).toEqual(UNHARMED)
-  }, 60_000)
+  })
 
   it('a guest whose descriptors lie at both ends of its granules and reach far beyond its memory', async () => {
     site = await BesideHealthyPair.start(['evil'])
@@ -181,20 +181,21 @@ describe('a switch goes on beside', () => {
     const ends = [1, 2, 8].flatMap((granule) =>
       [-65, -64, -1, 0, 1].map((offset) => granule * 2 ** 21 + offset),
     )
-    let taken = 0
+    let [staged, taken] = [0, 0]
     for (let round = 0; round < 100; round++) {
       const bytes = [1, 64, 65, 1500, 0xffff_ffff][round % 5] as number
       for (const address of ends) {
-        if (tx.freeCount === 0) break
         tx.stage(address, bytes, false)
         tx.commit()
       }
       guest.driver.publish(1)
-      await new Promise((resolve) => setTimeout(resolve, 5))
-      for (let head = tx.takeUsed(); head >= 0; head = tx.takeUsed(), taken++) tx.release(head)
+      staged += ends.length
+      // The switch takes them, as what they are.
+      while (taken < staged) {
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        for (let head = tx.takeUsed(); head >= 0; head = tx.takeUsed(), taken++) tx.release(head)
+      }
     }
-    // The switch took them, as what they are.
-    expect(taken).toBeGreaterThan(100)
     guest.close()
     await site.told('evil', 'detached', /closed the connection/)
     expect(await site.end()).toEqual(UNHARMED)
@@ -210,12 +211,13 @@ describe('a switch goes on beside', () => {
     const shadow = new NetDriver(seen, { features: frontend.features })
     const events = frontend.start(seen, shadow.rings)
     driver.fillRx(2048)
-    for (let round = 0; round < 20; round++) {
+    // Kicks that come before the switch has seen the last one are one to it.
+    const kicking = setInterval(() => {
       driver.send(new Uint8Array(60))
       signalEventfd(events[1]?.kickFd as number)
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
-    const { port } = await site.told('evil', 'error', /not shared.*share=on/)
+    }, 5)
+    const told = site.told('evil', 'error', /not shared.*share=on/).finally(() => clearInterval(kicking))
+    const { port } = await told
     expect(port).toMatchObject({ state: 'up', reason: expect.stringContaining('not shared') })
     frontend.close()
     seen.close()

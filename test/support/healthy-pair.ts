@@ -13,7 +13,7 @@ import { SwitchProcess, type SwitchProcessOptions } from './switch-process.js'
 
 const PROGRAM = fileURLToPath(new URL('./healthy-pair-process.mjs', import.meta.url))
 
-/** What the pair has seen; `late` counts frames that took longer than 100 ms, stalls of the machine left out. */
+/** What the pair has seen; `late` describes frames that took longer than 100 ms, stalls of the machine left out. */
 export interface PairReport {
   readonly sent: number
   readonly received: number
@@ -21,7 +21,7 @@ export interface PairReport {
   readonly duplicated: number
   readonly outOfOrder: number
   readonly corrupt: number
-  readonly late: number
+  readonly late: readonly string[]
   readonly worstMs: number
   /** Why the pair ended early, or empty. */
   readonly failure: string
@@ -82,7 +82,7 @@ export interface Outcome {
   readonly duplicated: number
   readonly outOfOrder: number
   readonly corrupt: number
-  readonly late: number
+  readonly late: readonly string[]
   readonly failure: string
 }
 
@@ -95,7 +95,7 @@ export const UNHARMED: Outcome = {
   duplicated: 0,
   outOfOrder: 0,
   corrupt: 0,
-  late: 0,
+  late: [],
   failure: '',
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PortStatus } from '../../src/port/port.js'
 import { Cli } from '../host/cli-process.js'
+import { EVENT_LIMIT_MS } from './step-until.js'
 
 /** An event line of `ringferry up --json`. */
 export interface EventLine {
@@ -18,7 +19,6 @@ export interface PortLine extends PortStatus {
 }
 
 const LOOK_MS = 20
-const LIMIT_MS = 15_000
 
 export interface SwitchProcessOptions {
   /** More arguments of `ringferry up`. */
@@ -61,8 +61,10 @@ export class SwitchProcess {
   }
 
   #lines(type: string): Record<string, unknown>[] {
+    // The last line may have come in part only.
     return this.cli.stdout
       .split('\n')
+      .slice(0, -1)
       .filter((line) => line.startsWith(`{"type":"${type}"`))
       .map((line) => JSON.parse(line) as Record<string, unknown>)
   }
@@ -78,12 +80,12 @@ export class SwitchProcess {
     return last?.ports.find((port) => port.name === name)
   }
 
-  /** Waits until something holds. Rejects when it does not within 15 s, or when the switch has ended. */
+  /** Waits until something holds. Rejects when it does not within EVENT_LIMIT_MS, or when the switch has ended. */
   async until(what: string, holds: () => boolean): Promise<void> {
-    for (const endMs = Date.now() + LIMIT_MS; !holds(); ) {
+    for (const endMs = Date.now() + EVENT_LIMIT_MS; !holds(); ) {
       if (!this.isAlive) throw new Error(`the switch ended before ${what}: ${this.cli.stderr}`)
       if (Date.now() > endMs)
-        throw new Error(`not within ${LIMIT_MS} ms: ${what}; ${this.cli.stdout.slice(-2000)}`)
+        throw new Error(`not within ${EVENT_LIMIT_MS} ms: ${what}; ${this.cli.stdout.slice(-2000)}`)
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
     }
   }

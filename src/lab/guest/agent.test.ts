@@ -73,9 +73,12 @@ describe('Agent', () => {
   })
 
   it('Agent.start kills a command when it ignores SIGTERM', async () => {
-    const command = agent.start(`trap '' TERM; echo up; while :; do sleep 0.1; done`)
-    await agent.run('sleep 0.2')
-    expect((await command.stop()).code).toBe(128 + 9)
+    let command: ReturnType<Agent['start']> | undefined
+    await new Promise<void>((resolve) => {
+      const ignoring = `trap '' TERM; echo up; while :; do sleep 0.1; done`
+      command = agent.start(ignoring, { onStdout: () => resolve() })
+    })
+    expect((await command?.stop())?.code).toBe(128 + 9)
   })
 
   it('Agent.run rejects with one line when the time is over', async () => {
