@@ -23,17 +23,20 @@ export function bindToCpu(cpu: number): void {
   }
 }
 
+/** The n-th, from 0, of the processors that this process may use; the last where there are fewer. */
+export function nthCpu(n: number): number {
+  const allowed = allowedCpus(process.pid)
+  return allowed[Math.min(n, allowed.length - 1)] as number
+}
+
 /**
  * The processors on which a process may run, those that are offline left out. Source: sched_getaffinity(2).
- * @param process its number; 0: the calling thread
+ * @param pid of the process; 0: the calling thread
  */
-export function allowedCpus(process: number): number[] {
+export function allowedCpus(pid: number): number[] {
   const mask = new NativeBuffer(CPU_SET_BYTES)
   try {
-    check(
-      libc.sched_getaffinity(process, CPU_SET_BYTES, mask.address),
-      'reading the processors of the switch',
-    )
+    check(libc.sched_getaffinity(pid, CPU_SET_BYTES, mask.address), 'reading the processors of the switch')
     return Array.from({ length: PROCESSORS }, (_, cpu) => cpu).filter(
       (cpu) => ((mask.bytes[cpu >> 3] as number) & (1 << (cpu & 7))) !== 0,
     )

@@ -28,6 +28,8 @@ export const switchSchema = z.strictObject({
   budget: z.number().positive().max(1).optional(),
   /** Ringferry: whether the processors are kept awake while it is worth it, whatever that burns. */
   awake: z.boolean().optional(),
+  /** Ringferry: where its engine runs, as in `cpu` of a VM. */
+  cpu: z.int().min(0).optional(),
   /** Deficit round robin between VMs, storm limits: isolation. */
   isolation: z.boolean().default(true),
 })
@@ -47,6 +49,8 @@ export const vmSchema = z.strictObject({
   weight: z.number().positive().optional(),
   /** Limit of what the VM may send in Mb/s. */
   limitMbps: z.number().positive().optional(),
+  /** Embedded: where its thread runs, the n-th of the processors that this process may use (of fewer, the last). */
+  cpu: z.int().min(0).optional(),
   /** Whether the switch delivers only the last of pure TCP acknowledgements to the VM that come together. */
   thinAcks: z.boolean().optional(),
 })

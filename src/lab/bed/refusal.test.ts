@@ -35,6 +35,11 @@ describe('refusalOf', () => {
     expect(refusalOf(bed('ringferry', pair('uml', { model: 'e1000' })))).toMatch(/e1000/)
     expect(refusalOf(bed('bridge', pair('netns', { limitMbps: 10 })))).toMatch(/limitMbps/)
     expect(refusalOf(bed('bridge', pair('netns', { thinAcks: true })))).toMatch(/thinAcks/)
+    expect(refusalOf(bed('ringferry', pair('uml', { cpu: 0 })))).toMatch(/only an embedded VM/)
+    expect(refusalOf(bed('ringferry', pair('embedded', { cpu: 0 })))).toBeUndefined()
+    expect(refusalOf(bedSchema.parse({ switch: { kind: 'ovs', cpu: 0 }, vms: pair('netns') }))).toMatch(
+      /switch.cpu needs the switch ringferry/,
+    )
     const awake = (kind: string, own: boolean, beside: boolean) =>
       refusalOf(bedSchema.parse({ switch: { kind, awake: own }, awake: beside, vms: pair('netns') }))
     expect(awake('bridge', true, false)).toMatch(/switch.awake needs the switch ringferry, not bridge/)

@@ -33,7 +33,11 @@ export function refusalOf(spec: BedSpec): string | undefined {
     return `switch.awake needs the switch ringferry, not ${kind}; awake beside switch keeps the processors awake for any`
   if (spec.switch.awake && spec.awake)
     return 'awake and switch.awake both keep the processors awake: one would hide the other; leave one out'
+  if (spec.switch.cpu !== undefined && kind !== 'ringferry')
+    return `switch.cpu needs the switch ringferry, not ${kind}`
   for (const vm of spec.vms) {
+    if (vm.cpu !== undefined && vm.kind !== 'embedded')
+      return `VM ${vm.name}: only an embedded VM is bound to a processor, not ${vm.kind}`
     if (vm.model === 'e1000' && vm.kind !== 'qemu')
       return `VM ${vm.name}: only a qemu VM has an e1000 NIC, not ${vm.kind}`
     if (vm.limitMbps !== undefined && kind !== 'ringferry')

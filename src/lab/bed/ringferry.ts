@@ -8,6 +8,7 @@ import { Switch } from '../../engine/switch.js'
 import type { SwitchOptions } from '../../engine/switch-types.js'
 import { RingferryError } from '../../errors/errors.js'
 import type { PortConfig } from '../../port/config.js'
+import { nthCpu } from '../../sys/affinity.js'
 import type { BedSpec, PortCount, SwitchSpec, VmSpec } from './bed.js'
 import type { Fabric, FabricContext, NicLink } from './fabric.js'
 import type { NicPlan, VmPlan } from './plan.js'
@@ -42,6 +43,7 @@ export function switchOptions(spec: SwitchSpec): SwitchOptions {
     schedule: spec.isolation,
     ageingS: AGEING_S,
     ...(spec.budget === undefined ? {} : { budget: spec.budget }),
+    ...(spec.cpu === undefined ? {} : { cpu: nthCpu(spec.cpu) }),
     awake: awakeShare(spec),
   }
 }
@@ -162,7 +164,8 @@ class RingferryFabric implements Fabric {
   }
 
   async reshape(spec: BedSpec): Promise<boolean> {
-    if (spec.switch.isolation !== this.#spec.switch.isolation) return false
+    const { isolation, cpu } = this.#spec.switch
+    if (spec.switch.isolation !== isolation || spec.switch.cpu !== cpu) return false
     const budget = spec.switch.budget ?? BUDGET_DEFAULT
     await this.#switch.tune({ policy: policyOf(spec.switch), budget, awake: awakeShare(spec.switch) })
     for (const vm of spec.vms) {

@@ -2,6 +2,7 @@
 
 import { type EmbeddedRole, EmbeddedWorker } from '../../embedded/worker.js'
 import { RingferryError } from '../../errors/errors.js'
+import { nthCpu } from '../../sys/affinity.js'
 import { closeFd, socketPair } from '../../sys/unix-socket.js'
 import { networkNamespace } from '../guest/processes.js'
 import type { Guest } from '../guest/spec.js'
@@ -126,7 +127,12 @@ export class EmbeddedVm extends PlannedVm implements BedVm {
         closeFd(theirs)
         throw error
       }
-      const options = { mac: place.mac, role, ...(spinUs === undefined ? {} : { spinUs }) }
+      const { cpu } = this.spec
+      const options = {
+        ...{ mac: place.mac, role },
+        ...(spinUs === undefined ? {} : { spinUs }),
+        ...(cpu === undefined ? {} : { cpu: nthCpu(cpu) }),
+      }
       const worker = await EmbeddedWorker.start(theirs, options, async () => {
         this.#workers.delete(worker)
         await leave()

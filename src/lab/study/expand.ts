@@ -135,7 +135,16 @@ function makeUse(
       [...path, 'settings', ...checked.mistakes[0].path],
       `${run}: ${firstMistake(checked.mistakes, 'settings')}`,
     )
-  const kind = bed.vms.find((one) => one.name === vm)?.kind as VmKind
+  const kindOf = (name: string): VmKind | undefined => bed.vms.find((one) => one.name === name)?.kind
+  const kind = kindOf(vm) as VmKind
+  for (const name of workload.alsoOn?.(checked.value) ?? []) {
+    const other = kindOf(name)
+    if (other === undefined || !workload.runsOn.includes(other) || name === vm || name === peer)
+      return fail(
+        [...path, 'settings'],
+        `${run}: "${name}" is no further VM of a kind that it measures (${workload.runsOn.join(', ')})`,
+      )
+  }
   return {
     ...{ label, run, vm, ...(peer === undefined ? {} : { peer }) },
     settings: (checked.value ?? {}) as Record<string, unknown>,

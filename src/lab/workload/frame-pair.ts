@@ -1,5 +1,6 @@
-/** A generator and a meter on two embedded VMs, and what both have counted. */
+/** A generator on an embedded VM, a meter on one or several others, and what all have counted. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { histogramMean, merge, newCounts } from '../../core/histogram.js'
 import type { EmbeddedWorker, GeneratorRole } from '../../embedded/worker.js'
 import type { BedVm } from '../bed/bed.js'
 
@@ -38,43 +39,76 @@ export function lateRatio({ sent, refused, late }: PairCount): number {
 
 export class FramePair {
   readonly generator: EmbeddedWorker
-  readonly meter: EmbeddedWorker
+  /** Of each receiver, in their order. */
+  readonly meters: readonly EmbeddedWorker[]
 
-  private constructor(generator: EmbeddedWorker, meter: EmbeddedWorker) {
+  private constructor(generator: EmbeddedWorker, meters: readonly EmbeddedWorker[]) {
     this.generator = generator
-    this.meter = meter
+    this.meters = meters
   }
 
-  /** The meter first, so that nothing is sent to nobody. The generator starts paused. */
+  /**
+   * The meters first, so that nothing is sent to nobody. The generator starts paused.
+   * @param receivers each gets a frame in turn
+   */
   static async start(
     sender: BedVm,
-    receiver: BedVm,
+    receivers: readonly BedVm[],
     role: Omit<GeneratorRole, 'kind' | 'to'>,
   ): Promise<FramePair> {
-    const meter = await receiver.embed({ kind: 'meter' }, { spinUs: 0 })
+    const meters: EmbeddedWorker[] = []
     try {
-      const to = receiver.macs[0] as string
+      for (const receiver of receivers) meters.push(await receiver.embed({ kind: 'meter' }, { spinUs: 0 }))
+      const to = receivers.map(({ macs }) => macs[0] as string)
       const generator = await sender.embed({ kind: 'generator', to, ...role }, { spinUs: GENERATOR_SPIN_US })
-      return new FramePair(generator, meter)
+      return new FramePair(generator, meters)
     } catch (error) {
-      await meter.stop()
+      await Promise.all(meters.map((meter) => meter.stop()))
       throw error
     }
   }
 
   /** Throws what ended one of the two, if one ended by itself. */
   check(): void {
-    const failure = this.generator.failure ?? this.meter.failure
+    const failure = [this.generator, ...this.meters].find((worker) => worker.failure)?.failure
     if (failure) throw failure
   }
 
   count(): PairCount {
     const { txFrames, txBytes, refused, late } = this.generator.counters()
-    const { rxFrames, rxBytes, others, lost, reordered, duplicated } = this.meter.counters()
+    const counters = this.meters.map((meter) => meter.counters())
+    const sum = (name: keyof (typeof counters)[number]): number =>
+      counters.reduce((all, each) => all + each[name], 0)
     return {
-      ...{ sent: txFrames, sentBytes: txBytes, received: rxFrames - others, receivedBytes: rxBytes },
-      ...{ refused, late, gaps: lost, reordered, duplicated },
+      ...{ sent: txFrames, sentBytes: txBytes },
+      ...{ received: sum('rxFrames') - sum('others'), receivedBytes: sum('rxBytes') },
+      ...{ refused, late, gaps: sum('lost'), reordered: sum('reordered'), duplicated: sum('duplicated') },
     }
+  }
+
+  /** Starts a window: `delays` counts from here on. */
+  resetWindow(): void {
+    for (const meter of this.meters) meter.resetWindow()
+  }
+
+  /** One-way delays of all receivers since resetWindow: their histogram, how many, mean and largest in us. */
+  delays(): {
+    readonly counts: Uint32Array
+    readonly count: number
+    readonly meanUs: number
+    readonly maxUs: number
+  } {
+    const counts = newCounts()
+    const each = this.meters.map((meter) => meter.delays()).filter(({ count }) => count > 0)
+    for (const one of each) merge(counts, one.counts)
+    const count = each.reduce((sum, one) => sum + one.count, 0)
+    const maxUs = Math.max(...each.map((one) => one.maxUs))
+    return { counts, count, meanUs: histogramMean(counts), maxUs }
+  }
+
+  /** When the first frame after the last gap was meant to leave, on the host's clock in us. */
+  lastGapUs(): number {
+    return Math.max(...this.meters.map((meter) => meter.counters().lastGapUs))
   }
 
   /** Waits until the generator obeys a rate. Returns since when, on the host's clock in us. Rejects on abort. */
@@ -105,6 +139,6 @@ export class FramePair {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.generator.stop(), this.meter.stop()])
+    await Promise.all([this.generator, ...this.meters].map((worker) => worker.stop()))
   }
 }

@@ -12,22 +12,31 @@ import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSi
 const LATE_LIMIT = 0.01
 const PERCENTILES = [1, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 100] as const
 
-const settingsSchema = z.strictObject({
-  frameBytes: z
-    .union([z.int().min(60).max(1518), z.literal('imix')])
-    .default(64)
-    .meta({ description: 'Without the frame check sequence; imix: 60, 590 and 1514 bytes, 7:4:1' }),
-  rateFps: z.number().min(0).default(0).meta({ description: '0: as fast as the switch takes them' }),
-  arrivals: z.enum(['poisson', 'constant', 'burst']).default('poisson'),
-  burstFrames: z.int().min(1).max(4096).default(32).meta({ description: 'Frames at one time, for burst' }),
-  flows: z
-    .int()
-    .min(1)
-    .max(MAX_FLOWS)
-    .default(1)
-    .meta({ description: 'UDP flows that the frames belong to in turn' }),
-  direction: z.enum(['to_vm', 'from_vm']).default('to_vm'),
-})
+const settingsSchema = z
+  .strictObject({
+    frameBytes: z
+      .union([z.int().min(60).max(1518), z.literal('imix')])
+      .default(64)
+      .meta({ description: 'Without the frame check sequence; imix: 60, 590 and 1514 bytes, 7:4:1' }),
+    rateFps: z.number().min(0).default(0).meta({ description: '0: as fast as the switch takes them' }),
+    arrivals: z.enum(['poisson', 'constant', 'burst']).default('poisson'),
+    burstFrames: z.int().min(1).max(4096).default(32).meta({ description: 'Frames at one time, for burst' }),
+    flows: z
+      .int()
+      .min(1)
+      .max(MAX_FLOWS)
+      .default(1)
+      .meta({ description: 'UDP flows that the frames belong to in turn' }),
+    direction: z.enum(['to_vm', 'from_vm']).default('to_vm'),
+    also: z
+      .array(z.string())
+      .default([])
+      .meta({ description: 'Further embedded VMs that get a frame in turn, with direction to_vm' }),
+  })
+  .refine(({ also, direction }) => also.length === 0 || direction === 'to_vm', {
+    message: 'also needs direction to_vm: there is one sender',
+    path: ['also'],
+  })
 export type FramesSettings = z.infer<typeof settingsSchema>
 
 /**
@@ -63,7 +72,7 @@ function result(
   settings: FramesSettings,
   window: LoadWindow,
 ): WorkloadResult {
-  const delays = pair.meter.delays()
+  const delays = pair.delays()
   const { meanUs, maxUs } = delays
   const lossRatio = windowLoss(count)
   const lost = lostIn(window, count.sent)
@@ -93,7 +102,8 @@ function result(
 async function prepare(site: WorkloadSite, settings: FramesSettings): Promise<PreparedWorkload> {
   const peer = peerOf('frames', site)
   const [sender, receiver] = settings.direction === 'to_vm' ? [peer, site.vm] : [site.vm, peer]
-  const pair = await FramePair.start(sender, receiver, {
+  const receivers = [receiver, ...settings.also.map((name) => site.bed.vm(name))]
+  const pair = await FramePair.start(sender, receivers, {
     frameBytes: settings.frameBytes,
     arrivals: settings.arrivals === 'burst' ? { burst: settings.burstFrames } : settings.arrivals,
     flows: settings.flows,
@@ -108,7 +118,7 @@ async function prepare(site: WorkloadSite, settings: FramesSettings): Promise<Pr
         pair.check()
         const before = pair.count()
         const startMs = performance.now()
-        pair.meter.resetWindow()
+        pair.resetWindow()
         await sleep(measureS * 1000, undefined, { signal })
         const count = countBetween(before, pair.count())
         const seconds = (performance.now() - startMs) / 1000
@@ -130,6 +140,7 @@ export const frames: Workload<FramesSettings> = {
   settings: settingsSchema,
   runsOn: ['embedded'],
   needsPeer: true,
+  alsoOn: ({ also }) => also,
   primary: 'fps',
   gives: ['fps', 'offeredFps', 'lossRatio', 'mbps', ...DELAY_METRICS],
   draws: ['percentiles'],

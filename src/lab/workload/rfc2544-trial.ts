@@ -54,13 +54,13 @@ export class TrialBench {
     const pair = this.#pair
     this.trials++
     const before = pair.count()
-    pair.meter.resetWindow()
+    pair.resetWindow()
     pair.generator.setRate(rateFps)
     const sinceUs = await pair.obeyed(rateFps, this.#signal)
     await sleep(seconds * 1000, undefined, { signal: this.#signal })
     const pausedUs = await pair.settle(this.#signal)
     const count = countBetween(before, pair.count())
-    const { counts } = pair.meter.delays()
+    const { counts } = pair.delays()
     const took = (pausedUs - sinceUs) / 1e6
     const lossRatio = trialLoss(count)
     const lost = lostIn({ warmUpS: 0, measureS: seconds }, count.sent)
@@ -114,7 +114,7 @@ export class TrialBench {
       if (now - fromUs > RECOVERY_LIMIT_US) return undefined
       pair.check()
       await sleep(POLL_MS, undefined, { signal: this.#signal })
-      lastUs = Math.max(lastUs, pair.meter.counters().lastGapUs)
+      lastUs = Math.max(lastUs, pair.lastGapUs())
       const count = pair.count()
       if (count.refused > refused) lastUs = hostNowUs()
       refused = count.refused

@@ -156,7 +156,7 @@ async function measure(
 async function prepare(site: WorkloadSite, settings: Rfc2544Settings): Promise<PreparedWorkload> {
   const peer = peerOf('rfc2544', site)
   const { frameBytes } = settings
-  const pair = await FramePair.start(peer, site.vm, {
+  const pair = await FramePair.start(peer, [site.vm], {
     frameBytes: frameBytes === 'imix' ? frameBytes : frameBytes - FCS_BYTES,
     arrivals: 'constant',
     seed: site.seed,

@@ -48,6 +48,8 @@ export interface Workload<Settings = unknown> {
   /** Kinds of VMs that it can measure. */
   readonly runsOn: readonly VmKind[]
   readonly needsPeer: boolean
+  /** Names of further VMs that the settings ask for; each must be one of `runsOn`. */
+  alsoOn?(settings: Settings): readonly string[]
   /** The metric that a rule or a chart takes when none is named. */
   readonly primary: keyof Metrics
   /** All metrics that a result can have, and all series. */
