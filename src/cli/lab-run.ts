@@ -188,7 +188,9 @@ async function labRun(name: string, options: LabRunOptions): Promise<void> {
   const summary = summariseRun(plan, history, pick, { run, folder: resolve(store.folder), seed })
   print(`\n${summaryText(summary)}`)
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(summarySchema.parse(summary), null, 2)}\n`)
-  print(`\nreport: ${writeReport(store.folder, store.folder, { primaryOf }).html}`)
+  const { report, html } = writeReport(store.folder, store.folder, { primaryOf })
+  if (report.answer.length > 0) print(`\n${report.answer.join('\n')}`)
+  print(`\nreport: ${html}`)
   if (summary.cells.every(({ rounds }) => rounds === 0))
     throw new RingferryError('GUEST', `nothing could be measured: ${summary.missing[0]?.reason ?? 'no cell'}`)
 }

@@ -4,7 +4,7 @@ import type { Factors, Failure, LabRecord, Measurement, RunEvent, RunHeader } fr
 import { measuredValue } from '../run/value.js'
 import { hasFactors } from '../study/cell.js'
 import type { Value } from '../study/study.js'
-import { type Summary, summarise } from './estimate.js'
+import { type Estimate, ratioOf, type Summary, summarise } from './estimate.js'
 
 export interface RunCell {
   readonly id: string
@@ -99,4 +99,19 @@ export function referenceOf(
         String(cell.factors[name]) === String(value),
     ),
   )
+}
+
+/** The ratio of a cell to its reference. The reference to itself is 1 by definition and has no interval. */
+export function relativeTo(
+  cells: readonly RunCell[],
+  cell: RunCell,
+  value: Value,
+  factors: Factors,
+): Estimate | undefined {
+  const own = cellSummary(cell, value)
+  const reference = referenceOf(cells, cell, factors)
+  if (!own || !reference) return undefined
+  if (reference.id === cell.id) return { value: 1, n: own.n }
+  const base = cellSummary(reference, value)
+  return base && ratioOf(own, base)
 }

@@ -3,12 +3,11 @@ import { barChart } from '../../plot/bar-chart.js'
 import type { Amount } from '../../plot/chart.js'
 import { lineChart } from '../../plot/line-chart.js'
 import { exactText } from '../../plot/number-text.js'
-import { type Estimate, ratioOf } from '../analysis/estimate.js'
+import type { Estimate } from '../analysis/estimate.js'
 import { knee } from '../analysis/knee.js'
-import { cellSummary, type RunCell, referenceOf } from '../analysis/run-cells.js'
-import type { Factors } from '../record/record.js'
+import { cellSummary, type RunCell, relativeTo as ratioTo } from '../analysis/run-cells.js'
 import { hasFactors } from '../study/cell.js'
-import type { Figure, Value } from '../study/study.js'
+import type { Figure } from '../study/study.js'
 import {
   type Entry,
   entryTable,
@@ -22,16 +21,6 @@ import { factorsText, measureOf, ratioMeasure } from './wording.js'
 
 type Bars = Extract<Figure, { figure: 'bars' }>
 type Lines = Extract<Figure, { figure: 'lines' }>
-
-/** The ratio of a cell to its reference. The reference to itself is 1 by definition and has no interval. */
-function relative(cells: readonly RunCell[], cell: RunCell, value: Value, to: Factors): Estimate | undefined {
-  const own = cellSummary(cell, value)
-  const reference = referenceOf(cells, cell, to)
-  if (!own || !reference) return undefined
-  if (reference.id === cell.id) return { value: 1, n: own.n }
-  const base = cellSummary(reference, value)
-  return base && ratioOf(own, base)
-}
 
 function entriesOf(
   grid: Grid,
@@ -58,7 +47,7 @@ export function buildBars(figure: Bars, { id, cells }: FigureContext): ReportFig
   const grid = withoutForeign(gridOf(cells, figure.x, figure.series, figure.where), has)
   const measure = relativeTo ? ratioMeasure(value, relativeTo) : measureOf(value)
   const estimate = (cell: RunCell): Estimate | undefined =>
-    relativeTo ? relative(cells, cell, value, relativeTo) : cellSummary(cell, value)
+    relativeTo ? ratioTo(cells, cell, value, relativeTo) : cellSummary(cell, value)
   const entries = entriesOf(grid, figure, (cell) => {
     const [own, runs] = [estimate(cell), cellSummary(cell, value)?.rounds.map((round) => round.value)]
     return { measure, ...(own ? { estimate: own } : {}), ...(runs ? { runs } : {}) }

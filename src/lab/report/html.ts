@@ -22,6 +22,7 @@ nav a{margin-right:1rem;white-space:nowrap;display:inline-block}
 a{color:inherit}
 h1,h2,h3,p,li,code,td.long{overflow-wrap:anywhere}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.answer{font-size:1.1rem}
 .warning{border-left:4px solid var(--plot-accent);padding:.4rem .8rem}
 section{position:relative}
 figure{margin:1.75rem 0 .75rem;max-width:44rem}
@@ -73,6 +74,8 @@ function blockHtml(block: Block, note: boolean): string {
   switch (block.kind) {
     case 'text':
       return `<p${block.strong ? ' class="warning"' : ''}>${escapeText(block.text)}</p>`
+    case 'answer':
+      return `<p class="answer">${escapeText(block.text)}</p>`
     case 'list':
       return `<ul${note ? ' class="note"' : ''}>${block.items.map((item) => `<li>${escapeText(item)}</li>`).join('')}</ul>`
     case 'table':

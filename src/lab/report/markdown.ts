@@ -25,6 +25,8 @@ function blockMarkdown(block: Block, folder: string): string {
   switch (block.kind) {
     case 'text':
       return block.strong ? `**${escapeMarkdown(block.text)}**` : escapeMarkdown(block.text)
+    case 'answer':
+      return escapeMarkdown(block.text)
     case 'list':
       return block.items.map((item) => `- ${escapeMarkdown(item)}`).join('\n')
     case 'table':

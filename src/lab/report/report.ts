@@ -10,6 +10,7 @@ import { preciseEnough } from '../run/history.js'
 import { measuredValue } from '../run/value.js'
 import type { Figure, Study, Value } from '../study/study.js'
 import { buildAgainst } from './against.js'
+import { answerOf } from './answer.js'
 import { buildBars, buildLines } from './bars-and-lines.js'
 import { buildClusters } from './clusters.js'
 import type { Entry, FigureContext, ReportFigure } from './figure.js'
@@ -54,6 +55,8 @@ export interface Report {
   readonly status: string
   /** What makes cells incomparable. */
   readonly cautions: readonly string[]
+  /** The study's question answered in sentences, as far as the run has the figures. */
+  readonly answer: readonly string[]
   readonly headline: readonly Entry[]
   readonly headlineOf: string | undefined
   readonly figures: readonly ReportFigure[]
@@ -94,6 +97,13 @@ function buildFigure(figure: Figure, context: FigureContext): ReportFigure {
     case 'clusters':
       return buildClusters(figure, context)
   }
+}
+
+/** Whether a quick run keeps a single value of what a figure sets side by side. */
+function lacksSeries({ report, quick }: Study, at: number): boolean {
+  const figure = report[at]
+  const series = figure && 'series' in figure ? figure.series : undefined
+  return series !== undefined && quick.only[series]?.length === 1
 }
 
 /** The values that a study's figures show, each once, the primary one first. */
@@ -152,9 +162,10 @@ export function buildReport(
   const declared = study.report.map((figure, at) =>
     buildFigure(figure, { id: `figure-${at + 1}`, cells, primaryOf: options.primaryOf }),
   )
-  // A quick run leaves cells out on purpose: a picture of none of them says nothing.
+  // A quick run leaves cells out on purpose: a picture of none of them, or of one series alone, says nothing.
   const figures = declared.filter(
-    ({ kind, entries }) => !header.quick || kind === 'series' || entries.length > 0,
+    ({ kind, entries }, at) =>
+      !header.quick || kind === 'series' || (entries.length > 0 && !lacksSeries(study, at)),
   )
   const rounds = { ...study.rounds, ...(header.quick ? withoutAbsent(study.quick.rounds) : {}) }
   const missing = missingCells(cells, rounds.min)
@@ -177,6 +188,7 @@ export function buildReport(
     complete: finished && missing.length === 0,
     status: statusOf(data, missing),
     cautions: mixedPrograms(cells).map(mixedProgramsText),
+    answer: answerOf(study, cells),
     headline: first?.headline ?? [],
     headlineOf: first?.title,
     figures,

@@ -10,6 +10,8 @@ import { estimateText, factsText, headText, measureOf, percentText } from './wor
 
 export type Block =
   | { readonly kind: 'text'; readonly text: string; readonly strong?: boolean }
+  /** A sentence of the answer: larger than other text. */
+  | { readonly kind: 'answer'; readonly text: string }
   | { readonly kind: 'list'; readonly items: readonly string[] }
   | { readonly kind: 'table'; readonly table: ChartTable; readonly caption: string }
   /** A table that is folded away under its caption. */
@@ -27,8 +29,12 @@ const text = (words: string, strong = false): Block => ({ kind: 'text', text: wo
 const list = (items: readonly string[]): Block[] => (items.length === 0 ? [] : [{ kind: 'list', items }])
 
 function answer(report: Report): Section {
-  const { headline, headlineOf, status, complete, cautions } = report
-  const blocks: Block[] = [text(status, !complete), ...cautions.map((words) => text(words, true))]
+  const { answer: sentences, headline, headlineOf, status, complete, cautions } = report
+  const blocks: Block[] = [
+    ...sentences.map((words): Block => ({ kind: 'answer', text: words })),
+    text(status, !complete),
+    ...cautions.map((words) => text(words, true)),
+  ]
   if (headline.length === 0) blocks.push(text('No figure could be made from what was measured.', true))
   else {
     const first = report.figures.find(({ title }) => title === headlineOf)

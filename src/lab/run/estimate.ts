@@ -4,9 +4,9 @@ import type { Cell, StudyPlan } from '../study/cell.js'
 import type { PickValue, RunHistory } from './history.js'
 import { bootKey } from './order.js'
 
-const BOOT_S: Readonly<Record<VmKind, number>> = { uml: 5, qemu: 40, netns: 0.5, host: 0.2, embedded: 0.2 }
+const BOOT_S: Readonly<Record<VmKind, number>> = { uml: 3, qemu: 40, netns: 0.5, host: 0.2, embedded: 0.2 }
 /** Of a measurement, besides its window: servers, noise check, results. */
-const BESIDE_S = 2
+const BESIDE_S = 1.5
 
 function windowS(cell: Cell): number {
   return cell.window.warmUpS + cell.window.measureS

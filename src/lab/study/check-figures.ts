@@ -167,9 +167,27 @@ function checkFigure(figure: Figure, path: Path, context: Context): void {
   }
 }
 
-/** Checks what is watched, the A/A pair and all figures. `fail` is told of the first mistake. */
+/** A figure in a sentence is of one cell, and the sentence names the figures that it has. */
+function checkAnswer({ text, values }: Study['answer'][number], path: Path, context: Context): void {
+  const { fail } = context
+  const named = [...text.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name as string)
+  for (const name of named)
+    if (!(name in values))
+      fail([...path, 'text'], `no value is called "${name}"; there are ${listed(Object.keys(values))}`)
+  for (const [name, value] of Object.entries(values)) {
+    const at = [...path, 'values', name]
+    if (!named.includes(name)) fail(at, `the sentence has no {${name}}`)
+    const cells = checkWhere(value.where, [...at, 'where'], context)
+    if (cells.length > 1) fail([...at, 'where'], `${cells.length} cells have these factors; name one`)
+    checkWhere(value.relativeTo, [...at, 'relativeTo'], context)
+    checkValue(value, cells, at, context)
+  }
+}
+
+/** Checks what is watched, the A/A pair, the sentences of the answer and all figures. `fail` is told of the first mistake. */
 export function checkFigures(study: Study, context: Context): void {
   checkValue(study.primary, context.cells, ['primary'], context)
   checkWhere(study.aa, ['aa'], context)
+  for (const [at, sentence] of study.answer.entries()) checkAnswer(sentence, ['answer', at], context)
   for (const [at, figure] of study.report.entries()) checkFigure(figure, ['report', at], context)
 }

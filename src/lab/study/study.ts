@@ -175,6 +175,22 @@ export const figureSchema = z.discriminatedUnion('figure', [
 ])
 export type Figure = z.infer<typeof figureSchema>
 
+/** A figure of one cell in a sentence; `relativeTo`: as a ratio to the cell with these factors that else agrees. */
+export const answerValueSchema = z.strictObject({
+  ...valueSchema.shape,
+  where: factorsSchema,
+  relativeTo: where,
+  /** plain: with the unit of the metric; number: without. */
+  as: z.enum(['plain', 'number', 'percent', 'times']).default('plain'),
+})
+export type AnswerValue = z.infer<typeof answerValueSchema>
+
+/** A sentence of the answer: "{name}" stands for a value with its interval. */
+const answerSchema = z.strictObject({
+  text: z.string(),
+  values: z.record(z.string().regex(/^[a-zA-Z0-9_]+$/), answerValueSchema).default({}),
+})
+
 export const studySchema = z
   .strictObject({
     name: z.string().regex(/^[a-z0-9-]+$/, 'a name has lower-case letters, digits and "-"'),
@@ -202,6 +218,7 @@ export const studySchema = z
       .prefault({}),
     cells: z.array(groupSchema).default([]),
     colocate: colocateSchema.optional(),
+    answer: z.array(answerSchema).default([]),
     report: z.array(figureSchema).min(1),
   })
   .refine((study) => study.cells.length > 0 || study.colocate !== undefined, {
