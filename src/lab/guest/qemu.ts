@@ -37,7 +37,7 @@ export function parseLdd(text: string): string[] {
     .filter((path) => path !== undefined)
 }
 
-function programEntries(name: string): ArchiveEntry[] {
+export function programEntries(name: string): ArchiveEntry[] {
   const tool = findTool(name)
   if (!tool) return []
   const program: ArchiveEntry = fileEntry(`usr/bin/${name}`, tool.path, true)
@@ -54,7 +54,7 @@ function libraries(tool: Tool): string[] {
   return parseLdd(output).filter((path) => existsSync(path))
 }
 
-function fileEntry(path: string, source: string, executable: boolean): ArchiveEntry {
+export function fileEntry(path: string, source: string, executable: boolean): ArchiveEntry {
   return { type: 'file', path, content: readFileSync(source), executable }
 }
 
