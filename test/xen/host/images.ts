@@ -40,7 +40,9 @@ function base(init: string): ArchiveEntry[] {
   const busybox = findTool('busybox')
   if (!busybox) throw new Error('busybox is not installed; run "apt-get install busybox-static"')
   return [
-    ...['busybox', 'dev', 'proc', 'sys', 'tmp', 'run'].map((path): ArchiveEntry => ({ type: 'folder', path })),
+    ...['busybox', 'dev', 'proc', 'sys', 'tmp', 'run'].map(
+      (path): ArchiveEntry => ({ type: 'folder', path }),
+    ),
     fileEntry('bin/busybox', busybox.path, true),
     { type: 'link', path: 'bin/sh', target: 'busybox' },
     { type: 'file', path: 'agent.sh', content: Buffer.from(AGENT_SCRIPT) },

@@ -4,6 +4,7 @@ import { createConnection, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { Agent } from '../../../src/lab/guest/agent.js'
 import {
@@ -18,6 +19,9 @@ import { killAll, sessionProcesses } from '../../../src/lab/guest/processes.js'
 import { findTool } from '../../../src/lab/guest/tools.js'
 import { dom0Image, guestImage } from './images.js'
 import { xenRoot } from './packages.js'
+
+/** Where logs of the last run are kept. */
+export const RESULTS = fileURLToPath(new URL('../../../test-results/xen', import.meta.url))
 
 const BOOT_MS = 120_000
 const POWER_OFF_MS = 8_000
@@ -86,7 +90,14 @@ export class XenMachine {
       [
         ...['-accel', 'tcg,thread=multi', '-machine', 'pc', '-cpu', 'max,-smap,-smep,-rdtscp'],
         ...['-smp', '2', '-m', '2560', '-nodefaults', '-display', 'none', '-no-reboot', '-name', 'xen'],
-        ...['-kernel', xen, '-append', XEN_WORDS, '-initrd', `${dom0.kernel.image} ${DOM0_WORDS},${dom0Archive}`],
+        ...[
+          '-kernel',
+          xen,
+          '-append',
+          XEN_WORDS,
+          '-initrd',
+          `${dom0.kernel.image} ${DOM0_WORDS},${dom0Archive}`,
+        ],
         ...['-virtfs', 'local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap'],
         ...['-virtfs', `local,path=${root},mount_tag=xen,security_model=none,readonly=on`],
         ...['-virtfs', `local,path=${results},mount_tag=results,security_model=none,multidevs=remap`],
@@ -110,7 +121,9 @@ export class XenMachine {
     const inTime = await settles(Promise.race([agent.ready, machine.#end, machine.#panic()]), BOOT_MS)
     if (inTime && !machine.#ended && !machine.#hasPanicked()) return machine
     await machine.stop()
-    const reason = inTime ? 'Xen or its first domain ended' : `Xen and its first domain were not up within ${BOOT_MS / 1000} s`
+    const reason = inTime
+      ? 'Xen or its first domain ended'
+      : `Xen and its first domain were not up within ${BOOT_MS / 1000} s`
     throw new Error(`${reason}; last words: ${[...errors, machine.lastWords()].join(' | ')}`)
   }
 
