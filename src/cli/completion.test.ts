@@ -40,7 +40,7 @@ describe('bashCompletion', () => {
     ['ringferry port ', ['list', 'show', 'add', 'del', 'set']],
     ['ringferry port show ', ['g1', 'uplink']],
     ['ringferry port --help sh', ['show']],
-    ['ringferry port add ', ['vif', 'tap', 'packet', 'stream', 'vxlan', 'dgram']],
+    ['ringferry port add ', ['vif', 'tap', 'packet', 'stream', 'vxlan', 'dgram', 'xen']],
     ['ringferry port add vif ', []],
     ['ringferry fdb show --port u', ['uplink']],
     ['ringferry fdb show --port uplink --v', ['--vlan']],

@@ -10,6 +10,7 @@ const HELP: Readonly<Record<PortFlag, string>> = {
   stream: "QEMU's -netdev stream or passt: NAME=SOCKET[,key=value...]",
   dgram: "QEMU's -netdev dgram, vfkit, krunkit: NAME=SOCKET[,peer=PATH][,key=value...]",
   vxlan: 'a tunnel to other hosts: NAME=LOCAL-ADDRESS,vni=NUMBER,peers=ADDRESS+ADDRESS[,key=value...]',
+  xen: 'a vif of a guest whose driver domain this is: NAME=GUEST[,handle=NUMBER][,key=value...]; GUEST may be "any"',
 }
 
 /** Adds --config and the port flags. */

@@ -9,6 +9,7 @@ export const PORT_FLAGS = {
   stream: 'socket',
   dgram: 'socket',
   vxlan: 'local',
+  xen: 'guest',
 } as const
 export type PortFlag = keyof typeof PORT_FLAGS
 

@@ -7,7 +7,7 @@ describe('portKeysHelp', () => {
 
   it('portKeysHelp has every key of every kind, with what it may be', () => {
     const keys = Object.values(PORT_SCHEMAS).flatMap(({ shape }) => Object.keys(shape))
-    const given = ['kind', 'name', 'socket', 'device', 'local']
+    const given = ['kind', 'name', 'socket', 'device', 'local', 'guest']
     for (const key of keys.filter((each) => !given.includes(each)))
       expect(help).toMatch(new RegExp(`^  ${key}[=.]`, 'm'))
     expect(help).toMatch(/^ {2}vlan=1\.\.4094 {2}\S/m)

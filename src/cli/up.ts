@@ -34,6 +34,7 @@ const STOP_LIMIT_MS = 1_000
 
 function placeOf(port: PortConfig): string {
   if (port.kind === 'vxlan') return port.local
+  if (port.kind === 'xen') return `guest ${port.guest}`
   return 'socket' in port ? port.socket : 'device' in port ? port.device : ''
 }
 
@@ -203,9 +204,9 @@ Ingress is what enters the switch from a port (a guest sent it), egress what lea
       if (ports.length === 0)
         throw new RingferryError('USAGE', 'there are no ports; give --vif NAME=SOCKET or --config FILE')
       if (options.dryRun) return printPlan(start.config, options.json ?? false)
-      // Neither a host NIC nor an address is in a new namespace; without them, TAPs are as good there, for who knows where they are.
+      // Neither a host NIC, an address nor Xen is in a new namespace; without them, TAPs are as good there, for who knows where they are.
       const kinds = ports.map(({ kind }) => kind)
-      const needsThis = kinds.includes('packet') || kinds.includes('vxlan')
+      const needsThis = (['packet', 'vxlan', 'xen'] as const).some((kind) => kinds.includes(kind))
       if (kinds.includes('tap') && !needsThis && needsOwnNamespace()) {
         process.exitCode = await runInOwnNamespace()
         return

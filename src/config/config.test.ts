@@ -73,7 +73,7 @@ describe('parseConfig', () => {
 
   it('parseConfig points at the value when it is not allowed', () => {
     expect(mistake('ports:\n  - name: a\n    kind: bridge\n')).toBe(
-      'CONFIG a.yaml:3:11: ports[0].kind is "bridge"; allowed: vif, tap, packet, stream, dgram, vxlan',
+      'CONFIG a.yaml:3:11: ports[0].kind is "bridge"; allowed: vif, tap, packet, stream, dgram, vxlan, xen',
     )
     expect(mistake('ports:\n  - {kind: vif, name: a, socket: s, publish: often}\n')).toBe(
       'CONFIG a.yaml:2:46: ports[0].publish is "often"; allowed: natural, per-packet',
@@ -94,7 +94,7 @@ describe('parseConfig', () => {
       'CONFIG a.yaml:2:5: ports[0].socket is missing',
     )
     expect(mistake('ports:\n  - name: a\n')).toBe(
-      'CONFIG a.yaml:2:5: ports[0].kind is missing; allowed: vif, tap, packet, stream, dgram, vxlan',
+      'CONFIG a.yaml:2:5: ports[0].kind is missing; allowed: vif, tap, packet, stream, dgram, vxlan, xen',
     )
   })
 

@@ -11,6 +11,7 @@ import {
   type TapConfig,
   type VifConfig,
   type VxlanConfig,
+  type XenConfig,
 } from '../port/config.js'
 import { MAX_SOURCE_PORTS, MAX_STATIC_PEERS, MAX_VNI, VXLAN_UDP_PORT } from '../port/vxlan-settings.js'
 import type { SocketAccess } from '../sys/socket-access.js'
@@ -43,6 +44,13 @@ export const access = {
 const deviceName = z
   .string()
   .regex(/^[^\s/:]{1,15}$/, 'a device name has 1 to 15 characters without blank, "/" and ":"')
+
+const macAddress = z
+  .string()
+  .regex(
+    /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i,
+    'write a unicast MAC address like "02:00:00:00:00:01" (in quotes)',
+  )
 
 /** A limit on one direction, in libvirt's units. */
 export const rateSchema = z.strictObject({
@@ -166,12 +174,7 @@ const vif = z.strictObject({
   ...access,
   mode,
   queues,
-  mac: z
-    .string()
-    .regex(
-      /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i,
-      'write a unicast MAC address like "02:00:00:00:00:01" (in quotes)',
-    )
+  mac: macAddress
     .exactOptional()
     .meta({ description: 'The address that the guest is told. Default: whatever the VMM gives it' }),
   control: flag
@@ -255,9 +258,32 @@ const vxlan = z.strictObject({
     .meta({ description: 'UDP source ports over which flows are spread. Default 4' }),
 } satisfies Shape<VxlanConfig>)
 
+const xen = z.strictObject({
+  kind: z.literal('xen'),
+  ...every,
+  ...target,
+  guest: z.string().min(1).max(128).meta({
+    description: 'Name of the guest whose vif the port takes, or "any"; only the first domain may read names',
+  }),
+  handle: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .exactOptional()
+    .meta({ description: "Place of the vif in the guest's vif = [...], from 0. Default: any" }),
+  guestMac: macAddress
+    .exactOptional()
+    .meta({ description: 'MAC address of the vif that the port takes. Default: any' }),
+  ownMac: flag
+    .exactOptional()
+    .meta({ description: 'Whether the guest is held to the MAC address of its vif. Default false' }),
+  queues,
+  offloads,
+} satisfies Shape<XenConfig>)
+
 /** The kinds of port that can be configured; `embedded` ones are made by programs. */
-export const PORT_SCHEMAS = { vif, tap, packet, stream, dgram, vxlan } as const
+export const PORT_SCHEMAS = { vif, tap, packet, stream, dgram, vxlan, xen } as const
 export type ConfigurableKind = keyof typeof PORT_SCHEMAS
 export const PORT_KINDS = Object.keys(PORT_SCHEMAS) as ConfigurableKind[]
 
-export const portSchema = z.discriminatedUnion('kind', [vif, tap, packet, stream, dgram, vxlan])
+export const portSchema = z.discriminatedUnion('kind', [vif, tap, packet, stream, dgram, vxlan, xen])

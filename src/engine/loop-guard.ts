@@ -49,6 +49,7 @@ const SECOND_US = 1_000_000
 const RANK: Readonly<Record<PortKind, number>> = {
   vif: 0,
   embedded: 0,
+  xen: 0,
   stream: 1,
   dgram: 1,
   tap: 2,

@@ -26,6 +26,7 @@ const FIXED = [
   ...(['kind', 'name', 'socket', 'mode', 'socketMode', 'socketOwner', 'socketGroup'] as const),
   ...(['device', 'queues', 'offloads', 'fd', 'peer'] as const),
   ...(['local', 'vni', 'udpPort', 'ttl', 'sourcePorts'] as const),
+  ...(['guest', 'handle', 'guestMac', 'ownMac'] as const),
 ] satisfies readonly PortSetting[]
 
 /** Settings that a guest is told when it attaches: they change while none is attached. */

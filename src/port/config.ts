@@ -135,6 +135,26 @@ export interface VxlanConfig extends PortSettings {
   readonly sourcePorts?: number
 }
 
+/**
+ * A guest's NIC under Xen, where this is the guest's driver domain: any vif that the toolstack gave to this domain and that
+ * is described here, one at a time.
+ */
+export interface XenConfig extends PortSettings, VifTargetSettings {
+  readonly kind: 'xen'
+  /** Name of the guest, or "any". Only the first domain may read names. */
+  readonly guest: string
+  /** Place in the guest's `vif = [...]`, from 0. Default: any. */
+  readonly handle?: number
+  /** The vif's MAC address, "00:16:3e:00:00:01". Default: any. */
+  readonly guestMac?: string
+  /** Whether the guest is held to the MAC address of its vif. Default false. */
+  readonly ownMac?: boolean
+  /** Most queues offered. Default 1. */
+  readonly queues?: number
+  /** Whether GSO and checksum offloads are offered. Default true. */
+  readonly offloads?: boolean
+}
+
 /** A frontend in this process, on the other end of a socket pair whose descriptor is given. */
 export interface EmbeddedConfig extends PortSettings, VifTargetSettings {
   readonly kind: 'embedded'
@@ -153,6 +173,7 @@ export type PortConfig =
   | StreamConfig
   | DgramConfig
   | VxlanConfig
+  | XenConfig
   | EmbeddedConfig
 
 /** Kinds of ports. */

@@ -1,3 +1,4 @@
+import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from './config.js'
 import { DgramPort } from './dgram.js'
 import { PacketPort } from './packet.js'
@@ -23,5 +24,7 @@ export function createPort(host: PortHost, index: number, config: PortConfig): P
       return new DgramPort(host, index, config)
     case 'vxlan':
       return new VxlanPort(host, index, config)
+    case 'xen':
+      throw new RingferryError('UNSUPPORTED', `port ${config.name}: kind xen cannot be served yet`)
   }
 }

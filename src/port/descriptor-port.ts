@@ -13,7 +13,7 @@ import { PortRow } from '../core/port-row.js'
 import { EPOLLIN, EPOLLOUT } from '../sys/epoll.js'
 import { closeFd } from '../sys/unix-socket.js'
 import { affectsAddresses, checkChange, type PreparedChange } from './change.js'
-import type { EmbeddedConfig, PortConfig, VifConfig } from './config.js'
+import type { EmbeddedConfig, PortConfig, VifConfig, XenConfig } from './config.js'
 import { forgetPeer, HostOutput, offloadNames } from './host-output.js'
 import type { HostPort, PortHost, PortStatus } from './port.js'
 import { Retry } from './retry.js'
@@ -26,7 +26,7 @@ interface Offloads {
 }
 
 /** What a port without rings is made from. */
-type HostPortConfig = Exclude<PortConfig, VifConfig | EmbeddedConfig>
+type HostPortConfig = Exclude<PortConfig, VifConfig | XenConfig | EmbeddedConfig>
 
 export abstract class DescriptorPort<Config extends HostPortConfig> implements HostPort {
   readonly hasRings = false

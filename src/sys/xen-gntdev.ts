@@ -1,4 +1,4 @@
-import { errno, errnoName, libc, syscallError } from './libc.js'
+import { errno, libc, syscallError } from './libc.js'
 import { mapZero } from './memory-map.js'
 import { MAP_FIXED, MAP_SHARED, NativeBuffer, PAGE_BYTES, PROT_READ_WRITE } from './native-buffer.js'
 
@@ -98,12 +98,4 @@ export class GrantTableDevice {
     libc.close(this.#fd)
     this.#argument.free()
   }
-}
-
-/** Why the grant device cannot be opened, or undefined. For the doctor. */
-export function grantDeviceProblem(): string | undefined {
-  const fd = libc.open(GNTDEV_PATH, O_RDWR | O_CLOEXEC, 0)
-  if (fd < 0) return errnoName(errno())
-  libc.close(fd)
-  return undefined
 }

@@ -11,6 +11,7 @@ import { QEMU_PROGRAM } from '../guest/qemu.js'
 import type { GuestKind, StudyKind } from '../guest/spec.js'
 import { findInstalled, findTool, umlModulesFolder } from '../guest/tools.js'
 import { serviceFindings } from './service-checks.js'
+import { xenFindings } from './xen-checks.js'
 
 export interface Check {
   readonly name: string
@@ -183,7 +184,9 @@ export function examine(): Check[] {
     ),
     check('ip', 'netns guests, Linux bridges to compare with', 'apt-get install iproute2', program('ip')),
     check('dpdk-testpmd', 'the comparison with DPDK', 'apt-get install dpdk-dev', program('dpdk-testpmd')),
-    ...serviceFindings().map(({ name, need, remedy, ...finding }) => check(name, need, remedy, finding)),
+    ...[...xenFindings(), ...serviceFindings()].map(({ name, need, remedy, ...finding }) =>
+      check(name, need, remedy, finding),
+    ),
   ]
 }
 
