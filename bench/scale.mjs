@@ -1,14 +1,15 @@
-// Cost of a frame by the number of ports and addresses: the plane alone, in one thread. All ports are active: each
-// sends to the next, from the k-th of its addresses to the k-th of that one. And what a port takes of memory.
-import { G_WORK_LEFT, GRANULE_BYTES, MAX_FDB_ENTRIES, PORT_BYTES } from '../dist/core/layout.js'
+// Cost of a frame by the number of ports and addresses, in one thread. Circles: the plane alone, all ports are active.
+// At rest: the engine's turns, two ports are active and the others quiet. And what a port takes of memory.
+import { MAX_FDB_ENTRIES } from '../dist/core/layout.js'
 import { median } from '../dist/stats/summary.js'
-import { BURST, FEATURES, stationFrame } from './lib/cases.mjs'
+import { BURST } from './lib/cases.mjs'
 import { isEnding, runBench, sleep } from './lib/cleanup.mjs'
 import { numbers, readOptions } from './lib/options.mjs'
-import { startEngine, WORK_UNITS } from './lib/plane-bed.mjs'
-import { header, progress, progressEnd, save, table } from './lib/report.mjs'
+import { header, progress, progressEnd, ratio, save, shown, table } from './lib/report.mjs'
+import { startAtRest } from './scale/at-rest.mjs'
+import { FRAME_BYTES, startCircle } from './scale/circle.mjs'
 
-const options = readOptions('scale', 'nanoseconds that the plane takes for a frame by ports and addresses', {
+const options = readOptions('scale', 'nanoseconds that the switch takes for a frame by ports and addresses', {
   ports: { default: '2,8,64', help: 'numbers of ports' },
   addresses: {
     default: '2,8,64,512,4096,16384,32768,65536',
@@ -21,59 +22,19 @@ const addressCounts = numbers(options.addresses)
 const MIN_ROUNDS = 5
 const ROUND_MS = 20
 const NS_PER_MS = 1e6
-const MB = 2 ** 20
-const FRAME_BYTES = 64
-const BUFFER_BYTES = 2048
-const MIN_RING = 256
-/** Of a guest: rings and buffers, and for each frame its slot and what the ring has for it. */
-const GUEST_BYTES = 4 * MB
-const FRAME_ROOM_BYTES = 192
-/** Laps between two turns of the engine, which moves its clock. */
-const TURN_EVERY = 32
-
-/**
- * Ports in a circle.
- * @param {number} ports
- * @param {number} addresses of all together
- */
-function startCircle(ports, addresses) {
-  const each = Math.floor(addresses / ports)
-  const txRingSize = Math.max(MIN_RING, 2 ** Math.ceil(Math.log2(each)))
-  const wanted = GUEST_BYTES + txRingSize * FRAME_ROOM_BYTES
-  const memory = Math.ceil(wanted / GRANULE_BYTES) * GRANULE_BYTES
-  const most = MAX_FDB_ENTRIES
-  const bed = startEngine({ memoryBytes: 1024 * MB, maxAddresses: most })
-  const { engine, globals } = bed
-  const free = engine.memory.freeBytes
-  const guests = Array.from({ length: ports }, () =>
-    bed.attach(
-      { publish: 'natural', maxAddresses: most, stormFps: 0 },
-      { features: FEATURES, txRingSize, memory, bufferBytes: BUFFER_BYTES },
-    ),
-  )
-  // What the heap has given out, but for the windows through which guests' memory is seen.
-  const portBytes = PORT_BYTES + (free - engine.memory.freeBytes) / ports - memory
-  for (const [port, { driver }] of guests.entries()) {
-    const next = (port + 1) % ports
-    driver.prepareTx(Array.from({ length: each }, (_, k) => stationFrame(FRAME_BYTES, [next, k], [port, k])))
-  }
-  let laps = 0
-  /** Polls every port once, with a burst of frames in its ring. */
-  function lap() {
-    if (++laps % TURN_EVERY === 0) engine.step()
-    const cost = { frames: 0, ms: 0, work: 0 }
-    for (const [port, { driver }] of guests.entries()) {
-      driver.sendPrepared(BURST)
-      const start = performance.now()
-      cost.frames += engine.plane.poll(port, BURST)
-      cost.ms += performance.now() - start
-      cost.work += WORK_UNITS - globals.get(G_WORK_LEFT)
-      for (const guest of guests) guest.driver.drainRx(false)
-    }
-    return cost
-  }
-  return { lap, each, portBytes, close: bed.close }
-}
+/** Until everything is compiled and learned. */
+const WARM_UP_LAPS = 20
+/** Entries of a guest's rings: the same for each, or the same for all together. */
+const RING_SIZE = 256
+const [FEWEST, MOST] = [Math.min(...portCounts), Math.max(...portCounts)]
+const MEMORIES = [
+  { memory: 'each', about: 'the same guest memory for each port', ringSize: () => RING_SIZE },
+  {
+    memory: 'all',
+    about: `the same guest memory for all ports together, that of ${MOST} above`,
+    ringSize: (ports) => (RING_SIZE * 2 ** Math.round(Math.log2(MOST))) / 2 ** Math.round(Math.log2(ports)),
+  },
+]
 
 /** Nanoseconds a frame, round by round, and what the slow path charged for one. */
 async function measure(circle) {
@@ -98,39 +59,95 @@ async function measure(circle) {
   return { rounds, workPerFrame: work / frames }
 }
 
-await runBench(async () => {
-  const settings = { seconds, burst: BURST, bytes: FRAME_BYTES }
-  const machine = header(
-    'The plane alone, by ports and addresses: nanoseconds a frame, best (median)',
-    settings,
-  )
-  const results = []
-  for (const ports of portCounts)
-    for (const addresses of addressCounts) {
-      if (addresses < ports) continue
-      progress(`${ports} ports, ${addresses} addresses`)
-      const circle = startCircle(ports, addresses)
-      results.push({ ports, addresses, portBytes: circle.portBytes, ...(await measure(circle)) })
-      circle.close()
+/** Two ports that work beside more and more at rest, in alternated rounds. Nanoseconds a frame, by number of ports. */
+async function measureAtRest() {
+  const beds = portCounts.filter((ports) => ports >= 2).map((ports) => ({ ports, ...startAtRest(ports) }))
+  const rounds = beds.map(() => /** @type {number[]} */ ([]))
+  const until = performance.now() + seconds * 1000 * beds.length
+  for (const { lap } of beds) for (let laps = 0; laps < WARM_UP_LAPS; laps++) lap()
+  while ((rounds[0].length < MIN_ROUNDS || performance.now() < until) && !isEnding()) {
+    for (const [at, { lap }] of beds.entries()) {
+      const round = { frames: 0, ms: 0 }
+      const end = performance.now() + ROUND_MS
+      while (performance.now() < end) {
+        const { frames, ms } = lap()
+        round.frames += frames
+        round.ms += ms
+      }
+      rounds[at].push((round.ms * NS_PER_MS) / round.frames)
     }
-  progressEnd()
+    await sleep(0)
+  }
+  for (const { close } of beds) close()
+  return beds.map(({ ports }, at) => ({ ports, rounds: rounds[at] }))
+}
+
+/** Best and median, as "12.3 (14.5)". */
+const bestAndMedian = (rounds) => `${Math.min(...rounds).toFixed(1)} (${median(rounds).toFixed(1)})`
+
+/** One table of the circles: a row an address count, a column a number of ports; the last says how the curve goes. */
+function showCircles(results, about) {
+  console.log(`\n${about}: nanoseconds a frame in the plane, best (median)`)
+  const found = (ports, addresses) =>
+    results.find((each) => each.ports === ports && each.addresses === addresses)
   const cell = (ports, addresses) => {
-    const found = results.find((each) => each.ports === ports && each.addresses === addresses)
-    if (!found) return ''
-    const mark = found.workPerFrame > 0 ? ` w${found.workPerFrame.toFixed(1)}` : ''
-    return `${Math.min(...found.rounds).toFixed(1)} (${median(found.rounds).toFixed(1)})${mark}`
+    const one = found(ports, addresses)
+    if (!one) return ''
+    const mark = one.workPerFrame > 0 ? ` w${one.workPerFrame.toFixed(1)}` : ''
+    return `${bestAndMedian(one.rounds)}${mark}`
+  }
+  const curve = (addresses) => {
+    const [few, many] = [found(FEWEST, addresses), found(MOST, addresses)]
+    return few && many ? (Math.min(...many.rounds) / Math.min(...few.rounds)).toFixed(2) : ''
   }
   table(
-    ['addresses', ...portCounts.map((ports) => `${ports} ports`)],
+    ['addresses', ...portCounts.map((ports) => `${ports} ports`), `${MOST} / ${FEWEST}`],
     addressCounts.map((addresses) => [
       String(addresses),
       ...portCounts.map((ports) => cell(ports, addresses)),
+      curve(addresses),
     ]),
   )
+}
+
+await runBench(async () => {
+  const settings = { seconds, burst: BURST, bytes: FRAME_BYTES }
+  const machine = header('A frame by the number of ports and addresses, in one thread', settings)
+  const circles = []
+  for (const { memory, ringSize } of MEMORIES)
+    for (const ports of portCounts)
+      for (const addresses of addressCounts) {
+        if (addresses < ports || isEnding()) continue
+        progress(`memory the same for ${memory}: ${ports} ports, ${addresses} addresses`)
+        const circle = startCircle(ports, addresses, ringSize(ports))
+        const { entries, portBytes } = circle
+        circles.push({ memory, ports, addresses, entries, portBytes, ...(await measure(circle)) })
+        circle.close()
+      }
+  progress('ports at rest')
+  const atRest = await measureAtRest()
+  progressEnd()
+  for (const { memory, about } of MEMORIES)
+    showCircles(
+      circles.filter((each) => each.memory === memory),
+      about,
+    )
   console.log(
     'w: units of work that the slow path charged for a frame; above the limit addresses are not learned',
   )
-  const [first] = results
-  console.log(`memory of a port with a guest on one queue pair: ${Math.round(first.portBytes / 1024)} KiB`)
-  save(options.json, { bench: 'scale', machine, settings, results })
+  console.log('\ntwo ports that work, the others at rest: nanoseconds a frame in turns of the engine')
+  table(
+    ['ports', 'best (median)', `best / ${FEWEST} ports`, 'medians'],
+    atRest.map(({ ports, rounds }) => [
+      String(ports),
+      bestAndMedian(rounds),
+      (Math.min(...rounds) / Math.min(...atRest[0].rounds)).toFixed(2),
+      shown(ratio(rounds, atRest[0].rounds)),
+    ]),
+  )
+  const [first] = circles
+  console.log(
+    `\nmemory of a port with a guest on one queue pair: ${Math.round(first.portBytes / 1024)} KiB, its guest's not counted`,
+  )
+  save(options.json, { bench: 'scale', machine, settings, circles, atRest })
 })

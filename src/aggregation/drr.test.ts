@@ -52,11 +52,29 @@ describe('DeficitRoundRobin', () => {
             if (active) scheduler.activate(i)
           })
           const chosen = scheduler.next()
-          if (vifs.some(([active]) => active)) expect(scheduler.active[chosen]).toBe(1)
+          if (vifs.some(([active]) => active)) expect(scheduler.isActive(chosen)).toBe(true)
           else expect(chosen).toBe(-1)
         },
       ),
     )
+  })
+
+  it('next goes round those with work when they are few among many', () => {
+    const scheduler = new DeficitRoundRobin(128, 10, 100)
+    const active = [0, 31, 32, 63, 64, 127]
+    for (const vif of [...active, 5]) scheduler.activate(vif)
+    scheduler.activate(5)
+    scheduler.deactivate(5)
+    const served = active.concat(active).map(() => {
+      const vif = scheduler.next()
+      scheduler.charge(vif, 10)
+      return vif
+    })
+    const from = active.indexOf(served[0]!)
+    const turn = [...active.slice(from), ...active.slice(0, from)]
+    expect(served).toEqual([...turn, ...turn])
+    for (const vif of active) scheduler.deactivate(vif)
+    expect(scheduler.next()).toBe(-1)
   })
 
   it('charge forgives debt beyond its bound when the host took the core away', () => {

@@ -4,11 +4,13 @@
  * with what it overdrew. Any two vifs that both have work get CPU time in the ratio of their weights, whatever their
  * frames cost. Source: Shreedhar and Varghese 1995; charging afterwards as in surplus round robin (Adiseshu 1996).
  *
- * State is plain arrays, so that the data plane can hold the same in its tables.
+ * Those with work are found by a bit each: others cost nothing, however many there are.
  */
 
 /** A turn costs at least this much: a clock that did not advance must not make service free. */
 const MIN_CHARGE_US = 0.05
+
+const WORD_BITS = 32
 
 /** Scheduler over vifs numbered 0 .. size - 1. */
 export class DeficitRoundRobin {
@@ -16,7 +18,9 @@ export class DeficitRoundRobin {
   readonly weights: Float64Array
   /** CPU time each vif may still use in this turn, in microseconds; debt when negative. */
   readonly deficitUs: Float64Array
-  readonly active: Uint8Array
+  /** Vifs that have work: a bit each, and how many. */
+  readonly #active: Int32Array
+  #actives = 0
   readonly #quantumUs: number
   readonly #maxDebtUs: number
   #cursor = 0
@@ -29,39 +33,61 @@ export class DeficitRoundRobin {
   constructor(size: number, quantumUs: number, maxDebtUs: number) {
     this.weights = new Float64Array(size).fill(1)
     this.deficitUs = new Float64Array(size)
-    this.active = new Uint8Array(size)
+    this.#active = new Int32Array(Math.ceil(size / WORD_BITS))
     this.#quantumUs = quantumUs
     this.#maxDebtUs = maxDebtUs
   }
 
   /** The vif has work. It keeps its debt and joins without credit. */
   activate(vif: number): void {
-    this.active[vif] = 1
+    if (this.isActive(vif)) return
+    this.#active[vif >>> 5]! |= 1 << (vif & 31)
+    this.#actives++
+  }
+
+  /** Whether the vif has work. */
+  isActive(vif: number): boolean {
+    return ((this.#active[vif >>> 5]! >>> (vif & 31)) & 1) === 1
   }
 
   /** The vif has no work left. Credit is not saved up; debt stays. */
   deactivate(vif: number): void {
-    this.active[vif] = 0
+    if (this.isActive(vif)) {
+      this.#active[vif >>> 5]! &= ~(1 << (vif & 31))
+      this.#actives--
+    }
     this.deficitUs[vif] = Math.min(0, this.deficitUs[vif]!)
   }
 
   /** The vif to serve now, or -1 when none has work. The caller charges or deactivates it before asking again. */
   next(): number {
-    const size = this.active.length
-    if (this.active[this.#cursor] && this.deficitUs[this.#cursor]! > 0) return this.#cursor
+    if (this.#actives === 0) return -1
+    if (this.isActive(this.#cursor) && this.deficitUs[this.#cursor]! > 0) return this.#cursor
     for (let pass = 0; pass < 3; pass++) {
-      for (let step = 1; step <= size; step++) {
-        const vif = (this.#cursor + step) % size
-        if (!this.active[vif]) continue
+      let vif = this.#cursor
+      for (let left = this.#actives; left > 0; left--) {
+        vif = this.#following(vif)
         this.deficitUs[vif] = this.deficitUs[vif]! + this.#quantumUs * this.weights[vif]!
         if (this.deficitUs[vif]! > 0) {
           this.#cursor = vif
           return vif
         }
       }
-      if (!this.#skipRounds()) return -1
+      this.#skipRounds()
     }
     return -1
+  }
+
+  /** The next vif with work behind this one, in a circle; there is one. */
+  #following(vif: number): number {
+    const words = this.#active
+    let word = vif >>> 5
+    let bits = words[word]! & (-2 << (vif & 31))
+    while (bits === 0) {
+      word = word + 1 < words.length ? word + 1 : 0
+      bits = words[word]!
+    }
+    return word * WORD_BITS + 31 - Math.clz32(bits & -bits)
   }
 
   /** Charge measured CPU time to a vif. */
@@ -70,19 +96,17 @@ export class DeficitRoundRobin {
     this.deficitUs[vif] = Math.max(-this.#maxDebtUs, left)
   }
 
-  /** All are in debt: grant at once the rounds in which nobody could be served. False when none has work. */
-  #skipRounds(): boolean {
+  /** All are in debt: grant at once the rounds in which nobody could be served. */
+  #skipRounds(): void {
     let rounds = Number.POSITIVE_INFINITY
-    for (let vif = 0; vif < this.active.length; vif++) {
-      if (!this.active[vif]) continue
+    for (let vif = 0; vif < this.weights.length; vif++) {
+      if (!this.isActive(vif)) continue
       const perRound = this.#quantumUs * this.weights[vif]!
       rounds = Math.min(rounds, Math.floor(-this.deficitUs[vif]! / perRound))
     }
-    if (rounds === Number.POSITIVE_INFINITY) return false
-    for (let vif = 0; vif < this.active.length; vif++) {
-      if (!this.active[vif]) continue
+    for (let vif = 0; vif < this.weights.length; vif++) {
+      if (!this.isActive(vif)) continue
       this.deficitUs[vif] = this.deficitUs[vif]! + rounds * this.#quantumUs * this.weights[vif]!
     }
-    return true
   }
 }

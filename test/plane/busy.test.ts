@@ -45,13 +45,13 @@ describe('findBusy', () => {
     expect(busyAt(engine, START_US, true)).toEqual([1])
   })
 
-  it('looks at ports at rest after half a microsecond for each port when others are busy', () => {
+  it('looks at ports at rest after 0.8 us for each port when others are busy', () => {
     const engine = newEngine()
     const [, b] = guestsAtRest(engine, ['a', 'b', 'c'])
     b!.driver.send(broadcast(2))
-    expect(busyAt(engine, START_US + 1.4, false)).toEqual([])
-    expect(busyAt(engine, START_US + 1.5, false)).toEqual([1])
-    expect(busyAt(engine, START_US + 1.6, false)).toEqual([1])
+    expect(busyAt(engine, START_US + 2.3, false)).toEqual([])
+    expect(busyAt(engine, START_US + 2.5, false)).toEqual([1])
+    expect(busyAt(engine, START_US + 2.6, false)).toEqual([1])
   })
 
   it('lists a port until a poll of it finds nothing', () => {
