@@ -14,6 +14,7 @@ import { checkedHead, checkedWaiting } from './ring/broken'
 import { CONTROL, chainReadable, isBad, walk } from './ring/chain'
 import { arm, complete, take } from './ring/door'
 import { MISS } from './ring/granules'
+import { logs, markBytes } from './ring/log'
 import { collect, publishCollected } from './ring/publish'
 
 /** Gives a chain back, at once: its guest waits for the answer. */
@@ -45,10 +46,12 @@ export function takeControl(index: u32): i32 {
   return <i32>(head + 1) | (readable << CONTROL_READABLE_SHIFT)
 }
 
-/** Completes the control chain that takeControl() returned. */
-export function completeControl(index: u32, head: u32, bytes: u32): void {
+/** Completes the control chain that takeControl() returned. `ack`: linear offset of its answer, one byte that was written. */
+export function completeControl(index: u32, head: u32, ack: usize): void {
   const port = portAt(index)
-  giveBack(port, vringAt(port, CONTROL_VRING), head, bytes)
+  const v = vringAt(port, CONTROL_VRING)
+  if (logs(v)) markBytes(v, ack, 1)
+  giveBack(port, v, head, 1)
 }
 
 /** Asks for kicks of the control queue. Returns 1 when a command waits. */

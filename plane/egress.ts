@@ -32,6 +32,7 @@ import {
   RECORD_FRAME,
   RECORD_HASH,
   RECORD_NET_HEADER,
+  RX_SEGS_AT,
   V_BACKLOG,
   V_HEADER_BYTES,
   V_LISTED,
@@ -52,6 +53,7 @@ import {
 } from './ring/buffers'
 import { renotify } from './ring/calls'
 import { isLive, take } from './ring/door'
+import { logs, markSegments } from './ring/log'
 import { listChain } from './ring/used-list'
 import { isOverdrawn, spendFrame } from './work'
 
@@ -110,6 +112,7 @@ export function deliver(v: usize, port: usize): i32 {
   if (chains <= 0) return chains
   write(target, out.head, out.headBytes)
   putBody()
+  if (logs(v)) markSegments(v, RX_SEGS_AT, load<u32>(v, V_HEADER_BYTES) + out.bytes)
   opening = openAggregate(v, chains, opening)
   closeRx(v, chains, opening)
   captureLeaving(port, v, false)

@@ -140,6 +140,13 @@ export const MAX_LEARN_ND = 8
 /** Capture ring (K_*) of the port, or 0; the mirror ports that get copies of what crosses it, by row, one bit each. */
 export const P_CAPTURE = 28672 // u32
 export const P_MIRRORS = 28680 // 2 x u64
+/**
+ * While a migration logs what is written into the guest's memory (PORT_LOGS): linear offset of the log, a bit for each
+ * page of 4 KB; pages that it has; 1 when some were marked since the engine last asked.
+ */
+export const P_LOG = 28696 // u32
+export const P_LOG_PAGES = 28700 // u32
+export const P_LOG_MARKED = 28704 // u32
 
 export const PORT_ACTIVE = 1
 /** Frames cross to and from the port in vrings; otherwise the engine moves them through byte rings. */
@@ -178,8 +185,10 @@ export const PORT_HELD = 524288
 export const PORT_WATCHED = 1048576
 /** A mirror port: it is sent copies and nothing else, and what comes from it is dropped. */
 export const PORT_MIRROR = 2097152
-/** PORT_HELD, PORT_WATCHED, PORT_MIRROR: the fast path steps aside for frames from and to the port. */
-export const SLOW_FLAGS = 3670016
+/** The guest is about to move: every page of its memory that is written is marked in a log, which the slow path does. */
+export const PORT_LOGS = 4194304
+/** PORT_HELD, PORT_WATCHED, PORT_MIRROR, PORT_LOGS: the fast path steps aside for frames from and to the port. */
+export const SLOW_FLAGS = 7864320
 
 export const TAKE_CSUM = 1
 export const TAKE_TSO4 = 2

@@ -42,6 +42,8 @@ export const V_BACKLOG = 112 // u32
 export const V_USED_COLLECTED = 116 // u32
 /** Its number among the targets of the burst at hand (layout/burst.ts); checked against these before it is used. */
 export const V_TARGET = 120 // u32
+/** Page of guest memory in which its used ring begins, for the log of a migration. */
+export const V_LOG_PAGE = 124 // u32
 export const VRING_BYTES = 128
 
 export const VRING_READY = 1
@@ -53,12 +55,16 @@ export const VRING_MERGEABLE = 16
 export const VRING_DIRTY = 32
 /** The ring is on the held list. */
 export const VRING_HELD = 64
+/** What is written into the ring and its buffers is logged: PORT_LOGS, where only the ring is known. */
+export const VRING_LOGS = 128
 
 /** How a ring broke the protocol (P_BROKEN_REASON). */
 export const BROKEN_NONE = 0
 export const BROKEN_HEAD = 1
 export const BROKEN_AVAIL_INDEX = 2
 export const BROKEN_RX_CHAIN = 3
+/** A page was written that the log of the migration has no bit for. */
+export const BROKEN_LOG = 4
 
 /**
  * What takeControl() answers: that no command waits, that one waits for guest memory to be mapped, that a malformed one

@@ -51,6 +51,7 @@ import {
 import { pseudoSum } from '../packet/checksum'
 import { csumOffsetOf, GSO_ECN, gsoTypeOfKind, NEEDS_CSUM, storeNetHeader } from '../packet/net-header'
 import { CWR, PSH, TCP_FLAGS } from '../packet/packet'
+import { logs, markSegments } from '../ring/log'
 import { writeList } from '../ring/used-list'
 import { identificationOf, isSameFlow } from './match'
 
@@ -161,7 +162,11 @@ export function takeAggregate(v: usize): usize {
 
 /** Writes the headers of an aggregate and frees it. */
 function seal(v: usize, a: usize): void {
-  if (load<u32>(a, A_FRAMES) > 1) writeHeaders(a, load<u32>(v, V_HEADER_BYTES))
+  if (load<u32>(a, A_FRAMES) > 1) {
+    const net = load<u32>(v, V_HEADER_BYTES)
+    writeHeaders(a, net)
+    if (logs(v)) markSegments(v, a + A_HEAD_SEGS, net + load<u32>(a, A_HEADERS))
+  }
   store<u64>(a, 0, A_KEY)
   const table: usize = load<u32>(v, V_MERGE)
   store<u32>(table, load<u32>(table, M_OPEN) - 1, M_OPEN)

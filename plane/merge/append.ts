@@ -57,6 +57,7 @@ import {
 } from '../ring/buffers'
 import { take } from '../ring/door'
 import { notesUse } from '../ring/granules'
+import { logs, markSegments } from '../ring/log'
 import { growChain, hasListRoom, listChain } from '../ring/used-list'
 import {
   begin,
@@ -99,7 +100,9 @@ export function follow(v: usize, port: usize): boolean {
   if (flow.isIntact) {
     if (role === SEGMENT && joins(a) && append(v, port, a)) return true
     if (role === PURE_ACK && replaces(a)) {
-      replaceAck(a, load<u32>(v, V_HEADER_BYTES))
+      const header = load<u32>(v, V_HEADER_BYTES)
+      replaceAck(a, header)
+      if (logs(v)) markSegments(v, a + A_HEAD_SEGS, header + out.bytes)
       count(port, C_THINNED_ACKS)
       return true
     }
@@ -122,6 +125,7 @@ function append(v: usize, port: usize, a: usize): boolean {
   }
   openBuffers()
   putPayload()
+  if (logs(v)) markSegments(v, RX_SEGS_AT, payload)
   let last = load<u32>(a, A_LAST)
   growChain(v, last, inLast)
   for (let i = 0; i < chains; i++) last = listChain(v, last, reservedHead(i), reservedBytes(i))

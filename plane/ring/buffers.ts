@@ -23,10 +23,12 @@ import {
   VRING_MERGEABLE,
 } from '../layout'
 import { spend } from '../work'
-import { breakPort, checkedHead, checkedWaiting } from './broken'
+import { breakPort } from './break-port'
+import { checkedHead, checkedWaiting } from './broken'
 import { chainBytes, isBad, WRITABLE, walk } from './chain'
 import { seen, take } from './door'
 import { granuleOf, isGranted, loadEntry, MISS, notesUse, offsetOf } from './granules'
+import { logs, markEntries } from './log'
 import { bufferBytes, descriptorAt, isOneWritable, loadAddress, loadHead, loadRest, storeUsed } from './split'
 
 export const NO_BUFFERS: i32 = 0
@@ -183,6 +185,7 @@ export function completeReserved(v: usize, chains: u32): void {
   const mask = load<u32>(v, V_SIZE) - 1
   const next = load<u32>(v, V_USED_NEXT)
   for (let i: u32 = 0; i < chains; i++) storeUsed(used, (next + i) & mask, reservedHead(i), reservedBytes(i))
+  if (logs(v)) markEntries(v, next, chains)
   store<u32>(v, (next + chains) & 0xffff, V_USED_NEXT)
   take(v, chains)
 }

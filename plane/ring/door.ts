@@ -10,13 +10,9 @@
 //
 // Indices run free in u16. The fast path (fast.ts) keeps them in locals and asks split.ts itself, by the same functions.
 //
-// What comes later has its place here:
-// - A ring whose buffers are written by a hypercall (Xen) differs behind buffers.reserve() and in publishCollected(),
-//   which sees all that a burst publishes as one list: one copy for the list, then the pushes.
-// - The log of a live migration wants the pages that were written. They are known in two places: chain.walk() grants
-//   every buffer by its guest address, and split.ts writes the ring's own used part. Both come before
-//   publishCollected(), where the pages would be marked, since nothing is visible earlier. Guests whose pages must be
-//   known have neither fast path nor aggregates (granules.notesUse()): both write to buffers of earlier bursts.
+// What comes later has its place here: a ring whose buffers are written by a hypercall (Xen) differs behind
+// buffers.reserve() and in publishCollected(), which sees all that a burst publishes as one list: one copy for the list,
+// then the pushes.
 import {
   V_AVAIL,
   V_AVAIL_SEEN,
@@ -33,13 +29,16 @@ import {
   VRING_READY,
 } from '../layout'
 import { asksForCall, requestCall } from './calls'
+import { logs, markEntries, markUsed } from './log'
 import {
+  availableEventOffset,
   loadAvailableIndex,
   loadHead,
   storeAvailableEvent,
   storeUsed,
   storeUsedIndex,
   storeWantsKicks,
+  USED_HEADER_BYTES,
 } from './split'
 
 /** Whether the ring is set up. */
@@ -80,6 +79,7 @@ export function take(v: usize, chains: u32): void {
 export function complete(v: usize, head: u32, bytes: u32): void {
   const next = load<u32>(v, V_USED_NEXT)
   storeUsed(load<u32>(v, V_USED), next & (load<u32>(v, V_SIZE) - 1), head, bytes)
+  if (logs(v)) markEntries(v, next, 1)
   store<u32>(v, (next + 1) & 0xffff, V_USED_NEXT)
 }
 
@@ -93,6 +93,7 @@ export function publishUpTo(v: usize, index: u32): void {
   if (entries === 0 || entries > ((load<u32>(v, V_USED_COLLECTED) - old) & 0xffff)) return
   store<u32>(v, index, V_USED_PUBLISHED)
   storeUsedIndex(load<u32>(v, V_USED), index)
+  if (logs(v)) markUsed(v, 0, USED_HEADER_BYTES)
   if (asksForCall(v, index, old)) requestCall(v)
 }
 
@@ -102,16 +103,24 @@ export function wantsCall(v: usize): boolean {
   return asksForCall(v, next, load<u32>(v, V_USED_COLLECTED))
 }
 
+/** Without the event index: says whether kicks are wanted. */
+function setWantsKicks(v: usize, wants: boolean): void {
+  storeWantsKicks(load<u32>(v, V_USED), wants)
+  if (logs(v)) markUsed(v, 0, USED_HEADER_BYTES)
+}
+
 /** Asks the frontend for a kick when it makes more chains available. Returns whether some came meanwhile. */
 export function arm(v: usize): boolean {
   const last = load<u32>(v, V_LAST_AVAIL)
-  const used: usize = load<u32>(v, V_USED)
-  if (load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) storeAvailableEvent(used, load<u32>(v, V_SIZE), last)
-  else storeWantsKicks(used, true)
+  if (load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) {
+    const size = load<u32>(v, V_SIZE)
+    storeAvailableEvent(load<u32>(v, V_USED), size, last)
+    if (logs(v)) markUsed(v, availableEventOffset(size), 2)
+  } else setWantsKicks(v, true)
   return loadAvailableIndex(load<u32>(v, V_AVAIL)) !== last
 }
 
 /** Lets the frontend be silent while the backend polls. With the event index an untouched avail_event does that. */
 export function disarm(v: usize): void {
-  if ((load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) === 0) storeWantsKicks(load<u32>(v, V_USED), false)
+  if ((load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) === 0) setWantsKicks(v, false)
 }

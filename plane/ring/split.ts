@@ -107,6 +107,25 @@ export function loadUsedEvent(avail: usize, size: u32): u32 {
 
 // ---- used ring ----
 
+/** Its flags and index. */
+export const USED_HEADER_BYTES: u32 = 4
+const USED_BYTES: u32 = 8
+
+/** Bytes of so many entries. */
+export function usedBytes(entries: u32): u32 {
+  return entries * USED_BYTES
+}
+
+/** Bytes from the start of the used ring to a slot. */
+export function usedOffset(slot: u32): u32 {
+  return USED_HEADER_BYTES + slot * USED_BYTES
+}
+
+/** Bytes from the start of the used ring to what storeAvailableEvent() writes: two bytes. */
+export function availableEventOffset(size: u32): u32 {
+  return usedOffset(size)
+}
+
 /** Writes the entry in a slot; the frontend sees it once storeUsedIndex() went past it. */
 export function storeUsed(used: usize, slot: u32, head: u32, bytes: u32): void {
   store<u64>(used + <usize>slot * 8, <u64>head | ((<u64>bytes) << 32), 4)

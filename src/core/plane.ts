@@ -39,7 +39,8 @@ export interface Plane {
   countKick(port: number): void
   /** The next control chain, packed, or CONTROL_NONE, CONTROL_WAITS, CONTROL_MALFORMED (layout). */
   takeControl(port: number): number
-  completeControl(port: number, head: number, bytes: number): void
+  /** Completes it; `ack` is the linear offset of the answer, one byte, which was written. */
+  completeControl(port: number, head: number, ack: number): void
   armControl(port: number): number
   dropBacklog(port: number): void
   /** Hands what waits for the queue pairs from `pairs` on to those before them. */

@@ -35,12 +35,8 @@ describe('VhostUserSession with a frontend that breaks the protocol', () => {
   test.each([
     ['an unknown request', 99, NONE, /^request 99: not known here/],
     ['request 0', 0, NONE, /^request 0/],
-    [
-      'dirty logging',
-      REQUEST.SET_LOG_BASE,
-      new Uint8Array(16),
-      /SET_LOG_BASE: live migration is not offered/,
-    ],
+    ['a log without its file', REQUEST.SET_LOG_BASE, new Uint8Array(16), /0 file descriptors, not 1/],
+    ['a log by its address', REQUEST.SET_LOG_BASE, new Uint8Array(8), /payload of 8 bytes, not 16/],
     ['a request for another device', REQUEST.GPU_SET_SOCKET, NONE, /GPU_SET_SOCKET: not known here/],
     ['a short payload', REQUEST.SET_FEATURES, new Uint8Array(4), /payload of 4 bytes, not 8/],
     ['a long payload', REQUEST.SET_OWNER, new Uint8Array(1), /payload of 1 bytes, not 0/],
@@ -50,7 +46,12 @@ describe('VhostUserSession with a frontend that breaks the protocol', () => {
       encodeU64(1n << 34n),
       /0x400000000 were not offered/,
     ],
-    ['protocol features not offered', REQUEST.SET_PROTOCOL_FEATURES, encodeU64(2n), /not offered: LOG_SHMFD/],
+    [
+      'protocol features not offered',
+      REQUEST.SET_PROTOCOL_FEATURES,
+      encodeU64(2n ** 6n),
+      /not offered: CROSS_ENDIAN/,
+    ],
     ['a ring that is not there', REQUEST.SET_VRING_NUM, encodeVringState(5, 8), /ring 5 of 5/],
     ['a ring size of 3', REQUEST.SET_VRING_NUM, encodeVringState(0, 3), /no power of two/],
     ['a ring size of 0', REQUEST.SET_VRING_NUM, encodeVringState(0, 0), /no power of two/],
@@ -141,6 +142,36 @@ describe('VhostUserSession with a frontend that breaks the protocol', () => {
     expect(session.reason).toMatch(/descriptor table of ring 0 lies in no memory region/)
   })
 
+  test('detaches when a log comes without LOG_SHMFD, reaches beyond 2^53, or brings no descriptor to signal', () => {
+    const event = createEventfd()
+    const log = new Uint8Array(16).fill(255)
+    const cases: [bigint, number, Uint8Array, number, RegExp][] = [
+      [0n, REQUEST.SET_LOG_BASE, log, event, /LOG_SHMFD was not negotiated/],
+      [PROTOCOL_F.LOG_SHMFD, REQUEST.SET_LOG_BASE, log, event, /a log reaches beyond 2\^53/],
+      [0n, REQUEST.SET_LOG_FD, NONE, memory.regions[0]!.fd, /no eventfd, pipe or socket/],
+    ]
+    for (const [protocol, request, payload, fd, reason] of cases) {
+      const [backend, front] = socketPair()
+      const other = new VhostUserSession(backend, new RecordingDevice())
+      const sender = new VhostUserFrontend(front, { pump: () => other.onReadable() })
+      sender.negotiate(ALL, protocol)
+      sender.sendMessage(request, 0, payload, [fd])
+      while (other.onReadable());
+      expect(other.reason).toMatch(reason)
+      sender.close()
+    }
+    closeFd(event)
+  })
+
+  test('detaches when the log address of a ring is none of its used ring', () => {
+    frontend.negotiate(ALL, ALL)
+    const ring = new SplitRing(memory, 64)
+    frontend.start(memory, [ring])
+    const at = (gpa: number) => memory.userAddressOf(gpa)
+    expect(frontend.setVringAddr(0, at(ring.desc), at(ring.avail), at(ring.used), ring.used + 4)).toBe(false)
+    expect(session.reason).toMatch(/the log address of ring 0 cannot be one of its used ring/)
+  })
+
   test('detaches when more descriptors come than any message has', () => {
     const event = createEventfd()
     expect(hostile(REQUEST.SET_OWNER, NONE, Array(9).fill(event))).toMatch(/9 file descriptors/)
@@ -197,7 +228,7 @@ describe('VhostUserSession with a frontend that breaks the protocol', () => {
   test('offers no protocol features when the device offers none', () => {
     device.protocol = 0n
     expect(frontend.getFeatures() & VIRTIO_F.VHOST_USER_F_PROTOCOL_FEATURES).toBe(0n)
-    device.protocol = PROTOCOL_F.LOG_SHMFD | PROTOCOL_F.MQ
+    device.protocol = PROTOCOL_F.CROSS_ENDIAN | PROTOCOL_F.MQ
     expect(frontend.getProtocolFeatures()).toBe(PROTOCOL_F.MQ)
   })
 })

@@ -15,7 +15,9 @@ import { closeFd, sendWithFds } from '../sys/unix-socket.js'
 import { inflightRegionBytes } from '../vhost-user/inflight.js'
 import { encodeMessage, encodeVringFd, encodeVringState } from '../vhost-user/messages.js'
 import { SESSION_PROTOCOL_FEATURES } from '../vhost-user/request-handler.js'
-import { BACKEND_REQUEST, REQUEST } from '../vhost-user/requests.js'
+import { BACKEND_REQUEST, PROTOCOL_F, REQUEST } from '../vhost-user/requests.js'
+import { VIRTIO_F } from '../virtio/virtio.js'
+import { FrontendLog } from './frontend-log.js'
 import { GuestMemory } from './guest-memory.js'
 import { SplitRing } from './split-ring.js'
 
@@ -130,6 +132,28 @@ describe('VhostUserSession with a well-behaved frontend', () => {
     expect(frontend.setMtu(67)).toBe(false)
     expect(frontend.setConfig(0, Uint8Array.of(1))).toBe(false)
     expect(frontend.setConfig(0, Uint8Array.of(1), true)).toBe(true)
+    expect(session.reason).toBeUndefined()
+  })
+
+  test('hands the log of a migration to the device, and confirms it whether it is asked to or not', () => {
+    frontend.negotiate(ALL, PROTOCOL_F.LOG_SHMFD)
+    const log = new FrontendLog(2 ** 30)
+    expect(frontend.setLogBase(log, log.fd)).toBe(true)
+    expect(device.named('log')).toEqual([[log.sizeBytes, 0]])
+    const event = createEventfd()
+    frontend.setLogFd(event)
+    const ring = new SplitRing(memory, 64)
+    frontend.start(memory, [ring])
+    frontend.logAll(true)
+    serve()
+    expect(device.named('log call')).toEqual([[true]])
+    expect(device.named('features').at(-1)).toEqual([
+      frontend.features & ~VIRTIO_F.VHOST_USER_F_PROTOCOL_FEATURES,
+    ])
+    const { desc, avail, used } = ring
+    expect(device.named('addresses').at(-1)).toEqual([0, { desc, avail, used, log: used }])
+    closeFd(event)
+    log.close()
     expect(session.reason).toBeUndefined()
   })
 

@@ -14,6 +14,7 @@ import {
   decodeVringState,
   encodeConfig,
   encodeInflight,
+  encodeLog,
   encodeMemoryTable,
   encodeRegion,
   encodeU64,
@@ -21,9 +22,16 @@ import {
   encodeVringFd,
   encodeVringState,
   type InflightPayload,
+  type LogPayload,
   type RegionPayload,
 } from '../vhost-user/messages.js'
-import { FLAG_NEED_REPLY, PROTOCOL_F, REQUEST, requestName } from '../vhost-user/requests.js'
+import {
+  FLAG_NEED_REPLY,
+  PROTOCOL_F,
+  REQUEST,
+  requestName,
+  VHOST_VRING_F_LOG,
+} from '../vhost-user/requests.js'
 import { VIRTIO_F } from '../virtio/virtio.js'
 import { type ChannelMessage, FrontendChannel } from './frontend-channel.js'
 import type { GuestMemory, MemoryRegion } from './guest-memory.js'
@@ -59,6 +67,8 @@ export class VhostUserFrontend {
   readonly #name: string
   readonly #options: FrontendOptions
   readonly #events = new Map<number, RingEvents>()
+  /** Rings that were started. */
+  readonly #rings = new Map<number, SplitRing>()
   #backendChannel: FrontendChannel | undefined
 
   /**
@@ -178,12 +188,18 @@ export class VhostUserFrontend {
     return this.command(REQUEST.SET_VRING_BASE, encodeVringState(ring, base))
   }
 
-  /** Addresses in user addresses, as they are sent. */
-  setVringAddr(ring: number, desc: number, avail: number, used: number): boolean {
+  /** Addresses in user addresses, as they are sent. @param log guest address for the log, if one is to be used */
+  setVringAddr(ring: number, desc: number, avail: number, used: number, log?: number): boolean {
+    const flags = log === undefined ? 0 : VHOST_VRING_F_LOG
     return this.command(
       REQUEST.SET_VRING_ADDR,
-      encodeVringAddress({ index: ring, flags: 0, desc, used, avail, log: 0n }),
+      encodeVringAddress({ index: ring, flags, desc, used, avail, log: BigInt(log ?? 0) }),
     )
+  }
+
+  #placeRing(number: number, ring: SplitRing, log?: number): boolean {
+    const at = (gpa: number): number => ring.memory.userAddressOf(gpa)
+    return this.setVringAddr(number, at(ring.desc), at(ring.avail), at(ring.used), log)
   }
 
   /** @param fd -1: none, the other side polls */
@@ -222,12 +238,12 @@ export class VhostUserFrontend {
     const events = { kickFd: createEventfd(), callFd: createEventfd() }
     this.#closeEvents(number)
     this.#events.set(number, events)
-    const at = (gpa: number): number => ring.memory.userAddressOf(gpa)
+    this.#rings.set(number, ring)
     const speaks = (this.features & VIRTIO_F.VHOST_USER_F_PROTOCOL_FEATURES) !== 0n
     const accepted =
       this.setVringNum(number, ring.size) &&
       this.setVringBase(number, base) &&
-      this.setVringAddr(number, at(ring.desc), at(ring.avail), at(ring.used)) &&
+      this.#placeRing(number, ring) &&
       this.setVringKick(number, events.kickFd) &&
       this.setVringCall(number, events.callFd) &&
       (!speaks || this.setVringEnable(number, true))
@@ -246,6 +262,7 @@ export class VhostUserFrontend {
   /** Stops a ring and closes its eventfds. Returns its base. */
   stopRing(number: number): number {
     const base = this.getVringBase(number)
+    this.#rings.delete(number)
     this.#closeEvents(number)
     return base
   }
@@ -256,6 +273,27 @@ export class VhostUserFrontend {
     closeFd(events.kickFd)
     closeFd(events.callFd)
     this.#events.delete(number)
+  }
+
+  // ---- migration -----------------------------------------------------------------------------------
+
+  /** Hands over the log of dirty pages, which the backend confirms: in its reply lies a zero. */
+  setLogBase(log: LogPayload, fd: number): boolean {
+    return this.#u64(this.ask(REQUEST.SET_LOG_BASE, encodeLog(log), [fd])) === 0n
+  }
+
+  /** @param fd an eventfd that the backend signals when it has marked pages */
+  setLogFd(fd: number): boolean {
+    return this.command(REQUEST.SET_LOG_FD, new Uint8Array(0), [fd])
+  }
+
+  /** Has all writes of the backend logged, or no longer, in QEMU's order: features, then the address of each ring. */
+  logAll(on: boolean): boolean {
+    const others = this.features & ~VIRTIO_F.VHOST_F_LOG_ALL
+    if (!this.setFeatures(on ? others | VIRTIO_F.VHOST_F_LOG_ALL : others)) return false
+    return [...this.#rings].every(([number, ring]) =>
+      this.#placeRing(number, ring, on ? ring.used : undefined),
+    )
   }
 
   // ---- device --------------------------------------------------------------------------------------

@@ -150,6 +150,11 @@ export class Grants implements GranuleOwner {
     this.#table.setOffset(granule, 0)
   }
 
+  /** Guest address behind the last byte that is granted. */
+  get endAddress(): number {
+    return this.#regions.reduce((end, region) => Math.max(end, region.guestAddress + region.sizeBytes), 0)
+  }
+
   /**
    * Makes a part of a ring contiguous. Returns its linear offset, or why it is not possible.
    * @param key names the part; a window of that name is replaced

@@ -1,6 +1,7 @@
 import {
   GRANULE_BYTES,
   GRANULE_ENTRY_BYTES,
+  MAPPED_AT,
   P_SPAN,
   P_SPANS,
   P_TOUCHED,
@@ -117,9 +118,11 @@ export class GranuleTable {
     return entry === 0 ? -1 : (this.#memory.u32[entry >>> 2] as number)
   }
 
-  /** Says where a granule is mapped; 0: no longer. */
+  /** Says where a granule is mapped; 0: no longer. The way back is noted, too: logs of migrations need it. */
   setOffset(granule: number, at: number): void {
-    this.#memory.u32[this.#entryOf(granule) >>> 2] = at
+    const { u32 } = this.#memory
+    u32[this.#entryOf(granule) >>> 2] = at
+    if (at !== 0) u32[(MAPPED_AT >>> 2) + Math.floor(at / GRANULE_BYTES)] = granule
   }
 
   /** Where the mark of use of a granule lies. */

@@ -20,6 +20,15 @@ export interface VringAddresses {
   readonly desc: number
   readonly avail: number
   readonly used: number
+  /** By which address writes into the used ring are logged; undefined: its own. */
+  readonly log: number | undefined
+}
+
+/** The log of a live migration: a bit for each 4 KB page of guest memory. Bytes; `fd` as in GuestRegion. */
+export interface LogArea {
+  readonly fd: number
+  readonly fileOffset: number
+  readonly sizeBytes: number
 }
 
 /**
@@ -38,12 +47,16 @@ export interface VhostUserDevice {
   offeredFeatures(): bigint
   /** Protocol features to offer; the session offers the part of them that it implements. */
   offeredProtocolFeatures(): bigint
-  /** The negotiated features, without VHOST_USER_F_PROTOCOL_FEATURES. */
+  /** The negotiated features, without VHOST_USER_F_PROTOCOL_FEATURES. May come again while rings run, to log or not to. */
   setFeatures(features: bigint): string | undefined
   /** Replaces all memory. Rings that run keep their guest addresses unless setVringAddresses follows. */
   setMemory(regions: readonly GuestRegion[]): string | undefined
   addMemory(region: GuestRegion): string | undefined
   removeMemory(guestAddress: number): string | undefined
+  /** Where written pages are marked while VHOST_F_LOG_ALL is negotiated, instead of the log before it. */
+  setLog(log: LogArea): string | undefined
+  /** Signalled when pages were marked; -1: nothing is. */
+  setLogCall(fd: number): string | undefined
   /** @param size a power of two from 1 to 32768 */
   setVringSize(ring: number, size: number): string | undefined
   /** @param base the next available index to take, 0 to 65535 */

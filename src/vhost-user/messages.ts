@@ -59,6 +59,12 @@ export interface ConfigPayload {
   readonly bytes: Uint8Array
 }
 
+/** Payload of SET_LOG_BASE: where the log of dirty pages lies in its file. */
+export interface LogPayload {
+  readonly sizeBytes: number
+  readonly fileOffset: number
+}
+
 /** Payload of GET_INFLIGHT_FD and SET_INFLIGHT_FD: the memory in which a backend tracks what it has taken. */
 export interface InflightPayload {
   readonly sizeBytes: number
@@ -274,6 +280,22 @@ export function decodeInflight(payload: Uint8Array): InflightPayload | string {
   const offset = readSize(data, 8)
   if (!Number.isSafeInteger(sizeBytes + offset)) return 'an inflight area reaches beyond 2^53'
   return { sizeBytes, offset, queues: data.getUint16(16, true), queueSize: data.getUint16(18, true) }
+}
+
+export function encodeLog({ sizeBytes, fileOffset }: LogPayload): Uint8Array {
+  const bytes = new Uint8Array(16)
+  view(bytes).setBigUint64(0, BigInt(sizeBytes), true)
+  view(bytes).setBigUint64(8, BigInt(fileOffset), true)
+  return bytes
+}
+
+export function decodeLog(payload: Uint8Array): LogPayload | string {
+  if (payload.length !== 16) return `a log has 16 bytes, not ${payload.length}`
+  const sizeBytes = readSize(view(payload), 0)
+  const fileOffset = readSize(view(payload), 8)
+  return Number.isSafeInteger(sizeBytes + fileOffset)
+    ? { sizeBytes, fileOffset }
+    : 'a log reaches beyond 2^53'
 }
 
 /** The MAC address of SEND_RARP: the first 6 bytes of the u64. */

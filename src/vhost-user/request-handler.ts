@@ -1,12 +1,13 @@
 /** What the requests of a vhost-user frontend mean: state of one connection, decisions, calls to the device. */
 
-import { setNonBlocking } from '../sys/descriptor.js'
+import { callDescriptor, setNonBlocking } from '../sys/descriptor.js'
 import { MAX_VRING_SIZE, VIRTIO_F } from '../virtio/virtio.js'
 import type { VhostUserDevice } from './device.js'
 import { checkInflight, createInflight } from './inflight.js'
 import {
   decodeConfig,
   decodeInflight,
+  decodeLog,
   decodeMemoryTable,
   decodeRarp,
   decodeRegion,
@@ -26,6 +27,7 @@ import { RingRequests } from './ring-requests.js'
 /** The protocol features that the session implements; a device offers a part of them. */
 export const SESSION_PROTOCOL_FEATURES =
   PROTOCOL_F.MQ |
+  PROTOCOL_F.LOG_SHMFD |
   PROTOCOL_F.RARP |
   PROTOCOL_F.REPLY_ACK |
   PROTOCOL_F.NET_MTU |
@@ -96,6 +98,10 @@ export class RequestHandler {
         return this.#removeMemory(payload)
       case REQUEST.GET_MAX_MEM_SLOTS:
         return encodeU64(BigInt(this.#device.maxMemorySlots))
+      case REQUEST.SET_LOG_BASE:
+        return this.#setLog(payload, fds)
+      case REQUEST.SET_LOG_FD:
+        return this.#setLogCall(fds)
       case REQUEST.SET_VRING_ADDR:
         return this.#rings.setAddresses(decodeVringAddress(payload))
       case REQUEST.SET_VRING_NUM:
@@ -198,6 +204,21 @@ export class RequestHandler {
       return `no memory region at 0x${region.guestAddress.toString(16)} with this size and user address`
     if (left > 0) return undefined
     return this.#device.removeMemory(region.guestAddress) ?? this.#rings.placeAll()
+  }
+
+  /** SET_LOG_BASE. Its frontend waits for a reply, whether it has asked for an acknowledgement or not. */
+  #setLog(payload: Uint8Array, fds: number[]): Outcome {
+    const log = decodeLog(payload)
+    if (typeof log === 'string') return log
+    return this.#device.setLog({ ...log, fd: fds.shift()! }) ?? encodeU64(0n)
+  }
+
+  #setLogCall(fds: number[]): Outcome {
+    const [given = -1] = fds
+    const fd = given < 0 ? -1 : callDescriptor(given)
+    if (given >= 0 && fd < 0) return 'brings a file descriptor that is no eventfd, pipe or socket'
+    fds.length = 0
+    return this.#device.setLogCall(fd)
   }
 
   #config(request: number, payload: Uint8Array): Outcome {

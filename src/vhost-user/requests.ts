@@ -110,6 +110,8 @@ export const MAX_CONFIG_BYTES = 256
 /** In the payload of SET_VRING_KICK, CALL and ERR: the ring's index, and the flag of "no descriptor". */
 export const VRING_INDEX_MASK = 0xff
 export const VRING_NO_FD = 0x100
+/** In the flags of SET_VRING_ADDR: writes into the used ring are logged by an address of their own. */
+export const VHOST_VRING_F_LOG = 1
 
 /** What a request must look like before its payload is read. */
 export interface Shape {
@@ -139,6 +141,9 @@ export const SHAPES: ReadonlyMap<number, Shape> = new Map<number, Shape>([
   [REQUEST.SET_OWNER, EMPTY],
   [REQUEST.RESET_OWNER, EMPTY],
   [REQUEST.SET_MEM_TABLE, shape(8, 8 + MAX_TABLE_REGIONS * 32, 0, MAX_TABLE_REGIONS)],
+  [REQUEST.SET_LOG_BASE, shape(16, 16, 1)],
+  // Nothing is said of its payload; some send a u64.
+  [REQUEST.SET_LOG_FD, shape(0, 8, 0, 1)],
   [REQUEST.SET_VRING_NUM, VRING_STATE],
   [REQUEST.SET_VRING_ADDR, shape(40)],
   [REQUEST.SET_VRING_BASE, VRING_STATE],
@@ -170,6 +175,7 @@ export const REQUIRED_FEATURE: ReadonlyMap<number, keyof typeof PROTOCOL_F> = ne
   number,
   keyof typeof PROTOCOL_F
 >([
+  [REQUEST.SET_LOG_BASE, 'LOG_SHMFD'],
   [REQUEST.SEND_RARP, 'RARP'],
   [REQUEST.NET_SET_MTU, 'NET_MTU'],
   [REQUEST.SET_BACKEND_REQ_FD, 'BACKEND_REQ'],

@@ -6,7 +6,10 @@ import type { VhostUserDevice } from './device.js'
 import { encodeVringState, type VringAddressPayload, type VringFd, type VringState } from './messages.js'
 import type { Outcome } from './outcome.js'
 import type { RegionTable } from './region-table.js'
-import { REQUEST } from './requests.js'
+import { REQUEST, VHOST_VRING_F_LOG } from './requests.js'
+
+const PAGE_BYTES = 4096
+const MAX_LOG_ADDRESS = 2n ** 47n
 
 interface Ring {
   /** As sent, in user addresses, so that they can be looked up again when memory changes. */
@@ -78,7 +81,12 @@ export class RingRequests {
     const [desc, avail, used] = parts as [number, number, number]
     if ((desc & 15) !== 0 || (avail & 1) !== 0 || (used & 3) !== 0)
       return `the addresses of ring ${index} are not aligned to 16, 2 and 4 bytes`
-    const problem = this.#device.setVringAddresses(index, { desc, avail, used })
+    const log = (wanted.flags & VHOST_VRING_F_LOG) !== 0 ? wanted.log : undefined
+    // It names the same page, if by another address (behind an IOMMU): the place in the page is the same.
+    if (log !== undefined && (log >= MAX_LOG_ADDRESS || (Number(log) - used) % PAGE_BYTES !== 0))
+      return `the log address of ring ${index} cannot be one of its used ring`
+    const addresses = { desc, avail, used, log: log === undefined ? undefined : Number(log) }
+    const problem = this.#device.setVringAddresses(index, addresses)
     ring.placed = problem === undefined
     return problem
   }

@@ -13,7 +13,8 @@
  * backend channel, owner, features; per ring CALL and ERR; ENABLE many times before there is memory; then
  * SET_FEATURES, SET_MEM_TABLE and per ring NUM, BASE, ADDR, KICK, CALL. CALL may be replaced while the
  * ring runs. Rings are enabled as they start when the frontend does not speak protocol features.
- * Migration (dirty logging) is not offered: SET_LOG_BASE and SET_LOG_FD detach.
+ * A migration begins with SET_LOG_BASE, SET_FEATURES with VHOST_F_LOG_ALL and ADDR for each ring, while rings run; it ends
+ * with GET_VRING_BASE, or with the features as they were.
  * Source: QEMU, docs/interop/vhost-user.rst.
  */
 import { RingferryError } from '../errors/errors.js'
@@ -31,18 +32,12 @@ import {
   MAX_PAYLOAD_BYTES,
   MAX_TABLE_REGIONS,
   PROTOCOL_F,
-  REQUEST,
   requestName,
   SHAPES,
 } from './requests.js'
 
 /** Reads in one call of onReadable: a frontend may send a message in as many pieces as it has bytes. */
 const MAX_READS_PER_CALL = 8
-
-const REFUSED: ReadonlyMap<number, string> = new Map<number, string>([
-  [REQUEST.SET_LOG_BASE, 'live migration is not offered'],
-  [REQUEST.SET_LOG_FD, 'live migration is not offered'],
-])
 
 export class VhostUserSession {
   readonly fd: number
@@ -109,8 +104,7 @@ export class VhostUserSession {
     const header = decodeHeader(this.#buffer.subarray(0, HEADER_BYTES))
     if (typeof header === 'string') return this.close(header)
     const name = requestName(header.request)
-    if (!SHAPES.has(header.request))
-      return this.close(`${name}: ${REFUSED.get(header.request) ?? 'not known here'}`)
+    if (!SHAPES.has(header.request)) return this.close(`${name}: not known here`)
     const problem = checkPayloadSize(header.request, header.sizeBytes)
     if (problem !== undefined) return this.close(problem)
     this.#wanted = HEADER_BYTES + header.sizeBytes

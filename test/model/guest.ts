@@ -54,6 +54,7 @@ export function start(engine: Engine, name: string, options: StartOptions = {}):
   const features = frontend.negotiate(
     options.features ?? LINUX_FEATURES,
     PROTOCOL_F.MQ |
+      PROTOCOL_F.LOG_SHMFD |
       PROTOCOL_F.REPLY_ACK |
       PROTOCOL_F.NET_MTU |
       PROTOCOL_F.CONFIG |

@@ -88,7 +88,9 @@ describe('layout', () => {
     }
   })
 
-  it('ports that are held down, watched or mirrors are those for which the fast path steps aside', () => {
-    expect(layout.SLOW_FLAGS).toBe(layout.PORT_HELD | layout.PORT_WATCHED | layout.PORT_MIRROR)
+  it('ports that are held down, watched, mirrors or logged are those for which the fast path steps aside', () => {
+    expect(layout.SLOW_FLAGS).toBe(
+      layout.PORT_HELD | layout.PORT_WATCHED | layout.PORT_MIRROR | layout.PORT_LOGS,
+    )
   })
 })

@@ -4,12 +4,17 @@ import { afterEach, beforeEach, expect } from 'vitest'
 import { GuestMemory } from '../../src/driver/guest-memory.js'
 import { VhostUserFrontend } from '../../src/driver/vhost-user-frontend.js'
 import { closeFd, socketPair } from '../../src/sys/unix-socket.js'
-import type { GuestRegion, VhostUserDevice } from '../../src/vhost-user/device.js'
+import type { GuestRegion, LogArea, VhostUserDevice } from '../../src/vhost-user/device.js'
 import { SESSION_PROTOCOL_FEATURES } from '../../src/vhost-user/request-handler.js'
 import { VhostUserSession } from '../../src/vhost-user/session.js'
 import { VIRTIO_F, VIRTIO_NET_F } from '../../src/virtio/virtio.js'
 
-export const FEATURES = VIRTIO_F.VERSION_1 | VIRTIO_F.EVENT_IDX | VIRTIO_NET_F.MRG_RXBUF | VIRTIO_NET_F.MQ
+export const FEATURES =
+  VIRTIO_F.VERSION_1 |
+  VIRTIO_F.EVENT_IDX |
+  VIRTIO_F.VHOST_F_LOG_ALL |
+  VIRTIO_NET_F.MRG_RXBUF |
+  VIRTIO_NET_F.MQ
 
 /** Writes down what it is told, as a device would do it, and closes what it is given. */
 export class RecordingDevice implements VhostUserDevice {
@@ -46,6 +51,11 @@ export class RecordingDevice implements VhostUserDevice {
     return this.#note('add', region.guestAddress)
   }
   removeMemory = (at: number) => this.#note('remove', at)
+  setLog(log: LogArea): string | undefined {
+    this.#keep(log.fd)
+    return this.#note('log', log.sizeBytes, log.fileOffset)
+  }
+  setLogCall = (fd: number) => this.#note('log call', this.#keep(fd))
   setVringSize = (ring: number, size: number) => this.#note('size', ring, size)
   setVringBase = (ring: number, base: number) => this.#note('base', ring, base)
   setVringAddresses = (ring: number, addresses: object) => this.#note('addresses', ring, addresses)

@@ -72,7 +72,7 @@ export class VifControl {
     const ok = command !== undefined && this.#execute(command)
     const [ack] = this.#segment(readable)
     this.#row.memory.u8[ack] = ok ? VIRTIO_NET_OK : VIRTIO_NET_ERR
-    this.#host.plane.completeControl(this.#row.index, head, 1)
+    this.#host.plane.completeControl(this.#row.index, head, ack)
     return 'more'
   }
 

@@ -13,13 +13,20 @@ import {
 } from '../../core/layout.js'
 import type { PortRow } from '../../core/port-row.js'
 import type { Grants } from '../../grants/grants.js'
-import type { DetachCause, GuestRegion, VhostUserDevice, VringAddresses } from '../../vhost-user/device.js'
+import type {
+  DetachCause,
+  GuestRegion,
+  LogArea,
+  VhostUserDevice,
+  VringAddresses,
+} from '../../vhost-user/device.js'
 import { featureNames, NET_CONFIG, VIRTIO_F, VIRTIO_NET_F } from '../../virtio/virtio.js'
 import type { EmbeddedConfig, VifConfig } from '../config.js'
 import type { PortHost } from '../port.js'
 import { ConfigSpace, macOf } from './config-space.js'
 import { VifControl } from './control-queue.js'
 import { GUEST_OFFLOADS, offeredFeatures, sentOffloads, takenOffloads } from './features.js'
+import { MigrationLog } from './migration-log.js'
 import { QueuePairs } from './queue-pairs.js'
 import { rarpFrame } from './rarp.js'
 import { VifRings } from './rings.js'
@@ -49,6 +56,7 @@ export class VifDevice implements VhostUserDevice {
   readonly #pairs: QueuePairs
   readonly #control: VifControl
   readonly #space: ConfigSpace
+  readonly #log: MigrationLog
   #config: VifConfig | EmbeddedConfig
   #regions: GuestRegion[] = []
   #features = 0n
@@ -69,6 +77,7 @@ export class VifDevice implements VhostUserDevice {
     this.#owner = owner
     this.maxQueuePairs = Math.min(config.queues ?? 1, MAX_QUEUE_PAIRS)
     this.#rings = new VifRings(host, row, grants, () => owner.onUnshared())
+    this.#log = new MigrationLog(row, grants, this.#rings)
     this.#space = new ConfigSpace(row, config, this.maxQueuePairs)
     this.#pairs = new QueuePairs(host.plane, row, this.#rings, this.maxQueuePairs)
     this.#control = new VifControl(host, row, {
@@ -82,8 +91,9 @@ export class VifDevice implements VhostUserDevice {
 
   // ---- for the port ----
 
+  /** Those that were negotiated. */
   get features(): bigint {
-    return this.#features
+    return this.#features | (this.#log.isAsked ? VIRTIO_F.VHOST_F_LOG_ALL : 0n)
   }
 
   /** Throws CONFIG when no device can be made of the settings: an address that is none, a feature that nobody knows. */
@@ -119,13 +129,21 @@ export class VifDevice implements VhostUserDevice {
     return this.mayHaveCommands ? this.#control.serve() : 'none'
   }
 
-  tick(): void {
+  /** Returns what is wrong with the frontend's descriptors. */
+  tick(): string | undefined {
     this.#rings.tick()
+    return this.#log.tell()
+  }
+
+  /** Why an offset of the linear memory lost its page, if it belongs to the device. */
+  lossAt(offset: number): string | undefined {
+    return this.#grants.lossAt(offset) ?? this.#log.lossAt(offset)
   }
 
   /** The guest has gone: nothing of it is known any more. Its memory is released by the grants. */
   forget(): void {
     this.resetDevice()
+    this.#log.forget()
     this.#regions = []
     this.#deviceStatus = 0
   }
@@ -143,6 +161,14 @@ export class VifDevice implements VhostUserDevice {
   setFeatures(features: bigint): string | undefined {
     const unknown = features & ~this.offeredFeatures()
     if (unknown !== 0n) return `features that were not offered: ${featureNames(unknown).join(', ')}`
+    const wantsLog = (features & VIRTIO_F.VHOST_F_LOG_ALL) !== 0n
+    const ofDriver = features & ~VIRTIO_F.VHOST_F_LOG_ALL
+    // The same driver goes on: what it has asked for by its control queue stays.
+    if (ofDriver === this.#features && this.#isUp) return this.#log.ask(wantsLog)
+    return this.#log.ask(wantsLog) ?? this.#setDriverFeatures(ofDriver)
+  }
+
+  #setDriverFeatures(features: bigint): string | undefined {
     this.#features = features
     this.#row.setOffloads(takenOffloads(features), sentOffloads(features))
     this.#control.filter.reset(this.#space.mac)
@@ -177,7 +203,15 @@ export class VifDevice implements VhostUserDevice {
 
   #applyMemory(): string | undefined {
     this.#rings.settle()
-    return this.#grants.set(this.#regions) ?? this.#rings.remap()
+    return this.#grants.set(this.#regions) ?? this.#log.update() ?? this.#rings.remap()
+  }
+
+  setLog(log: LogArea): string | undefined {
+    return this.#log.set(log)
+  }
+
+  setLogCall(fd: number): undefined {
+    this.#log.setCall(fd)
   }
 
   // ---- rings ----
@@ -232,6 +266,7 @@ export class VifDevice implements VhostUserDevice {
     const base = this.#rings.stop(queue)
     this.#pairs.update()
     this.#updateLink()
+    this.#log.tell()
     return base
   }
 
@@ -261,6 +296,7 @@ export class VifDevice implements VhostUserDevice {
 
   resetDevice(): undefined {
     this.#rings.reset()
+    this.#log.ask(false)
     this.#space.reset()
     this.#features = 0n
     this.#pairs.reset()

@@ -16,6 +16,7 @@ import {
   V_FLAGS,
   V_HEADER_BYTES,
   V_LAST_AVAIL,
+  V_LOG_PAGE,
   V_SIZE,
   V_USED,
   V_USED_COLLECTED,
@@ -24,6 +25,7 @@ import {
   VRING_ENABLED,
   VRING_EVENT_IDX,
   VRING_INDIRECT,
+  VRING_LOGS,
   VRING_MERGEABLE,
   VRING_READY,
   VRINGS_PER_PORT,
@@ -33,7 +35,9 @@ import { VringRow } from '../../core/vring-row.js'
 import type { Grants } from '../../grants/grants.js'
 import { signalEventfd } from '../../sys/eventfd.js'
 import { EINTR } from '../../sys/libc.js'
+import { PAGE_BYTES } from '../../sys/native-buffer.js'
 import { closeFd } from '../../sys/unix-socket.js'
+import type { VringAddresses } from '../../vhost-user/device.js'
 import { netHeaderBytes, VIRTIO_F, VIRTIO_NET_F } from '../../virtio/virtio.js'
 import type { PortHost } from '../port.js'
 import { VifKicks } from './kicks.js'
@@ -41,7 +45,7 @@ import { VifKicks } from './kicks.js'
 interface Ring {
   size: number
   base: number
-  addresses: { desc: number; avail: number; used: number } | undefined
+  addresses: VringAddresses | undefined
   call: number
   err: number
   enabled: boolean
@@ -66,6 +70,8 @@ export class VifRings {
   readonly #rings: Ring[] = Array.from({ length: VRINGS_PER_PORT }, newRing)
   readonly #kicks: VifKicks
   #features = 0n
+  /** Pages of guest memory that the log of a migration has bits for; 0: nothing is logged. */
+  #logPages = 0
 
   /** @param onUnshared called when the guest kicks and no ring ever moves */
   constructor(host: PortHost, row: PortRow, grants: Grants, onUnshared: () => void) {
@@ -119,7 +125,7 @@ export class VifRings {
     this.#ring(queue).base = base
   }
 
-  setAddresses(queue: number, addresses: { desc: number; avail: number; used: number }): string | undefined {
+  setAddresses(queue: number, addresses: VringAddresses): string | undefined {
     this.settle()
     this.#ring(queue).addresses = addresses
     return this.isRunning(queue) ? this.#start(queue) : undefined
@@ -186,6 +192,9 @@ export class VifRings {
       { key: `${queue}.avail`, at: addresses.avail, bytes: 6 + size * 2, align: 2 },
       { key: `${queue}.used`, at: addresses.used, bytes: 6 + size * 8, align: 4 },
     ]
+    const logEnd = Math.ceil(((addresses.log ?? addresses.used) + (parts[2]?.bytes ?? 0)) / PAGE_BYTES)
+    if (this.#logPages > 0 && logEnd > this.#logPages)
+      return `the log of dirty pages has bits for ${this.#logPages} pages, and is to tell of page ${logEnd} for ring ${queue}`
     const offsets: number[] = []
     for (const part of parts) {
       if (part.at % part.align !== 0)
@@ -215,13 +224,26 @@ export class VifRings {
       vring.set(V_USED_PUBLISHED, index)
       vring.set(V_USED_COLLECTED, index)
     }
+    vring.set(V_LOG_PAGE, Math.floor((addresses.log ?? addresses.used) / PAGE_BYTES))
     let flags = VRING_READY
+    if (this.#logPages > 0) flags |= VRING_LOGS
     if (enabled) flags |= VRING_ENABLED
     if ((this.#features & VIRTIO_F.EVENT_IDX) !== 0n) flags |= VRING_EVENT_IDX
     if ((this.#features & VIRTIO_F.INDIRECT_DESC) !== 0n) flags |= VRING_INDIRECT
     if ((this.#features & VIRTIO_NET_F.MRG_RXBUF) !== 0n) flags |= VRING_MERGEABLE
     vring.set(V_FLAGS, flags)
     return undefined
+  }
+
+  /**
+   * Logs what is written into the rings and their buffers, or no longer. Returns what is wrong.
+   * @param pages of guest memory that the log has bits for; 0: nothing is logged
+   */
+  setLog(pages: number): string | undefined {
+    if (pages === this.#logPages) return undefined
+    this.settle()
+    this.#logPages = pages
+    return this.remap()
   }
 
   /** Gives a receive ring its backlog: the first one the port's own byte ring. Returns false when there is no room. */

@@ -8,6 +8,7 @@ import type { HoldLimits } from '../../aggregation/hold-limits.js'
 import {
   BROKEN_AVAIL_INDEX,
   BROKEN_HEAD,
+  BROKEN_LOG,
   BROKEN_NONE,
   BROKEN_RX_CHAIN,
   P_BROKEN_REASON,
@@ -37,6 +38,7 @@ const BROKEN_TEXT: ReadonlyMap<number, string> = new Map<number, string>([
   [BROKEN_HEAD, 'an available chain starts beyond the ring'],
   [BROKEN_AVAIL_INDEX, 'the available index runs ahead of the ring'],
   [BROKEN_RX_CHAIN, 'a receive chain is malformed'],
+  [BROKEN_LOG, 'the log of dirty pages has no bit for a page that was written'],
 ])
 
 export class Vif implements RingPort {
@@ -134,7 +136,8 @@ export class Vif implements RingPort {
 
   tick(nowUs: number): void {
     this.#peers?.tick(nowUs)
-    this.#device.tick()
+    const problem = this.#device.tick()
+    if (problem !== undefined) this.#session?.close(problem)
     if (this.#controlWaits) this.#host.wake(this.index)
   }
 
@@ -190,7 +193,7 @@ export class Vif implements RingPort {
   }
 
   loseMemory(offset: number): boolean {
-    const reason = this.#grants.lossAt(offset)
+    const reason = this.#device.lossAt(offset)
     if (reason === undefined) return false
     this.#session?.close(reason)
     return true
