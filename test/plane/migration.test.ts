@@ -150,6 +150,25 @@ describe('the log of dirty pages', () => {
     closeFd(event)
   })
 
+  it('has all that was held, and the base is where a ring stopped, when its device is reset before the stop', () => {
+    const engine = newEngine({ policy: { name: 'fixed', holdUs: 3_600_000_000, maxFrames: 1000 } })
+    const { mover, other } = pair(engine)
+    mover.begin()
+    const { driver, frontend, memory } = mover.guest
+    received(mover.guest)
+    for (let number = 0; number < 5; number++) other.driver.send(frame(1, 2, 100, number))
+    steps(engine)
+    const usedIndex = (): number => memory.data.getUint16(memory.offsetOf(driver.rx().used) + 2, true)
+    const before = usedIndex()
+    mover.copy()
+    expect(frontend.setStatus(0)).toBe(true)
+    expect(usedIndex()).toBe(before + 5)
+    expect(mover.marked()).toContain(pageOf(driver.rx().used))
+    expect(mover.missed()).toEqual([])
+    expect(frontend.getVringBase(0)).toBe(before + 5)
+    expect(received(mover.guest)).toBe(5)
+  })
+
   it('leaves what the driver has asked for alone when it begins and ends', () => {
     const engine = newEngine()
     const features = LINUX_FEATURES | VIRTIO_NET_F.CTRL_VQ | VIRTIO_NET_F.CTRL_RX

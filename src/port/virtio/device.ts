@@ -143,6 +143,7 @@ export class VifDevice implements VhostUserDevice {
   /** The guest has gone: nothing of it is known any more. Its memory is released by the grants. */
   forget(): void {
     this.resetDevice()
+    this.#rings.forgetBases()
     this.#log.forget()
     this.#regions = []
     this.#deviceStatus = 0

@@ -274,16 +274,24 @@ export class VifRings {
     return base
   }
 
-  /** Stops all rings, closes every descriptor and forgets what was said of them. */
+  /**
+   * Stops all rings, closes every descriptor and forgets what was said of them, but where they stopped: QEMU 7.2 resets the
+   * status of a device before it asks for that, and a VM that is migrated or saved goes on from there.
+   */
   reset(): void {
     this.#host.plane.dropBacklog(this.#row.index)
     this.#kicks.forget()
     for (let queue = 0; queue < VRINGS_PER_PORT; queue++) {
-      this.stop(queue)
+      const base = this.stop(queue)
       this.setCall(queue, -1)
       this.setErr(queue, -1)
-      this.#rings[queue] = newRing()
+      this.#rings[queue] = { ...newRing(), base }
     }
     this.#features = 0n
+  }
+
+  /** The guest has gone: where its rings stopped concerns nobody. */
+  forgetBases(): void {
+    for (const ring of this.#rings) ring.base = 0
   }
 }
