@@ -164,8 +164,9 @@ export class VifDevice implements VhostUserDevice {
     if (unknown !== 0n) return `features that were not offered: ${featureNames(unknown).join(', ')}`
     const wantsLog = (features & VIRTIO_F.VHOST_F_LOG_ALL) !== 0n
     const ofDriver = features & ~VIRTIO_F.VHOST_F_LOG_ALL
-    // The same driver goes on: what it has asked for by its control queue stays.
-    if (ofDriver === this.#features && this.#isUp) return this.#log.ask(wantsLog)
+    // The same driver goes on: what it has asked for by its control queue stays. QEMU says so once a queue pair.
+    const isAboutLog = wantsLog || this.#log.isAsked
+    if (isAboutLog && ofDriver === this.#features && this.#isUp) return this.#log.ask(wantsLog)
     return this.#log.ask(wantsLog) ?? this.#setDriverFeatures(ofDriver)
   }
 
