@@ -48,6 +48,7 @@ const RULES = {
     ['lab/run'],
     ['lab/analysis'],
     ['lab/report'],
+    ['experiment'],
     ['cli'],
     ['dashboard'],
   ],

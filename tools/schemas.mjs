@@ -31,10 +31,12 @@ const built = (path) => import(new URL(`../dist/${path}`, import.meta.url).href)
 
 export async function writeSchemas() {
   const { configJsonSchema } = await built('config/schema.js')
+  const { modelJsonSchema } = await built('experiment/model-schema.js')
   const { openApiDocument } = await built('daemon/api/openapi.js')
   const { ROUTES } = await built('daemon/api/routes.js')
   const { ringferryVersion } = await built('sys/version.js')
   write('config.schema.json', configJsonSchema())
+  write('model.schema.json', modelJsonSchema())
   write('openapi.json', openApiDocument(ROUTES, ringferryVersion()))
   writeRoutes(ROUTES)
 }

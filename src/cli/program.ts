@@ -13,6 +13,7 @@ import { addLab } from './lab.js'
 import { addLog } from './log.js'
 import { addPort } from './port.js'
 import { addReplay } from './replay.js'
+import { addSim } from './sim.js'
 import { addStats } from './stats.js'
 import { addStatus } from './status.js'
 import { addTop } from './top.js'
@@ -59,5 +60,6 @@ Examples:
   addDoctor(program)
   addCompletion(program)
   addLab(program)
+  addSim(program)
   return program
 }

@@ -11,7 +11,7 @@ import type { DelayFigures, Results, TrafficResult, VmResult } from './results.j
 import type { ThreadState } from './scheduler.js'
 
 /** Shares from which something counts as used up. */
-const FULL = 0.97
+const FULL = 0.95
 /** A queue loses that much by chance alone. */
 const LOSS = 0.001
 

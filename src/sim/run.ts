@@ -18,15 +18,37 @@ export interface RunOptions {
   readonly plane: WebAssembly.Module
 }
 
-/**
- * Runs a model: warm-up, then the measured time. Throws CONFIG for a model that cannot be and USAGE for one that never ends.
- */
-export function runModel(model: Model, { seed, plane }: RunOptions): Results {
+function begin(model: Model, { seed, plane }: RunOptions): Machine {
   checkModel(model)
   if (model.warmUpMs + model.measureMs > LONGEST_MS)
     throw new RingferryError('CONFIG', `measureMs: at most ${LONGEST_MS} ms of modelled time`)
   const machine = new Machine(model, seed, plane)
   machine.start()
+  return machine
+}
+
+/**
+ * Payload bytes that reached programs in each step of so many milliseconds, from the very start: for whoever wants to know
+ * how long a model warms up. Throws as runModel.
+ */
+export function payloadSeries(model: Model, options: RunOptions, stepMs: number): Float64Array {
+  const machine = begin(model, options)
+  const steps = Math.floor((model.warmUpMs + model.measureMs) / stepMs)
+  let before = 0
+  return Float64Array.from({ length: steps }, (_, step) => {
+    machine.events.run((step + 1) * stepMs * NS_PER_MS)
+    const bytes = machine.programs.reduce((sum, { tally }) => sum + tally.payloadBytes, 0)
+    const got = bytes - before
+    before = bytes
+    return got
+  })
+}
+
+/**
+ * Runs a model: warm-up, then the measured time. Throws CONFIG for a model that cannot be and USAGE for one that never ends.
+ */
+export function runModel(model: Model, { seed, plane }: RunOptions): Results {
+  const machine = begin(model, { seed, plane })
   machine.events.run(model.warmUpMs * NS_PER_MS)
   const measurement = new Measurement(machine)
   machine.events.run((model.warmUpMs + model.measureMs) * NS_PER_MS)

@@ -85,7 +85,7 @@ export const SEED_MACHINE: Tables = {
       toGuest('netback receive', 1500, 'driver'),
       fromGuest('netback transmit', 4300, 'driver'),
       toGuest('grant, page to the guest', 3300, 'grant'),
-      fromGuest('grant, page from the guest', 11800, 'grant'),
+      fromGuest('grant, page from the guest', 14600, 'grant'),
       step('driver', 'fromVm', 'byte', ['copy', 'copy through the channel', 2.5]),
     ],
     'type-1': [

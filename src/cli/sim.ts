@@ -1,0 +1,106 @@
+import { writeFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { planeModule } from '../engine/plane-module.js'
+import { RingferryError } from '../errors/errors.js'
+import { loadModel } from '../experiment/model-file.js'
+import { replicate } from '../experiment/replicate.js'
+import { columnTitle, seedChart, seedFigure } from '../experiment/seed-figure.js'
+import { summarise } from '../experiment/summary.js'
+import { standalone } from '../lab/report/write.js'
+import { wholeNumber } from './options.js'
+import { print, printJson } from './output.js'
+import { addSimSteps } from './sim-steps.js'
+import { seedTable, summaryTable } from './sim-tables.js'
+
+interface SimRunOptions {
+  readonly json?: boolean
+  readonly seed?: number
+  readonly replications?: number
+  readonly plot?: string
+}
+
+const SEED = 1
+
+function writePlot(file: string, svg: string): void {
+  try {
+    writeFileSync(file, standalone(svg))
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new RingferryError('PERMISSION', `${file}: cannot be written (${code}); choose another`, { cause })
+  }
+}
+
+function runSeed({ json, seed = SEED, replications, plot }: SimRunOptions): void {
+  const isWatched = process.stderr.isTTY
+  let done = 0
+  const bars = seedFigure({ seed, plane: planeModule(), replications }, (bar, of) => {
+    if (isWatched) process.stderr.write(`\r\x1b[K${++done} of ${of}: ${columnTitle(bar)}, ${bar.direction}`)
+  })
+  if (isWatched) process.stderr.write('\r\x1b[K')
+  if (plot !== undefined) writePlot(plot, seedChart(bars).svg)
+  if (json) printJson({ model: 'seed', seed, bars })
+  else print(seedTable(bars))
+}
+
+async function simRun(name: string, options: SimRunOptions): Promise<void> {
+  if (name === 'seed') {
+    runSeed(options)
+    return
+  }
+  if (options.plot !== undefined)
+    throw new RingferryError('USAGE', '--plot: only "sim run seed" has a figure')
+  const { seed = SEED, replications, json } = options
+  const { file, model } = await loadModel(name)
+  if (file.sweep)
+    throw new RingferryError('USAGE', `${name}: has a sweep; run it by "ringferry sim sweep ${name}"`)
+  const rules =
+    replications === undefined
+      ? file.replications
+      : { ...file.replications, min: replications, max: replications }
+  const warmUp = file.warmUpMs === 'auto' ? 'auto' : 'given'
+  const isWatched = process.stderr.isTTY
+  const done = replicate(model, {
+    ...{ rules, seed, plane: planeModule(), warmUp },
+    onRun: (runs) => {
+      if (isWatched) process.stderr.write(`\r\x1b[K${runs.length} replications, at most ${rules.max}`)
+    },
+  })
+  if (isWatched) process.stderr.write('\r\x1b[K')
+  const summary = summarise(done, seed)
+  if (json) printJson(summary)
+  else print(summaryTable(summary, rules))
+}
+
+/** `ringferry sim ...`: models of machines that one does not have. */
+export function addSim(program: Command): void {
+  const sim = program
+    .command('sim')
+    .description(
+      'simulates machines, VMs and traffic: the same policies, controller and hold rule, modelled time',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  ringferry sim run seed
+  ringferry sim run examples/model.yaml
+  ringferry sim steps --architecture xen`,
+    )
+  sim
+    .command('run')
+    .argument('<model>', '"seed", or a YAML file (schema: docs/schema/model.schema.json)')
+    .description("runs a model until its intervals are narrow; seed: the founding document's Figure 2")
+    .option('--json', 'as one JSON line')
+    .option('--seed <number>', 'of all chance; the same seed gives the same figures; default 1', wholeNumber)
+    .option('--replications <number>', "so many, in place of the model's rule", wholeNumber)
+    .option('--plot <file>', 'seed: writes the figure as SVG')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  ringferry sim run seed --plot seed.svg
+  ringferry sim run examples/model.yaml --replications 10 --seed 7 --json`,
+    )
+    .action(simRun)
+  addSimSteps(sim)
+}
