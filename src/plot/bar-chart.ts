@@ -8,6 +8,7 @@ import { drawEmpty, drawYLabel, levelEntry, levelLine, noteHidden } from './cart
 import type { Amount, BarChartInput, Chart, ChartTable } from './chart.js'
 import { coordinate, element, group } from './element.js'
 import { amountText, figureOf, shortText } from './number-text.js'
+import { type Run, runDots, runLegend, unpublishedMark } from './run-dots.js'
 import { createScale, isShowable, type Scale } from './scale.js'
 import { axisText, chartId, drawText, FONT, headText, type LegendEntry, listText, Sheet } from './sheet.js'
 import { fits, textWidth, wrap } from './text-measure.js'
@@ -25,13 +26,14 @@ interface Slot {
   readonly series: number
   readonly published: boolean
   readonly amounts: readonly Amount[]
+  readonly runs: readonly (readonly Run[])[]
 }
 
 /** Ours and the published ones of each series, in the order they are drawn inside a category. */
 function slotsOf(input: BarChartInput): Slot[] {
-  return input.series.flatMap(({ values, published }, series) => [
-    { series, published: false, amounts: values },
-    ...(published ? [{ series, published: true, amounts: published }] : []),
+  return input.series.flatMap(({ values, published, runs = [] }, series) => [
+    { series, published: false, amounts: values, runs },
+    ...(published ? [{ series, published: true, amounts: published, runs: [] }] : []),
   ])
 }
 
@@ -106,11 +108,11 @@ function drawBars(sheet: Sheet, input: BarChartInput, area: Area, scale: Scale, 
   const count = { hidden: 0, shown: 0, open: 0 }
   input.categories.forEach((_, category) => {
     const first = room * category + (room - size * slots.length) / 2
-    const members = slots.map(({ series, published, amounts }, at) => {
+    const members = slots.map(({ series, published, amounts, runs }, at) => {
       const figure = figureOf(amounts[category])
       const start = first + at * size + size * 0.04
       const width = size * 0.92
-      if (!figure) return absentMark(area, start + width / 2, base, size)
+      if (!figure) return absentMark(area, start + width / 2, base, size, published)
       if (!isShowable(scale.kind, figure.value)) {
         count.hidden++
         return ''
@@ -126,12 +128,19 @@ function drawBars(sheet: Sheet, input: BarChartInput, area: Area, scale: Scale, 
         ? hollow
         : { fill: fills[series]!.fill, stroke: seriesPaint(series), 'stroke-width': 1 }
       const bar = drawBar(area, start, width, base, figure.value, look)
-      if (figure.low === undefined && figure.high === undefined) return bar
+      const shownRuns = (runs[category] ?? []).filter(
+        ({ value }) => isShowable(scale.kind, value) && value <= scale.to,
+      )
+      const dots = runDots(shownRuns, width, (away, value) => {
+        const [across, along] = [area.along(start + width / 2 + away), area.value(value)]
+        return area.lying ? [along, across] : [across, along]
+      })
+      if (figure.low === undefined && figure.high === undefined) return bar + dots
       const clamp = (value: number) => (isShowable(scale.kind, value) ? value : base)
       const [low, high] = [clamp(figure.low ?? figure.value), clamp(figure.high ?? figure.value)]
       if (high > scale.to) count.open++
       const reach = { low: Math.max(low, scale.from), high, to: scale.to }
-      return bar + drawBarWhisker(area, start + width / 2, reach, Math.min(5, size * 0.3))
+      return bar + drawBarWhisker(area, start + width / 2, reach, Math.min(5, size * 0.3)) + dots
     })
     sheet.add(
       group(
@@ -143,10 +152,11 @@ function drawBars(sheet: Sheet, input: BarChartInput, area: Area, scale: Scale, 
   return count
 }
 
-/** A small cross where a figure was not measured: absent is not zero. */
-function absentMark(area: Area, middle: number, base: number, size: number): string {
+/** A small cross where a figure was not measured, a dash where nobody published one: absent is not zero. */
+function absentMark(area: Area, middle: number, base: number, size: number, published: boolean): string {
   const away = area.value(base) + (area.lying ? 7 : -7)
   const [x, y] = area.lying ? [away, area.along(middle)] : [area.along(middle), away]
+  if (published) return unpublishedMark(x, y)
   const r = Math.min(3.5, size * 0.3)
   const d = `M${coordinate(x - r)},${coordinate(y - r)}l${coordinate(2 * r)},${coordinate(2 * r)}m0,${coordinate(-2 * r)}l${coordinate(-2 * r)},${coordinate(2 * r)}`
   return element('path', { d, stroke: PAINT.muted, 'stroke-width': 1.4 })
@@ -171,7 +181,15 @@ function legendOf(input: BarChartInput): LegendEntry[] {
     }
     entries.push({ label: 'published', sample: (x, y) => rect(x, y, hollow) })
   }
-  return entries.length > 1 || input.series[0]?.label ? entries : []
+  const named = entries.length > 1 || input.series[0]?.label ? entries : []
+  const gaps = input.series.flatMap(({ published }) => published ?? [0])
+  return [
+    ...named,
+    ...(gaps.some((amount) => !figureOf(amount))
+      ? [{ label: 'not published', sample: (x: number, y: number) => unpublishedMark(x, y) }]
+      : []),
+    ...runLegend(input.series.flatMap(({ runs = [] }) => runs.flat())),
+  ]
 }
 
 /** Bars that stand: figures upwards, labels below in up to three lines. */
@@ -284,6 +302,7 @@ export function barChart(input: BarChartInput): Chart {
     figure ? [figure.value, within(figure.low ?? figure.value), within(figure.high ?? figure.value)] : [],
   )
   if (input.reference) reach.push(input.reference.value)
+  for (const { value } of slots.flatMap(({ runs }) => runs.flat())) reach.push(within(value))
   const legend = [...legendOf(input), ...levelEntry(input.reference, input.y)]
   const width = Math.max(320, input.width ?? 560)
   const room = (width - 80) / Math.max(1, input.categories.length)

@@ -7,6 +7,8 @@
  * clash), it renders asynchronously, and it does not lay out titles, legends and labels for a narrow screen.
  */
 
+import type { Run } from './run-dots.js'
+
 /** A figure with its interval (95 % unless the caller's text says otherwise), in the unit of its axis. */
 export interface Interval {
   readonly value: number
@@ -76,6 +78,8 @@ export interface BarSeries {
   readonly label: string
   /** One figure for each category, in their order. */
   readonly values: readonly Amount[]
+  /** The runs behind each figure, drawn as dots. */
+  readonly runs?: readonly (readonly Run[])[] | undefined
   /** Figures published by others, drawn as a hollow bar beside ours; one for each category. */
   readonly published?: readonly Amount[] | undefined
 }
@@ -95,6 +99,8 @@ export interface LinePoint {
   readonly x: number
   /** An absent figure breaks the line. */
   readonly y: Amount
+  /** The runs behind it, drawn as dots. */
+  readonly runs?: readonly Run[] | undefined
 }
 
 export interface LineSeries {
