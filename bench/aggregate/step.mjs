@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { histogramQuantile, since, total } from '../../dist/core/histogram.js'
-import { standalone } from '../../dist/lab/report/write.js'
+import { standalone } from '../../dist/lab/report/picture-file.js'
 import { seriesChart } from '../../dist/plot/series-chart.js'
 import { sleep } from '../lib/cleanup.mjs'
 import { startGuest, startLoad } from '../lib/load.mjs'

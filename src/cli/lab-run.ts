@@ -5,17 +5,19 @@ import { RingferryError } from '../errors/errors.js'
 import { buildBed } from '../lab/bed/build.js'
 import { STUDY_KINDS } from '../lab/guest/spec.js'
 import { describeMachine } from '../lab/machine/machine.js'
-import type { LabRecord } from '../lab/record/record.js'
+import { METRICS } from '../lab/record/metrics.js'
+import type { LabRecord, Measurement } from '../lab/record/record.js'
 import { writeReport } from '../lab/report/write.js'
 import { makeHeader, RUNS_FOLDER, runName } from '../lab/run/begin.js'
 import { systemClock } from '../lab/run/clock.js'
 import { estimateLeft, estimateStudy } from '../lab/run/estimate.js'
-import { type PickValue, pickPrimary, RunHistory } from '../lab/run/history.js'
+import { type PickValue, pickPrimary, RunHistory, watchedValue } from '../lab/run/history.js'
 import { readHost } from '../lab/run/host.js'
 import type { Turn } from '../lab/run/order.js'
 import { type RunSummary, summariseRun, summarySchema } from '../lab/run/run-summary.js'
 import { type RunObserver, runStudy } from '../lab/run/runner.js'
 import { RunStore, type StoredRun } from '../lab/run/store.js'
+import { measuredValue } from '../lab/run/value.js'
 import type { StudyPlan } from '../lab/study/cell.js'
 import { primaryOf } from '../lab/workload/registry.js'
 import { Interruption } from './interruption.js'
@@ -50,10 +52,10 @@ ${plan.cells.length} cells, ${rounds} rounds, guests ${plan.guests}: about ${sho
 
 /** What a run gave, as a table and the list of what is missing. */
 export function summaryText(summary: RunSummary): string {
-  const rows = summary.cells.map(({ cell, rounds, marked, mean, high }) => [
+  const rows = summary.cells.map(({ cell, rounds, marked, mean, high, metric, unit }) => [
     cell,
     rounds.toString(),
-    mean === null ? '-' : shortNumber(mean),
+    mean === null ? '-' : `${shortNumber(mean)}${metric === summary.metric ? '' : ` ${unit}`}`,
     mean === null || high === null ? '' : `+- ${shortNumber(high - mean)}`,
     marked === 0 ? '' : `${marked} noisy`,
   ])
@@ -62,6 +64,18 @@ export function summaryText(summary: RunSummary): string {
   return [formatTable(head, rows, [1, 2]), ...(missing.length > 0 ? ['', 'missing:', ...missing] : [])].join(
     '\n',
   )
+}
+
+/** A cell as progress names it; the second of an A/A pair is measured to see the noise. */
+function turnName(id: string, twin = false): string {
+  return twin ? `${id} (A/A: once more, for the noise)` : id
+}
+
+/** What a measurement gave of what its study watches, with the unit. */
+function valueText(plan: StudyPlan, measurement: Measurement): string {
+  const watched = watchedValue(plan, measurement, primaryOf)
+  const value = measuredValue(measurement, watched)
+  return value === undefined ? 'measured' : `${shortNumber(value)} ${METRICS[watched.metric].unit}`.trim()
 }
 
 class Observer implements RunObserver {
@@ -85,7 +99,7 @@ class Observer implements RunObserver {
   begins({ cell, twin }: Turn, round: number): void {
     const { turns, seconds } = estimateLeft(this.#plan, this.#history, this.#pick)
     this.#progress.status(
-      `${this.#done} done, ${turns} to do, about ${shortTime(seconds)} left: ${cell.id}${twin ? ' again' : ''}, round ${round + 1}`,
+      `${this.#done} done, ${turns} to do, about ${shortTime(seconds)} left: ${turnName(cell.id, twin)}, round ${round + 1}`,
     )
   }
 
@@ -94,12 +108,12 @@ class Observer implements RunObserver {
       this.#progress.line(`${record.cell}: failed in round ${record.round + 1}: ${record.reason}`)
     if (record.type !== 'measurement') return
     this.#done++
-    const value = this.#pick(record)
+    const value = valueText(this.#plan, record)
     const { turns, seconds } = estimateLeft(this.#plan, this.#history, this.#pick)
     const noisy = record.noise.verdict === 'marked' ? ` (noisy: ${record.noise.reasons.join('; ')})` : ''
     const left = turns === 0 ? 'done' : `${turns} to do, about ${shortTime(seconds)} left`
     this.#progress.line(
-      `${record.cell}${record.twin ? ' again' : ''}, round ${record.round + 1}: ${value === undefined ? 'measured' : shortNumber(value)}${noisy}; ${left}`,
+      `${turnName(record.cell, record.twin)}, round ${record.round + 1}: ${value}${noisy}; ${left}`,
     )
   }
 }
@@ -165,7 +179,7 @@ async function labRun(name: string, options: LabRunOptions): Promise<void> {
     process.exitCode = await runInOwnNamespace()
     return
   }
-  const pick = pickPrimary(plan, (workload) => KNOWN_WORKLOADS.get(workload)?.primary)
+  const pick = pickPrimary(plan, primaryOf)
   const { store, history, seed, run } = await openStore(plan, before, options, pick, progress)
   const { seconds } = estimateLeft(plan, history, pick)
   progress.line(
@@ -185,7 +199,7 @@ async function labRun(name: string, options: LabRunOptions): Promise<void> {
     progress.end()
     await store.close()
   }
-  const summary = summariseRun(plan, history, pick, { run, folder: resolve(store.folder), seed })
+  const summary = summariseRun(plan, history, primaryOf, { run, folder: resolve(store.folder), seed })
   print(`\n${summaryText(summary)}`)
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(summarySchema.parse(summary), null, 2)}\n`)
   const { report, html } = writeReport(store.folder, store.folder, { primaryOf })

@@ -208,3 +208,41 @@ test('clusterChart marks medoids in the table and tells clusters apart', () => {
     ['rr', '−1.5', '0', 'cluster 2', 'no'],
   ])
 })
+
+test('barChart draws a dot a run, hollow where the machine was not quiet, and tells unpublished from unmeasured', () => {
+  const input = {
+    ...{
+      id: 'b',
+      title: 'T',
+      x: { label: 'place' },
+      y: { label: 'throughput' },
+      categories: ['a', 'b', 'c'],
+    },
+    series: [
+      {
+        label: 's',
+        values: [5, 7, undefined],
+        runs: [[{ value: 4 }, { value: 6, noisy: true }], [{ value: 7 }], []],
+        published: [5, undefined, undefined],
+      },
+    ],
+  }
+  const { svg } = barChart(input)
+  const [legend, drawing] = [2, 3]
+  expect(svg.match(/<circle /g)).toHaveLength(legend + drawing)
+  expect(svg).toContain('a run, machine not quiet')
+  expect(svg.match(/>–</g)).toHaveLength(1 + 2)
+  const { published: _, ...without } = input.series[0]!
+  expect(barChart({ ...input, series: [without] }).svg).not.toContain('published')
+})
+
+test('lineChart draws the runs of a point beside each other', () => {
+  const runs = [{ value: 1 }, { value: 3 }]
+  const { svg } = lineChart({
+    ...{ id: 'l', title: 'T', x: { label: 'vms' }, y: { label: 'throughput' } },
+    series: [{ label: '', points: [{ x: 1, y: 2, runs }] }],
+  })
+  const places = [...svg.matchAll(/<circle cx="([\d.]+)" cy="[\d.]+" r="2.4"/g)].map(([, cx]) => Number(cx))
+  expect(places.slice(1)).toHaveLength(2)
+  expect(places[2]! - places[1]!).toBeCloseTo(8, 1)
+})

@@ -12,6 +12,7 @@ import {
 import type { Chart, ChartTable, LineChartInput } from './chart.js'
 import { element, group, pathThrough } from './element.js'
 import { amountText, exactText, type Figure, figureOf, finite, shortText } from './number-text.js'
+import { runDots, runLegend } from './run-dots.js'
 import { createScale, isShowable, type Scale } from './scale.js'
 import { axisText, headText, type LegendEntry, listText, Sheet } from './sheet.js'
 import { seriesDash, seriesMark, seriesPaint } from './theme.js'
@@ -22,6 +23,9 @@ export interface CurveStyle {
   readonly lineWidth: number
   readonly height: number
 }
+
+/** Runs of a point lie beside each other over so many units of the drawing. */
+const RUNS_WIDTH = 16
 
 interface Place {
   readonly x: number
@@ -34,7 +38,7 @@ interface Place {
 function sortedPoints(points: LineChartInput['series'][number]['points']) {
   return points
     .filter((point) => finite(point.x) !== undefined)
-    .map((point) => ({ x: point.x, figure: figureOf(point.y) }))
+    .map((point) => ({ x: point.x, figure: figureOf(point.y), runs: point.runs ?? [] }))
     .sort((a, b) => a.x - b.x)
 }
 
@@ -147,11 +151,13 @@ export function drawCurves(input: LineChartInput, style: CurveStyle, table: Char
     sample: legendSample(index, style),
   }))
   const named = legend.length > 1 || input.series[0]?.label ? legend : []
-  const sheet = new Sheet(input, [...named, ...levelEntry(input.target, input.y)])
   const series = input.series.map(({ points }) => sortedPoints(points))
+  const runs = runLegend(series.flat().flatMap((point) => point.runs))
+  const sheet = new Sheet(input, [...named, ...levelEntry(input.target, input.y), ...runs])
   const shown = series.flat().filter((point) => point.figure !== undefined)
   const showsBounds = style.spread !== 'none'
   const ys = shown.flatMap(({ figure }) => boundsOf(figure!, showsBounds))
+  ys.push(...series.flat().flatMap((point) => point.runs.map(({ value }) => value)))
   if (input.target) ys.push(input.target.value)
   const xs = shown.map((point) => point.x)
   if (xs.length > 0) xs.push(...(input.steps ?? []).map((step) => step.x))
@@ -164,7 +170,11 @@ export function drawCurves(input: LineChartInput, style: CurveStyle, table: Char
   series.forEach((points, index) => {
     const located = placesOf(points, field, xScale, yScale)
     hidden += located.hidden
-    sheet.add(group({}, drawCurve(located.places, index, style)))
+    const dots = points.map(({ x, runs }) => {
+      const shown = runs.filter(({ value }) => isShowable(xScale.kind, x) && isShowable(yScale.kind, value))
+      return runDots(shown, RUNS_WIDTH, (away, value) => [field.x(x) + away, field.y(value)])
+    })
+    sheet.add(group({}, [...drawCurve(located.places, index, style), ...dots.filter((dot) => dot !== '')]))
   })
   drawLevel(sheet, field, yScale, input.target)
   if (shown.length === 0) drawEmpty(sheet, field)

@@ -38,7 +38,10 @@ export function runDots(
 
 /** What dots mean, for a legend; nothing where there are none. */
 export function runLegend(runs: readonly Run[]): LegendEntry[] {
-  const entry = (label: string, noisy: boolean): LegendEntry => ({ label, sample: (x, y) => dot(x, y, noisy) })
+  const entry = (label: string, noisy: boolean): LegendEntry => ({
+    label,
+    sample: (x, y) => dot(x, y, noisy),
+  })
   return [
     ...(runs.some(({ noisy }) => !noisy) ? [entry('a run', false)] : []),
     ...(runs.some(({ noisy }) => noisy) ? [entry('a run, machine not quiet', true)] : []),

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { ringferryVersion } from '../../sys/version.js'
+import { ringferryCommit, ringferryVersion } from '../../sys/version.js'
 import { fetchedPackages } from '../guest/fetch.js'
 import { kvmOpens } from '../guest/kvm.js'
 import { QEMU_PROGRAM } from '../guest/qemu.js'
@@ -29,6 +29,8 @@ export interface MachineDescription {
   readonly mitigations: Readonly<Record<string, string>>
   readonly node: string
   readonly ringferry: string
+  /** Of the working tree that measured, "+" when it was changed; absent for an installed package. */
+  readonly commit?: string
   /** Runnable tasks on average of the last 1, 5 and 15 minutes. */
   readonly loadAverage: readonly number[]
   /** /dev/kvm can be opened. */
@@ -90,6 +92,7 @@ function mitigations(): Record<string, string> {
 
 /** Describes this machine as it is now. Takes up to a second: it asks programs for their versions. */
 export function describeMachine(): MachineDescription {
+  const commit = ringferryCommit()
   const versions = Object.entries(PROGRAMS).map(([name, args]) => [name, programVersion(name, args)] as const)
   return {
     kernel: release(),
@@ -101,6 +104,7 @@ export function describeMachine(): MachineDescription {
     mitigations: mitigations(),
     node: process.versions.node,
     ringferry: ringferryVersion(),
+    ...(commit === undefined ? {} : { commit }),
     loadAverage: loadavg().map((value) => Math.round(value * 100) / 100),
     kvm: kvmOpens(),
     root: process.getuid?.() === 0,

@@ -2,32 +2,13 @@
  * The answer of a report: the study's sentences with the figures of the run put in. A figure reads
  * "56 % [45, 69]": the value and its 95 % interval, with as many digits as the interval bears.
  */
-import { exactText } from '../../plot/number-text.js'
 import type { Estimate } from '../analysis/estimate.js'
 import { cellSummary, cellsWhere, type RunCell, relativeTo } from '../analysis/run-cells.js'
 import { METRICS } from '../record/metrics.js'
 import type { AnswerValue, Study } from '../study/study.js'
+import { lastPlace, rounded } from './wording.js'
 
-/** Digits of a value that has no interval, and the most of one that has. */
-const DIGITS = 3
 const PLACEHOLDER = /\{([a-zA-Z0-9_]+)\}/g
-
-/** The place of the last digit worth showing: the second of half the interval, and never beyond the third of the value. */
-function lastPlace({ value, low, high }: Estimate): number {
-  const size = Math.floor(Math.log10(Math.abs(value) || 1))
-  const byValue = size - (DIGITS - 1)
-  if (low === undefined || high === undefined || !(high > low)) return byValue
-  return Math.max(byValue, Math.min(size, Math.floor(Math.log10((high - low) / 2)) - 1))
-}
-
-function rounded(value: number, place: number): string {
-  // Dividing by a whole power of ten is exact where multiplying by a fraction is not.
-  const number =
-    place < 0
-      ? Math.round(value * 10 ** -place) / 10 ** -place
-      : Math.round(value / 10 ** place) * 10 ** place
-  return exactText(number)
-}
 
 const SCALE = { percent: 100, times: 1, plain: 1, number: 1 } as const
 

@@ -3,11 +3,12 @@ import { barChart } from '../../plot/bar-chart.js'
 import type { Amount } from '../../plot/chart.js'
 import { lineChart } from '../../plot/line-chart.js'
 import { exactText } from '../../plot/number-text.js'
+import type { Run } from '../../plot/run-dots.js'
 import type { Estimate } from '../analysis/estimate.js'
 import { knee } from '../analysis/knee.js'
 import { cellSummary, type RunCell, relativeTo as ratioTo } from '../analysis/run-cells.js'
 import { hasFactors } from '../study/cell.js'
-import type { Figure } from '../study/study.js'
+import type { Figure, Value } from '../study/study.js'
 import {
   type Entry,
   entryTable,
@@ -40,6 +41,12 @@ const extraNotes = ({ extra }: Grid): string[] =>
 const at = (grid: Grid, x: string, series: string): GridCell | undefined =>
   grid.cells.find((cell) => cell.x === x && cell.series === series)
 
+/** The runs of a cell as dots. */
+function runsOf(cell: RunCell | undefined, value: Value): Run[] {
+  const rounds = (cell && cellSummary(cell, value)?.rounds) ?? []
+  return rounds.map((run) => ({ value: run.value, noisy: run.marked }))
+}
+
 /** Bars. @param figure as the study declares it */
 export function buildBars(figure: Bars, { id, cells }: FigureContext): ReportFigure {
   const { value, relativeTo, published } = figure
@@ -68,8 +75,13 @@ export function buildBars(figure: Bars, { id, cells }: FigureContext): ReportFig
     x: { label: figure.x },
     y: { ...measure },
     categories: grid.xs,
-    series: grid.series.map((label) => ({ label, values: amounts(label), published: theirs(label) })),
+    series: grid.series.map((label) => ({
+      ...{ label, values: amounts(label), published: theirs(label) },
+      // A run has no ratio of its own: rounds are not pairs.
+      ...(relativeTo ? {} : { runs: grid.xs.map((x) => runsOf(at(grid, x, label)?.cell, value)) }),
+    })),
     ...(relativeTo ? { reference: { value: 1, label: factorsText(relativeTo) } } : {}),
+    ...(figure.level ? { reference: figure.level } : {}),
   })
   const publishedAt = (entry: Entry): string => {
     const [x, series] = [
@@ -77,7 +89,7 @@ export function buildBars(figure: Bars, { id, cells }: FigureContext): ReportFig
       figure.series === undefined ? '' : (entry.at[figure.series] ?? ''),
     ]
     const number = published?.values[x]?.[series]
-    return number === undefined ? '' : exactText(number)
+    return number === undefined ? 'not published' : exactText(number)
   }
   const own = entryTable(entries)
   const table = published
@@ -139,7 +151,7 @@ export function buildLines(figure: Lines, { id, cells }: FigureContext): ReportF
     label,
     points: numeric
       .filter(({ series }) => series === label)
-      .map(({ x, cell }) => ({ x: Number(x), y: cellSummary(cell, value) }))
+      .map(({ x, cell }) => ({ x: Number(x), y: cellSummary(cell, value), runs: runsOf(cell, value) }))
       .sort((a, b) => a.x - b.x),
   }))
   const chart = lineChart({

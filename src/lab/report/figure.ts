@@ -1,10 +1,9 @@
 /** What every figure of a report is made of, whatever it shows. */
 import type { ChartTable } from '../../plot/chart.js'
-import { exactText } from '../../plot/number-text.js'
 import type { Estimate } from '../analysis/estimate.js'
 import type { RunCell } from '../analysis/run-cells.js'
 import type { MetricName } from '../record/metrics.js'
-import { headText, intervalText, type Measure } from './wording.js'
+import { headText, intervalText, type Measure, valueText } from './wording.js'
 
 /** A figure in a report, with what it is a figure of. */
 export interface Entry {
@@ -61,7 +60,7 @@ export function entryTable(entries: readonly Entry[]): ChartTable {
     rows: entries.map(({ at, measure, estimate }) => [
       ...places.map((place) => at[place] ?? ''),
       ...(one === undefined ? [headText(measure)] : []),
-      estimate ? exactText(estimate.value) : 'not measured',
+      estimate ? valueText(estimate) : 'not measured',
       intervalText(estimate),
       String(estimate?.n ?? 0),
     ]),

@@ -1,5 +1,6 @@
 /** A report as Markdown for a forge; pictures are files beside it. */
 import type { ChartTable } from '../../plot/chart.js'
+import { pictureFile } from './picture-file.js'
 import type { Report } from './report.js'
 import { type Block, type Section, sectionsOf } from './sections.js'
 
@@ -12,9 +13,6 @@ export function escapeMarkdown(text: string): string {
     )
     .replace(/^([-+]|\d+[.)])(?=\s)/, '\\$1')
 }
-
-/** Names of a picture's file: the id of its figure. */
-export const pictureFile = (id: string): string => `${id}.svg`
 
 function tableMarkdown({ head, rows }: ChartTable): string {
   const line = (fields: readonly string[]) => `| ${fields.map(escapeMarkdown).join(' | ')} |`

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import {
   FINISHED,
@@ -11,7 +12,7 @@ import {
   syntheticStudy,
 } from '../../../test/host/support/lab-records.js'
 import { escapeText } from '../../plot/element.js'
-import { type LabRecord, recordSchema } from '../record/record.js'
+import { cellName, type LabRecord, recordSchema } from '../record/record.js'
 import { readChosenLoads } from '../study/colocate.js'
 import { renderHtml } from './html.js'
 import { renderJson } from './json.js'
@@ -115,6 +116,38 @@ describe('buildReport', () => {
     expect(result!.biased).toBe(false)
     expect(renderMarkdown(report)).toContain('Effects below 2.5 % are hidden in this noise')
     expect(report.figures[0]!.entries[0]!.estimate!.n).toBe(3)
+  })
+
+  it('buildReport lays percentiles on their side for a cdf', () => {
+    const percentiles: [number, number][] = [
+      ...([
+        [50, 10],
+        [99, 200],
+        [100, 900],
+      ] as [number, number][]),
+    ]
+    const measured = syntheticMeasurement(native, 0, [
+      { label: 'frames', metrics: {}, series: { percentiles } },
+    ])
+    const figure = { figure: 'cdf', title: 'Delay', of: 'frames', series: 'place' } as const
+    const [cdf] = runOf([measured, FINISHED], { report: [figure] }).figures
+    expect(cdf!.table.rows).toEqual([
+      ['10', '50'],
+      ['200', '99'],
+    ])
+    expect(cdf!.table.head[0]).toBe('delay (us)')
+  })
+
+  it('buildReport says whether processors were kept awake', () => {
+    const [one] = measure(native, [1])
+    const words = (...awake: unknown[]): string => {
+      const [first, second] = awake.map((state) => ({ ...one!, switch: { awake: state } }))
+      const other = second ? [{ ...second, cell: cellName(guest), factors: guest }] : []
+      return renderMarkdown(runOf([first!, ...other, FINISHED]))
+    }
+    expect(words({ cpus: [0] })).toContain('kept awake in all cells')
+    expect(words(false)).toContain('left to sleep in all cells')
+    expect(words(false, { cpus: [0] })).toContain('kept awake in 1 of 2 cells')
   })
 
   it('buildReport takes the windows of a quick run when it was one', () => {
@@ -233,7 +266,7 @@ describe('rendering', () => {
     const html = renderHtml(buildReport(records, study))
     const headings = [...html.matchAll(/<h2>([^<]*)<\/h2>/g)].map(([, title]) => title)
     expect(headings).toEqual([
-      ...['Question', 'Short answer', 'What you may not conclude', 'Figures', 'What was measured, and how'],
+      ...['Short answer', 'Question', 'What you may not conclude', 'Figures', 'What was measured, and how'],
       ...['Noise', 'Failures and what is missing', 'Machine and provenance'],
     ])
     expect(html.match(/<svg /g)).toHaveLength(8)
@@ -258,6 +291,15 @@ describe('rendering', () => {
         'report.json',
         'report.md',
       ])
+      const page = readFileSync(join(out, 'report.html'), 'utf8')
+      const attached = (name: string): Buffer =>
+        Buffer.from(new RegExp(`download="${name}" href="data:[^,]*,([^"]*)"`).exec(page)![1]!, 'base64')
+      expect(gunzipSync(attached('run.jsonl.gz')).toString()).toBe(
+        readFileSync(join(run, 'run.jsonl'), 'utf8'),
+      )
+      expect(attached('figures.csv').toString()).toMatch(/^run,cell,/)
+      expect(attached('figure-1.svg').toString()).toBe(readFileSync(join(out, 'report/figure-1.svg'), 'utf8'))
+      expect(attached('figure-1.csv').toString().split('\r\n').length).toBeGreaterThan(2)
       const text = readFileSync(markdown, 'utf8')
       const pictures = [...text.matchAll(/!\[[^\]]*\]\(report\/([^)]+)\)/g)].map(([, file]) => file!)
       expect(pictures.sort()).toEqual(readdirSync(join(out, 'report')).sort())

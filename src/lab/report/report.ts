@@ -16,7 +16,7 @@ import { buildClusters } from './clusters.js'
 import type { Entry, FigureContext, ReportFigure } from './figure.js'
 import { buildFrontier } from './frontier.js'
 import { buildMatrix } from './matrix.js'
-import { buildSeries } from './series-figure.js'
+import { buildCdf, buildSeries } from './series-figure.js'
 import { buildTable } from './table-figure.js'
 
 export interface ReportOptions {
@@ -90,6 +90,8 @@ function buildFigure(figure: Figure, context: FigureContext): ReportFigure {
       return buildMatrix(figure, context)
     case 'series':
       return buildSeries(figure, context)
+    case 'cdf':
+      return buildCdf(figure, context)
     case 'table':
       return buildTable(figure, context)
     case 'against':

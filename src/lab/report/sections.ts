@@ -3,10 +3,10 @@
  * Nothing in a block is escaped.
  */
 import type { ChartTable } from '../../plot/chart.js'
-import { canonicalJson } from '../study/cell.js'
+import { factText, ranTable, switchTable } from './facts.js'
 import { entryTable, type Picture } from './figure.js'
 import type { Report } from './report.js'
-import { estimateText, factsText, headText, measureOf, percentText } from './wording.js'
+import { estimateText, headText, measureOf, percentText } from './wording.js'
 
 export type Block =
   | { readonly kind: 'text'; readonly text: string; readonly strong?: boolean }
@@ -16,7 +16,7 @@ export type Block =
   | { readonly kind: 'table'; readonly table: ChartTable; readonly caption: string }
   /** A table that is folded away under its caption. */
   | { readonly kind: 'details'; readonly table: ChartTable; readonly caption: string }
-  | { readonly kind: 'picture'; readonly picture: Picture; readonly id: string }
+  | { readonly kind: 'picture'; readonly picture: Picture; readonly id: string; readonly table: ChartTable }
 
 export interface Section {
   readonly id: string
@@ -53,7 +53,7 @@ function figures(report: Report): Section[] {
     ...{ id: 'figures', title: 'Figures', level: 2 as const },
     blocks: [
       text(
-        'A figure is the mean over rounds with the 95 % interval of Student’s t; it holds if rounds are about normal. Whiskers are these intervals; a cross marks what was planned and not measured. Every chart has its figures in the table under it.',
+        'A figure is the mean over rounds with the 95 % interval of Student’s t; it holds if rounds are about normal. Whiskers are these intervals, dots the single runs, hollow where the machine was not quiet before. A cross marks what was planned and not measured, a dash what nobody published. Every chart has its figures in the table under it.',
       ),
     ],
   }
@@ -68,7 +68,12 @@ function figures(report: Report): Section[] {
         level: 3,
         blocks: [
           ...pictures.map(
-            (picture, at): Block => ({ kind: 'picture', picture, id: at === 0 ? id : `${id}-${at + 1}` }),
+            (picture, at): Block => ({
+              kind: 'picture',
+              picture,
+              table,
+              id: at === 0 ? id : `${id}-${at + 1}`,
+            }),
           ),
           ...list(notes),
           ...(table.head.length > 0 ? [{ kind: folded, table, caption }] : []),
@@ -78,40 +83,20 @@ function figures(report: Report): Section[] {
   ]
 }
 
-/** What ran in each cell: one row a workload, from its first measurement. */
-function ranTable(report: Report): ChartTable {
-  return {
-    head: ['cell', 'rounds', 'workload', 'between', 'settings', 'what really ran'],
-    rows: report.cells.flatMap(({ id, measurements }) => {
-      const [first] = measurements
-      if (!first) return [[id, '0', 'not measured', '', '', '']]
-      return first.workloads.map((run) => [
-        id,
-        String(measurements.length),
-        run.label === run.workload ? run.workload : `${run.label}: ${run.workload}`,
-        run.peer === undefined ? run.vm : `${run.vm} and ${run.peer}`,
-        factsText(run.settings),
-        factsText(run.ran ?? {}),
-      ])
-    }),
-  }
-}
-
-/** What the switch was and what guests negotiated; cells in which it was the same share a row. */
-function switchTable(report: Report): ChartTable {
-  const groups = new Map<string, { facts: string; cells: string[] }>()
-  for (const { id, measurements } of report.cells) {
-    const [first] = measurements
-    if (!first) continue
-    const key = canonicalJson(first.switch)
-    const group = groups.get(key) ?? { facts: factsText(first.switch), cells: [] }
-    group.cells.push(id)
-    groups.set(key, group)
-  }
-  return {
-    head: ['cells', 'switch, negotiated features, limits (first round)'],
-    rows: [...groups.values()].map(({ cells, facts }) => [cells.join('; '), facts]),
-  }
+/** Whether processors slept between two frames: it changes most figures. */
+function awakeWords({ cells }: Report): string[] {
+  const states = cells.flatMap(({ measurements: [first] }) =>
+    first === undefined ? [] : [Boolean(first.switch.awake)],
+  )
+  if (states.length === 0) return []
+  const how =
+    'by a thread of the idle class on each, which takes time from nobody; what it burns is in no other figure'
+  const awake = states.filter(Boolean).length
+  if (awake === states.length) return [`Processors were kept awake in all cells, ${how}.`]
+  if (awake === 0) return ['Processors were left to sleep in all cells.']
+  return [
+    `Processors were kept awake in ${awake} of ${states.length} cells, ${how}; in the others they were left to sleep.`,
+  ]
 }
 
 function method(report: Report): Section {
@@ -127,6 +112,7 @@ function method(report: Report): Section {
         `Window: ${window.measureS} s measured after ${window.warmUpS} s of warm-up that is dropped${study.cells.some((group) => group.window) ? ' (some groups of cells have their own)' : ''}.`,
         `Rounds: ${rounds.min} to ${rounds.max}; a cell is repeated until half its 95 % interval is at most ${half} of ${headText(measureOf(study.primary))}.`,
         `Order: in every round all cells once, in an order drawn by chance from seed ${header.seed}, so that a slow change of the machine meets all cells alike.`,
+        ...awakeWords(report),
         `Guests: ${header.guests}. Cells: ${counts.measured} of ${counts.planned} planned were measured, ${counts.measurements} measurements in all.`,
         ...(report.imprecise.length > 0
           ? [`Interval still wider than asked after the last round: ${report.imprecise.join('; ')}.`]
@@ -140,14 +126,7 @@ function method(report: Report): Section {
 
 function machine(report: Report): Section {
   const { header, version, commands } = report
-  const facts = Object.entries(header.machine).map(([name, value]) => [
-    name,
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? factsText(value as Record<string, unknown>)
-      : Array.isArray(value)
-        ? value.join(', ')
-        : String(value),
-  ])
+  const facts = Object.entries(header.machine).map(([name, value]) => [name, factText(value)])
   return {
     id: 'machine',
     title: 'Machine and provenance',
@@ -266,8 +245,8 @@ function failures(report: Report): Section {
 /** All sections in their order. */
 export function sectionsOf(report: Report): Section[] {
   return [
-    { id: 'question', title: 'Question', level: 2, blocks: [text(report.study.question)] },
     answer(report),
+    { id: 'question', title: 'Question', level: 2, blocks: [text(report.study.question)] },
     {
       id: 'not-conclude',
       title: 'What you may not conclude',

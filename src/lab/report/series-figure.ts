@@ -7,6 +7,7 @@ import type { FigureContext, ReportFigure } from './figure.js'
 import { gridOf } from './grid.js'
 
 type Series = Extract<Figure, { figure: 'series' }>
+type Cdf = Extract<Figure, { figure: 'cdf' }>
 type Points = readonly (readonly [number, number])[]
 
 /** The series of every round of a cell; a label also names all workloads "label-VM" of an `each`. */
@@ -27,6 +28,39 @@ export function joinRounds(rounds: readonly Points[]): { readonly points: Points
     return { points: first, joined: rounds.length < 2 }
   const points = shared.map(([x, y]) => [x, median([y, ...maps.map((map) => map.get(x)!)])] as const)
   return { points, joined: true }
+}
+
+/** The distribution of delays: percentiles laid on their side, on an axis that shows the tail. */
+export function buildCdf(figure: Cdf, context: FigureContext): ReportFigure {
+  const grid = gridOf(context.cells, figure.series, undefined, figure.where)
+  const lines = grid.cells.flatMap(({ x, series, cell }) => {
+    const rounds = roundsOf(cell, figure.of, 'percentiles')
+    if (rounds.length === 0) return []
+    const { points } = joinRounds(rounds)
+    // The axis has no place for 100 %: nothing is sure to be there.
+    const shown = points.filter(([percent, us]) => percent < 100 && us > 0)
+    return [
+      {
+        label: series === '' ? x : `${x}, ${series}`,
+        points: shown.map(([percent, us]) => ({ x: us, y: percent })),
+      },
+    ]
+  })
+  const chart = seriesChart({
+    ...{ id: context.id, title: figure.title, series: lines },
+    x: { label: 'delay', unit: 'us', scale: 'log', better: 'lower' },
+    y: { label: 'there within this delay', unit: '%', scale: 'percentile' },
+  })
+  return {
+    ...{ id: context.id, kind: 'series', title: figure.title, table: chart.table },
+    pictures: [{ title: figure.title, svg: chart.svg }],
+    notes: [
+      lines.length === 0
+        ? 'Nothing of this was measured.'
+        : 'Lines are medians over rounds, without intervals; what was lost is late for ever.',
+    ],
+    ...{ entries: [], headline: [] },
+  }
 }
 
 /** Builds the figure; its table holds every point that is drawn. */

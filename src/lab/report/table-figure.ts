@@ -28,7 +28,9 @@ export function buildTable(figure: Table, { id, cells }: FigureContext): ReportF
       rows: rows.map((cell, at) => [
         ...Object.values(place(at)),
         String(cell.measurements.length),
-        ...full.map(({ summaries }) => estimateText(summaries[at])),
+        ...full.map(({ summaries }) =>
+          cell.measurements.length === 0 ? 'not measured' : estimateText(summaries[at]),
+        ),
       ]),
     },
     notes: [

@@ -37,36 +37,55 @@ export function factorsText(factors: Factors): string {
   return parts.length === 0 ? 'all' : parts.join(', ')
 }
 
+/** Digits of a value that has no interval, and the most of one that has. */
+const DIGITS = 3
+
+/** The place of the last digit worth showing: the second of half the interval, and never beyond the third of the value. */
+export function lastPlace({ value, low, high }: Estimate): number {
+  const size = Math.floor(Math.log10(Math.abs(value) || 1))
+  const byValue = size - (DIGITS - 1)
+  if (low === undefined || high === undefined || !(high > low)) return byValue
+  return Math.max(byValue, Math.min(size, Math.floor(Math.log10((high - low) / 2)) - 1))
+}
+
+/** A number with its last digit at a place: 1234 at place 2 is "1200". */
+export function rounded(value: number, place: number): string {
+  // Dividing by a whole power of ten is exact where multiplying by a fraction is not.
+  const number =
+    place < 0
+      ? Math.round(value * 10 ** -place) / 10 ** -place
+      : Math.round(value / 10 ** place) * 10 ** place
+  return exactText(number)
+}
+
+/** The value of a figure, with as many digits as its interval bears. */
+export function valueText(estimate: Estimate): string {
+  return rounded(estimate.value, lastPlace(estimate))
+}
+
 /** The interval of a figure: "11 to 13", or why there is none. */
 export function intervalText(estimate: Estimate | undefined): string {
   if (!estimate) return '–'
   const { low, high, n } = estimate
-  if (low !== undefined && high !== undefined) return `${exactText(low)} to ${exactText(high)}`
+  if (low !== undefined && high !== undefined) {
+    const place = lastPlace(estimate)
+    return `${rounded(low, place)} to ${rounded(high, place)}`
+  }
   return n < 2 ? 'none (one run)' : 'none'
 }
 
 /** A figure with its interval in one field: "12 (11 to 13)"; a dash for none. */
 export function estimateText(estimate: Estimate | undefined): string {
   if (!estimate) return '–'
-  const { value, low, high } = estimate
+  const { low, high } = estimate
   const bounds = low !== undefined && high !== undefined
-  return bounds ? `${exactText(value)} (${intervalText(estimate)})` : exactText(value)
+  return bounds ? `${valueText(estimate)} (${intervalText(estimate)})` : valueText(estimate)
 }
 
 /** A share as percent: 0.0312 is "3.1 %". */
 export function percentText(share: number): string {
   const percent = share * 100
   return `${percent >= 10 || percent === 0 ? Math.round(percent) : percent.toPrecision(2)} %`
-}
-
-/** Settings and facts of a record in one line; nested data as JSON. */
-export function factsText(facts: Readonly<Record<string, unknown>>): string {
-  const text = (value: unknown): string =>
-    typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)
-  return Object.entries(facts)
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}: ${text(value)}`)
-    .join('; ')
 }
 
 /** The name of a metric as a row of features is headed. */

@@ -1,13 +1,16 @@
 /** Reports as files beside a run. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { RingferryError } from '../../errors/errors.js'
 import { ringferryVersion } from '../../sys/version.js'
-import { readRun } from '../run/store.js'
+import { runCsv } from '../run/csv.js'
+import { RUN_FILE, readRun, type StoredRun } from '../run/store.js'
 import { studySchema } from '../study/study.js'
-import { renderHtml } from './html.js'
+import { type Attachment, renderHtml } from './html.js'
 import { renderJson } from './json.js'
-import { pictureFile, renderMarkdown } from './markdown.js'
+import { renderMarkdown } from './markdown.js'
+import { pictureFile, standalone } from './picture-file.js'
 import { buildReport, type Report, type ReportOptions } from './report.js'
 
 const PICTURES = 'report'
@@ -21,10 +24,6 @@ export interface WrittenReport {
   /** Of a representative study: where its choice lies, for the study colocation. */
   readonly chosen?: string
 }
-
-/** A picture that stands alone has light colours: on a dark page it brings its own white. */
-export const standalone = (svg: string): string =>
-  `${svg.replace('>', '><style>svg{background:#fff}</style>')}\n`
 
 /** A file is there whole or not at all. */
 function writeWhole(file: string, text: string): void {
@@ -44,6 +43,15 @@ function writeWhole(file: string, text: string): void {
   }
 }
 
+/** What a page carries for those who want to reckon for themselves. */
+function rawData(run: StoredRun): Attachment[] {
+  const lines = readFileSync(join(run.folder, RUN_FILE))
+  return [
+    { name: `${RUN_FILE}.gz`, type: 'application/gzip', data: gzipSync(lines), what: 'raw data' },
+    { name: 'figures.csv', type: 'text/csv', data: Buffer.from(runCsv(run)), what: 'all figures as CSV' },
+  ]
+}
+
 /**
  * Writes report.html, report.md with its pictures in report/, report.json, and chosen.json for a study that chooses
  * representatives (then also into the run's own folder, where --loads-from looks for it).
@@ -55,7 +63,8 @@ export function writeReport(
   outFolder = runFolder,
   options: ReportOptions = {},
 ): WrittenReport {
-  const { header, records } = readRun(runFolder)
+  const run = readRun(runFolder)
+  const { header, records } = run
   const parsed = studySchema.safeParse(header.study)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
@@ -76,7 +85,7 @@ export function writeReport(
     pictures.forEach(({ svg }, at) => {
       writeWhole(join(out, PICTURES, pictureFile(at === 0 ? id : `${id}-${at + 1}`)), standalone(svg))
     })
-  writeWhole(files.html, renderHtml(report))
+  writeWhole(files.html, renderHtml(report, rawData(run)))
   writeWhole(files.markdown, renderMarkdown(report, PICTURES))
   writeWhole(files.json, renderJson(report))
   if (Object.keys(report.chosen).length === 0) return { report, ...files }

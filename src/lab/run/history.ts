@@ -1,7 +1,9 @@
 /** What a run has so far, and what it still needs: pure, from its records and the plan. */
 import { meanInterval } from '../../stats/interval.js'
+import type { MetricName } from '../record/metrics.js'
 import type { Failure, LabRecord, Measurement } from '../record/record.js'
 import type { Cell, StudyPlan } from '../study/cell.js'
+import type { Value } from '../study/study.js'
 import { measuredValue } from './value.js'
 
 const key = (cell: string, round: number, twin: boolean): string => `${round}${twin ? 't' : ''} ${cell}`
@@ -9,18 +11,20 @@ const key = (cell: string, round: number, twin: boolean): string => `${round}${t
 /** The value that a stop rule takes from a measurement; undefined: it has none. */
 export type PickValue = (measurement: Measurement) => number | undefined
 
-/** The study's value, or else the main value of the first workload. */
-export function pickPrimary(
-  plan: StudyPlan,
-  primaryOf: (workload: string) => Parameters<typeof measuredValue>[1]['metric'] | undefined,
-): PickValue {
-  return (measurement) => {
-    const value = measuredValue(measurement, plan.primary)
-    const [first] = measurement.workloads
-    if (value !== undefined || first === undefined) return value
-    const metric = primaryOf(first.workload)
-    return metric === undefined ? undefined : measuredValue(measurement, { metric, of: first.label })
-  }
+/** The main metric of a workload, by its name. */
+export type MainMetric = (workload: string) => MetricName | undefined
+
+/** What a study watches in a measurement: its own value, or else the main value of the first workload. */
+export function watchedValue(plan: StudyPlan, measurement: Measurement, primaryOf: MainMetric): Value {
+  const [first] = measurement.workloads
+  if (measuredValue(measurement, plan.primary) !== undefined || first === undefined) return plan.primary
+  const metric = primaryOf(first.workload)
+  return metric === undefined ? plan.primary : { metric, of: first.label }
+}
+
+/** The number of watchedValue. */
+export function pickPrimary(plan: StudyPlan, primaryOf: MainMetric): PickValue {
+  return (measurement) => measuredValue(measurement, watchedValue(plan, measurement, primaryOf))
 }
 
 /** Whether half the 95 % interval of the mean is at most a share of it. */

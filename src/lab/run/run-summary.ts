@@ -4,7 +4,8 @@ import { nonNegativeMeanInterval } from '../../stats/interval.js'
 import { METRICS } from '../record/metrics.js'
 import { factorsSchema } from '../record/record.js'
 import type { StudyPlan } from '../study/cell.js'
-import { missingCells, type PickValue, type RunHistory } from './history.js'
+import { type MainMetric, missingCells, type RunHistory, watchedValue } from './history.js'
+import { measuredValue } from './value.js'
 
 export const summarySchema = z.strictObject({
   run: z.string(),
@@ -21,6 +22,8 @@ export const summarySchema = z.strictObject({
     z.strictObject({
       cell: z.string(),
       factors: factorsSchema,
+      metric: z.string().meta({ description: 'What its figures are of' }),
+      unit: z.string(),
       rounds: z.int(),
       marked: z.int().meta({ description: 'Rounds before which the machine was not quiet' }),
       mean: z.number().nullable(),
@@ -34,11 +37,14 @@ export type RunSummary = z.infer<typeof summarySchema>
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null)
 
-/** What a run has given so far, cell by cell, and what is missing. @param pick the value of a measurement that is shown */
+/**
+ * What a run has given so far, cell by cell, and what is missing.
+ * @param primaryOf the main metric of a workload, shown where a cell has not the study's
+ */
 export function summariseRun(
   plan: StudyPlan,
   history: RunHistory,
-  pick: PickValue,
+  primaryOf: MainMetric,
   about: Pick<RunSummary, 'run' | 'folder' | 'seed'>,
 ): RunSummary {
   const { metric } = plan.primary
@@ -48,11 +54,13 @@ export function summariseRun(
     ...{ metric, unit: METRICS[metric].unit },
     cells: plan.cells.map(({ id, factors }) => {
       const rounds = history.before(id, plan.rounds.max)
-      const values = rounds.flatMap((one) => pick(one) ?? [])
+      const watched = rounds[0] ? watchedValue(plan, rounds[0], primaryOf) : plan.primary
+      const values = rounds.flatMap((one) => measuredValue(one, watched) ?? [])
       const { estimate, low, high } = nonNegativeMeanInterval(values)
       const hasBounds = values.length > 1
       return {
-        ...{ cell: id, factors, rounds: rounds.length },
+        ...{ cell: id, factors, metric: watched.metric, unit: METRICS[watched.metric].unit },
+        rounds: rounds.length,
         marked: rounds.filter(({ noise }) => noise.verdict === 'marked').length,
         ...{ mean: finite(estimate), low: hasBounds ? low : null, high: hasBounds ? high : null },
       }

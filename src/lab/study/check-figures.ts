@@ -113,7 +113,7 @@ function checkMatrixValues(
 }
 
 function checkSeries(
-  figure: Extract<Figure, { figure: 'series' }>,
+  figure: { readonly of: string; readonly name: string },
   cells: readonly Cell[],
   path: Path,
   context: Context,
@@ -154,6 +154,10 @@ function checkFigure(figure: Figure, path: Path, context: Context): void {
     case 'series':
       factor(figure.series, 'series')
       checkSeries(figure, cells, path, context)
+      return
+    case 'cdf':
+      factor(figure.series, 'series')
+      checkSeries({ ...figure, name: 'percentiles' }, cells, path, context)
       return
     case 'table':
       for (const [at, column] of figure.columns.entries()) value(column, 'columns', at)

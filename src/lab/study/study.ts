@@ -90,6 +90,8 @@ export const figureSchema = z.discriminatedUnion('figure', [
     series: z.string().optional(),
     where,
     relativeTo: where,
+    /** A line across the bars, e.g. a target. */
+    level: z.strictObject({ value: z.number(), label: z.string() }).optional(),
     /** Published figures beside ours, by x then series, with their source. */
     published: z
       .strictObject({ source: z.string(), values: z.record(z.string(), z.record(z.string(), z.number())) })
@@ -139,6 +141,15 @@ export const figureSchema = z.discriminatedUnion('figure', [
     where,
     logX: z.boolean().default(false),
     logY: z.boolean().default(false),
+  }),
+  /** How many of all frames, or requests, were there within which delay: one line for each value of a factor. */
+  z.strictObject({
+    figure: z.literal('cdf'),
+    title: z.string(),
+    /** Label of the workload, which must draw the series `percentiles`. */
+    of: z.string(),
+    series: z.string(),
+    where,
   }),
   /** Cells as rows, values as columns. */
   z.strictObject({ figure: z.literal('table'), title: z.string(), columns: z.array(valueSchema), where }),
