@@ -2,6 +2,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { ERRORS, RingferryError } from '../errors/errors.js'
 import { type CellComparison, type Comparison, compareRuns } from '../lab/analysis/compare.js'
 import { METRIC_NAMES, type MetricName } from '../lab/record/metrics.js'
+import { comparePage, outcomeText } from '../lab/report/compare-page.js'
+import { writeWhole } from '../lab/report/write.js'
 import { readRun, type StoredRun } from '../lab/run/store.js'
 import { mean } from '../stats/summary.js'
 import { formatTable, print, printJson, shortNumber } from './output.js'
@@ -12,6 +14,7 @@ interface CompareCommandOptions {
   readonly metric?: MetricName
   readonly minEffect: number
   readonly json?: boolean
+  readonly html?: string
 }
 
 function share(text: string): number {
@@ -35,18 +38,13 @@ function cellRow({ cell, a, b, change, p, verdict }: CellComparison): string[] {
 
 /** A line a cell, then what it comes to. */
 export function comparisonText(comparison: Comparison): string {
-  const { metric, unit, better, cells, minEffect, alpha, regression, usable } = comparison
-  const count = (verdict: string): number => cells.filter((cell) => cell.verdict === verdict).length
+  const { metric, unit, better, cells, minEffect, alpha } = comparison
   const head = ['cell', 'A (rounds)', 'B (rounds)', 'change', 'p', 'verdict']
-  const verdicts = ['worse', 'lost', 'better', 'changed', 'same', 'undecided', 'missing']
-    .filter((verdict) => count(verdict) > 0)
-    .map((verdict) => `${count(verdict)} ${verdict}`)
   const direction = better === 'none' ? 'no good direction' : `${better} is better`
-  const outcome = regression ? 'regression' : usable ? 'no regression' : 'nothing could be decided'
   return `${metric} in ${unit}, ${direction}; changes below ${100 * minEffect} % do not count; false discovery rate ${100 * alpha} %
 ${formatTable(head, cells.map(cellRow), [1, 2, 3, 4])}
 
-${outcome}: ${verdicts.join(', ')}`
+${outcomeText(comparison)}`
 }
 
 /** A run that cannot be read makes a comparison unusable, whatever the reason: exit code 2. */
@@ -59,9 +57,14 @@ function readForComparison(folder: string): StoredRun {
   }
 }
 
-function compare(a: string, b: string, { json, metric, minEffect }: CompareCommandOptions): void {
+function compare(a: string, b: string, { json, metric, minEffect, html }: CompareCommandOptions): void {
   const [runA, runB] = [readForComparison(a), readForComparison(b)]
   const comparison = compareRuns(runA, runB, { minEffect, ...(metric === undefined ? {} : { metric }) })
+  if (html !== undefined) {
+    const chosen = metric === undefined ? '' : ` --metric ${metric}`
+    const command = `ringferry lab compare ${a} ${b}${chosen} --min-effect ${minEffect} --html ${html}`
+    writeWhole(html, comparePage(runA, runB, comparison, command))
+  }
   if (json) printJson(comparison)
   else print(comparisonText(comparison))
   if (comparison.regression) process.exitCode = REGRESSION_EXIT
@@ -85,6 +88,7 @@ export function addLabCompare(lab: Command): void {
       new Option('--min-effect <share>', 'smallest change that counts').default(0.05).argParser(share),
     )
     .option('--json', 'as one JSON line')
+    .option('--html <file>', 'writes a page with both runs, too')
     .addHelpText(
       'after',
       `
@@ -96,6 +100,7 @@ Exit codes: 0 no regression, 1 a cell is worse or lost, 2 wrong use, or nothing 
 Examples:
   ringferry lab compare before after
   ringferry lab compare before after --metric p99Us --min-effect 0.1
+  ringferry lab compare before after --html compared.html
   ringferry lab compare before after --json`,
     )
     .action(compare)

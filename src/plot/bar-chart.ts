@@ -5,10 +5,10 @@
  * or lying by `Orientation`. They lie down when there are too many, or when labels do not fit under them.
  */
 import { drawEmpty, drawYLabel, levelEntry, levelLine, noteHidden } from './cartesian.js'
-import type { Amount, BarChartInput, Chart, ChartTable } from './chart.js'
+import type { Amount, BarChartInput, Chart, ChartTable, Run } from './chart.js'
 import { coordinate, element, group } from './element.js'
 import { amountText, figureOf, shortText } from './number-text.js'
-import { type Run, runDots, runLegend, unpublishedMark } from './run-dots.js'
+import { runDots, runLegend, unpublishedMark } from './run-dots.js'
 import { createScale, isShowable, type Scale } from './scale.js'
 import { axisText, chartId, drawText, FONT, headText, type LegendEntry, listText, Sheet } from './sheet.js'
 import { fits, textWidth, wrap } from './text-measure.js'

@@ -7,8 +7,6 @@
  * clash), it renders asynchronously, and it does not lay out titles, legends and labels for a narrow screen.
  */
 
-import type { Run } from './run-dots.js'
-
 /** A figure with its interval (95 % unless the caller's text says otherwise), in the unit of its axis. */
 export interface Interval {
   readonly value: number
@@ -24,6 +22,13 @@ export type Amount = Interval | number | null | undefined
  * equally far apart. On `log` a value of zero or less cannot be shown; the chart says how many were left out.
  */
 export type ScaleKind = 'linear' | 'log' | 'percentile'
+
+/** One run of a figure, in the unit of its axis. */
+export interface Run {
+  readonly value: number
+  /** The machine was not quiet before it. */
+  readonly noisy?: boolean
+}
 
 export interface Axis {
   /** What is measured, without its unit: `p99 delay`. */

@@ -1,14 +1,8 @@
 /** The runs behind a figure as dots beside each other; hollow: the machine was not quiet before it. */
+import type { Run } from './chart.js'
 import { element } from './element.js'
 import { drawText, FONT, type LegendEntry } from './sheet.js'
 import { PAINT } from './theme.js'
-
-/** One run of a figure, in the unit of its axis. */
-export interface Run {
-  readonly value: number
-  /** The machine was not quiet before it. */
-  readonly noisy?: boolean
-}
 
 const RADIUS = 2.4
 /** Dots spread over so much of a bar's width. */

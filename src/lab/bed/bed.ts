@@ -20,47 +20,77 @@ export const VM_KINDS = [...GUEST_KINDS, 'host', 'embedded'] as const
 export type VmKind = (typeof VM_KINDS)[number]
 
 export const switchSchema = z.strictObject({
-  kind: z.enum(SWITCH_KINDS).default('ringferry'),
-  policy: z.enum(POLICY_NAMES).default('adaptive'),
-  holdUs: z.number().positive().optional(),
-  maxFrames: z.int().positive().optional(),
-  /** Share of its core that the engine may use. */
-  budget: z.number().positive().max(1).optional(),
-  /** Ringferry: whether the processors are kept awake while it is worth it, whatever that burns. */
-  awake: z.boolean().optional(),
-  /** Ringferry: where its engine runs, as in `cpu` of a VM. */
-  cpu: z.int().min(0).optional(),
-  /** Deficit round robin between VMs, storm limits: isolation. */
-  isolation: z.boolean().default(true),
+  kind: z.enum(SWITCH_KINDS).default('ringferry').meta({ description: 'Of which make; none: a veth pair' }),
+  policy: z
+    .enum(POLICY_NAMES)
+    .default('adaptive')
+    .meta({ description: 'Ringferry: when a batch is published' }),
+  holdUs: z
+    .number()
+    .positive()
+    .optional()
+    .meta({ description: 'Policy fixed: how long a frame is held at most' }),
+  maxFrames: z.int().positive().optional().meta({ description: 'Policy fixed: frames that end a batch' }),
+  budget: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .meta({ description: 'Share of its core that the engine may use' }),
+  awake: z.boolean().optional().meta({
+    description: 'Ringferry: whether the processors are kept awake while it is worth it, whatever that burns',
+  }),
+  cpu: z
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: 'Ringferry: where its engine runs, as in `cpu` of a VM' }),
+  isolation: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'Deficit round robin between VMs, storm limits: isolation' }),
 })
 export type SwitchSpec = z.infer<typeof switchSchema>
 
 export const vmSchema = z.strictObject({
   name: z
     .string()
-    .regex(/^[a-z][a-z0-9]{0,7}$/, 'a name has up to 8 lower-case letters and digits, a letter first'),
-  kind: z.enum(VM_KINDS),
-  /** NICs, each with an address of its own. */
-  nics: z.int().min(1).max(8).default(1),
-  /** e1000: full virtualization (QEMU over `stream`). */
-  model: z.enum(['virtio', 'e1000']).default('virtio'),
-  memoryMb: z.int().positive().optional(),
-  targetUs: z.number().positive().optional(),
-  weight: z.number().positive().optional(),
-  /** Limit of what the VM may send in Mb/s. */
-  limitMbps: z.number().positive().optional(),
-  /** Embedded: where its thread runs, the n-th of the processors that this process may use (of fewer, the last). */
-  cpu: z.int().min(0).optional(),
-  /** Whether the switch delivers only the last of pure TCP acknowledgements to the VM that come together. */
-  thinAcks: z.boolean().optional(),
+    .regex(/^[a-z][a-z0-9]{0,7}$/, 'a name has up to 8 lower-case letters and digits, a letter first')
+    .meta({ description: 'By which workloads name it' }),
+  kind: z
+    .enum(VM_KINDS)
+    .meta({ description: 'A guest kernel, a namespace, the host itself, or a thread on a ring' }),
+  nics: z.int().min(1).max(8).default(1).meta({ description: 'NICs, each with an address of its own' }),
+  model: z
+    .enum(['virtio', 'e1000'])
+    .default('virtio')
+    .meta({ description: 'e1000: full virtualization (QEMU over `stream`)' }),
+  memoryMb: z.int().positive().optional().meta({ description: 'Memory of the guest' }),
+  targetUs: z
+    .number()
+    .positive()
+    .optional()
+    .meta({ description: 'Ringferry: target for the p99 delay in the switch' }),
+  weight: z.number().positive().optional().meta({ description: 'Ringferry: its share beside the other VMs' }),
+  limitMbps: z.number().positive().optional().meta({ description: 'Limit of what the VM may send in Mb/s' }),
+  cpu: z.int().min(0).optional().meta({
+    description:
+      'Embedded: where its thread runs, the n-th of the processors that this process may use (of fewer, the last)',
+  }),
+  thinAcks: z.boolean().optional().meta({
+    description:
+      'Whether the switch delivers only the last of pure TCP acknowledgements to the VM that come together',
+  }),
 })
 export type VmSpec = z.infer<typeof vmSchema>
 
 export const bedSchema = z.strictObject({
-  switch: switchSchema.prefault({}),
-  /** Whether all processors are kept awake all the time, whatever the switch; what it burns is in no other figure. */
-  awake: z.boolean().default(false),
-  vms: z.array(vmSchema).min(1).max(64),
+  switch: switchSchema.prefault({}).meta({ description: 'What connects the VMs' }),
+  awake: z.boolean().default(false).meta({
+    description:
+      'Whether all processors are kept awake all the time, whatever the switch; what it burns is in no other figure',
+  }),
+  vms: z.array(vmSchema).min(1).max(64).meta({ description: 'In the order of their addresses' }),
 })
 export type BedSpec = z.infer<typeof bedSchema>
 

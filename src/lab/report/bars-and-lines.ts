@@ -1,9 +1,8 @@
 /** Figures over one factor: bars and lines, a series for each value of another factor. */
 import { barChart } from '../../plot/bar-chart.js'
-import type { Amount } from '../../plot/chart.js'
+import type { Amount, Run } from '../../plot/chart.js'
 import { lineChart } from '../../plot/line-chart.js'
 import { exactText } from '../../plot/number-text.js'
-import type { Run } from '../../plot/run-dots.js'
 import type { Estimate } from '../analysis/estimate.js'
 import { knee } from '../analysis/knee.js'
 import { cellSummary, type RunCell, relativeTo as ratioTo } from '../analysis/run-cells.js'

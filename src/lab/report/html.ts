@@ -152,36 +152,61 @@ function bodyHtml(sections: readonly Section[]): string {
   )
 }
 
-/**
- * The whole page. SVGs come from src/plot, which escapes their text; everything else is escaped here.
- * @param attachments files that it carries
- */
-export function renderHtml(report: Report, attachments: readonly Attachment[] = []): string {
-  const sections = sectionsOf(report)
+/** A page of sections. Nothing in it is escaped. */
+export interface Page {
+  readonly title: string
+  readonly lead: string
+  /** The command that makes the page again. */
+  readonly generator: string
+  readonly sections: readonly Section[]
+  /** Words and commands, in turns. */
+  readonly footer: readonly string[]
+  /** Files that the page carries. */
+  readonly attachments?: readonly Attachment[]
+}
+
+/** A page as one file. SVGs come from src/plot, which escapes their text; everything else is escaped here. */
+export function renderPage({ title, lead, generator, sections, footer, attachments = [] }: Page): string {
   const links = sections
     .filter(({ level }) => level === 2)
-    .map(({ id, title }) => `<a href="#${id}">${escapeText(title)}</a>`)
+    .map((section) => `<a href="#${section.id}">${escapeText(section.title)}</a>`)
+  const feet = footer.map((text, at) =>
+    at % 2 === 0 ? escapeText(text) : `<code>${escapeText(text)}</code>`,
+  )
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="generator" content="${escapeText(report.commands.report)}">
+<meta name="generator" content="${escapeText(generator)}">
 <link rel="icon" href="data:,">
-<title>${escapeText(report.study.title)} (${escapeText(report.run)})</title>
+<title>${escapeText(title)} (${escapeText(lead)})</title>
 <style>${PLOT_CSS}${CSS}</style>
 </head>
 <body>
 <main>
-<header><h1>${escapeText(report.study.title)}</h1>
-<p class="lead">Study ${escapeText(report.study.name)}, run ${escapeText(report.run)}</p>
+<header><h1>${escapeText(title)}</h1>
+<p class="lead">${escapeText(lead)}</p>
 ${attachments.length === 0 ? '' : `<p class="links">${attachments.map(linkHtml).join('')}</p>`}</header>
 <nav aria-label="Contents">${links.join('\n')}</nav>
 ${bodyHtml(sections)}
-<footer><p>Measured by <code>${escapeText(report.commands.measured)}</code>, report by <code>${escapeText(report.commands.report)}</code>.</p></footer>
+<footer><p>${feet.join('')}</p></footer>
 </main>
 </body>
 </html>
 `
+}
+
+/** The page of a report. @param attachments files that it carries */
+export function renderHtml(report: Report, attachments: readonly Attachment[] = []): string {
+  const { study, run, commands } = report
+  return renderPage({
+    title: study.title,
+    lead: `Study ${study.name}, run ${run}`,
+    generator: commands.report,
+    sections: sectionsOf(report),
+    footer: ['Measured by ', commands.measured, ', report by ', commands.report, '.'],
+    attachments,
+  })
 }

@@ -25,8 +25,8 @@ export interface WrittenReport {
   readonly chosen?: string
 }
 
-/** A file is there whole or not at all. */
-function writeWhole(file: string, text: string): void {
+/** Writes a file that is there whole or not at all. Throws PERMISSION. */
+export function writeWhole(file: string, text: string): void {
   const fresh = `${file}.${process.pid}.tmp`
   try {
     mkdirSync(dirname(file), { recursive: true })
@@ -35,11 +35,9 @@ function writeWhole(file: string, text: string): void {
   } catch (cause) {
     rmSync(fresh, { force: true })
     const { code } = cause as NodeJS.ErrnoException
-    throw new RingferryError(
-      'PERMISSION',
-      `${file}: cannot be written (${code}); choose another folder with --out`,
-      { cause },
-    )
+    throw new RingferryError('PERMISSION', `${file}: cannot be written (${code}); choose another folder`, {
+      cause,
+    })
   }
 }
 

@@ -2,7 +2,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { z } from 'zod'
 import { check, firstMistake } from '../../config/schema-check.js'
 import { readTextFile } from '../../config/text-file.js'
 import { type Path, parsePlaced } from '../../config/yaml-place.js'
@@ -69,9 +68,4 @@ export function loadStudy(nameOrPath: string, guests?: string): LoadedStudy {
     }
   }
   return readStudyFile(nameOrPath)
-}
-
-/** The JSON Schema of a study file: docs/schema/study.schema.json. */
-export function studyJsonSchema(): object {
-  return z.toJSONSchema(studySchema, { io: 'input' })
 }

@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { recordJsonSchema } from '../record/record.js'
 import { summaryJsonSchema } from '../run/run-summary.js'
-import { listStudies, loadStudy, parseStudy, studyJsonSchema } from './load.js'
+import { studyJsonSchema } from './json-schema.js'
+import { listStudies, loadStudy, parseStudy } from './load.js'
 
 const schemas = fileURLToPath(new URL('../../../docs/schema/', import.meta.url))
 

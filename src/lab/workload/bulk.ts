@@ -19,7 +19,7 @@ import { needProgram, startAll } from './server.js'
 import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 
 const settingsSchema = z.strictObject({
-  direction: z.enum(DIRECTIONS).default('to_vm'),
+  direction: z.enum(DIRECTIONS).default('to_vm').meta({ description: 'Named from the VM' }),
   connections: z.int().min(1).max(64).default(1).meta({ description: 'On each NIC' }),
   nics: z.int().min(1).max(8).optional().meta({ description: 'Default: all that both VMs have' }),
   tool: z

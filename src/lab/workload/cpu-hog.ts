@@ -6,7 +6,7 @@ import { runCommand } from './server.js'
 import type { PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 
 const settingsSchema = z.strictObject({
-  threads: z.int().min(1).max(64).default(1),
+  threads: z.int().min(1).max(64).default(1).meta({ description: 'That compute' }),
 })
 export type CpuHogSettings = z.infer<typeof settingsSchema>
 

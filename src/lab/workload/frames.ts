@@ -19,7 +19,10 @@ const settingsSchema = z
       .default(64)
       .meta({ description: 'Without the frame check sequence; imix: 60, 590 and 1514 bytes, 7:4:1' }),
     rateFps: z.number().min(0).default(0).meta({ description: '0: as fast as the switch takes them' }),
-    arrivals: z.enum(['poisson', 'constant', 'burst']).default('poisson'),
+    arrivals: z
+      .enum(['poisson', 'constant', 'burst'])
+      .default('poisson')
+      .meta({ description: 'How intended send times follow each other' }),
     burstFrames: z.int().min(1).max(4096).default(32).meta({ description: 'Frames at one time, for burst' }),
     flows: z
       .int()
@@ -27,7 +30,7 @@ const settingsSchema = z
       .max(MAX_FLOWS)
       .default(1)
       .meta({ description: 'UDP flows that the frames belong to in turn' }),
-    direction: z.enum(['to_vm', 'from_vm']).default('to_vm'),
+    direction: z.enum(['to_vm', 'from_vm']).default('to_vm').meta({ description: 'Named from the VM' }),
     also: z
       .array(z.string())
       .default([])

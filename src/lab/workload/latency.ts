@@ -16,7 +16,7 @@ const settingsSchema = z.strictObject({
     .default(1000)
     .meta({ description: 'Probes a second, on average' }),
   bytes: z.int().min(16).max(1472).default(64).meta({ description: 'UDP payload of a probe' }),
-  tool: z.enum(['own', 'sockperf']).default('own'),
+  tool: z.enum(['own', 'sockperf']).default('own').meta({ description: 'Who sends the probes' }),
 })
 export type LatencySettings = z.infer<typeof settingsSchema>
 

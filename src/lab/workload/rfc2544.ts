@@ -31,11 +31,19 @@ const settingsSchema = z.strictObject({
     .default(64)
     .meta({ description: 'On the wire, with the frame check sequence, as the RFC counts' }),
   trialS: z.number().positive().optional().meta({ description: 'Default: the measured window of the study' }),
-  resolution: z.number().min(0.001).max(0.5).default(0.02),
-  pdrLoss: share.default(0.001),
-  ndrLoss: share.default(0),
+  resolution: z
+    .number()
+    .min(0.001)
+    .max(0.5)
+    .default(0.02)
+    .meta({ description: 'Where a search ends, as a share of the rate' }),
+  pdrLoss: share.default(0.001).meta({ description: 'Loss that the partial-drop rate allows' }),
+  ndrLoss: share.default(0).meta({ description: 'Loss that the no-drop rate allows' }),
   repeats: z.int().min(0).max(20).default(2).meta({ description: 'A failed trial is tried again so often' }),
-  test: z.enum(['throughput', 'latency', 'back-to-back', 'recovery', 'all']).default('all'),
+  test: z
+    .enum(['throughput', 'latency', 'back-to-back', 'recovery', 'all'])
+    .default('all')
+    .meta({ description: 'Which of the tests' }),
 })
 export type Rfc2544Settings = z.infer<typeof settingsSchema>
 

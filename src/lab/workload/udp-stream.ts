@@ -36,7 +36,7 @@ const settingsSchema = z
       .optional()
       .meta({ description: 'Instead of payloadBytes: the whole frame without its checksum' }),
     rateFps: z.number().min(0).default(0).meta({ description: '0: as fast as possible' }),
-    direction: z.enum(DIRECTIONS).default('to_vm'),
+    direction: z.enum(DIRECTIONS).default('to_vm').meta({ description: 'Named from the VM' }),
   })
   .refine((settings) => settings.payloadBytes === undefined || settings.frameBytes === undefined, {
     message: 'give payloadBytes or frameBytes, not both',
