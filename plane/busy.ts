@@ -15,12 +15,9 @@ import {
   MAX_PORTS,
   P_POLLED_US,
   P_STARTED_PAIRS,
-  V_AVAIL,
-  V_LAST_AVAIL,
 } from './layout'
 import { activeIndex, isBusy, portAt, servesVrings, setBusy, vringAt } from './port'
-import { isReady } from './ring/door'
-import { loadAvailableIndex } from './ring/split'
+import { hasChains, isOwing, isReady } from './ring/door'
 
 /**
  * While others are busy, ports at rest are looked at after so long for each port there is. A look costs up to 40 ns a port,
@@ -29,11 +26,11 @@ import { loadAvailableIndex } from './ring/split'
 const LOOK_US_PER_PORT: f64 = 0.8
 
 /** Whether a transmit ring of a port holds chains. */
-function hasChains(port: usize): boolean {
+function hasWork(port: usize): boolean {
   const pairs = load<u32>(port, P_STARTED_PAIRS)
   for (let pair: u32 = 0; pair < pairs; pair++) {
     const v = vringAt(port, pair * 2 + 1)
-    if (isReady(v) && loadAvailableIndex(load<u32>(v, V_AVAIL)) !== load<u32>(v, V_LAST_AVAIL)) return true
+    if (isReady(v) && hasChains(v)) return true
   }
   return false
 }
@@ -42,7 +39,10 @@ function hasChains(port: usize): boolean {
 export function noteRest(index: u32, port: usize, moved: u32): void {
   let busy = moved > 0
   const pairs = load<u32>(port, P_STARTED_PAIRS)
-  for (let pair: u32 = 0; !busy && pair < pairs; pair++) busy = hasBacklog(vringAt(port, pair * 2))
+  for (let pair: u32 = 0; !busy && pair < pairs; pair++) {
+    const v = vringAt(port, pair * 2)
+    busy = hasBacklog(v) || isOwing(v)
+  }
   setBusy(index, busy)
 }
 
@@ -53,7 +53,7 @@ function look(now: f64, ports: u32): void {
   for (let i: u32 = 0; i < ports; i++) {
     const index = activeIndex(i)
     const port = portAt(index)
-    if (isBusy(index) || !hasChains(port)) continue
+    if (isBusy(index) || !hasWork(port)) continue
     setBusy(index, true)
     if (load<f64>(port, P_POLLED_US) < before) store<f64>(port, before, P_POLLED_US)
   }

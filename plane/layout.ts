@@ -8,7 +8,7 @@
 //             tables, ring windows, and the granted guest memory itself
 //
 //   G_ globals | P_ port row | V_ vring row | R_, RECORD_ byte ring and record | M_, A_ merge table, aggregate
-//   K_, KR_ capture ring and record | T_ target of a burst | SPAN_ span | BUCKET_ token bucket | LEARNED_ learned address | C_, DROP_ counters
+//   N_, NP_ netif ring, its packets | K_, KR_ capture ring and record | T_ target of a burst | SPAN_ span | BUCKET_ token bucket | LEARNED_ learned address | C_, DROP_ counters
 //
 // A field is followed by what lies there (`// u32`, `// 16 x u64`); test/plane/layout.test.ts reads that, so that no
 // two fields overlap and each lies in its row.
@@ -20,6 +20,7 @@ export * from './layout/fdb'
 export * from './layout/globals'
 export * from './layout/granule'
 export * from './layout/merge'
+export * from './layout/netif'
 export * from './layout/port'
 export * from './layout/record'
 export * from './layout/vring'

@@ -5,7 +5,7 @@ import { isShut } from './bridge/shaper'
 import { BUCKET_FROM, BUCKET_TO, G_RENOTIFY_US, GLOBALS_AT, P_STARTED_PAIRS } from './layout'
 import { hasVrings, portAt, servesVrings, vringAt } from './port'
 import { renotify } from './ring/calls'
-import { arm, disarm, isLive, isReady, waiting } from './ring/door'
+import { arm, disarm, isLive, isOwing, isReady, waiting } from './ring/door'
 
 /** Asks a port's guest for kicks. Returns 1 when work has come meanwhile, so that the engine must not sleep. */
 export function armPort(index: u32): u32 {
@@ -19,7 +19,7 @@ export function armPort(index: u32): u32 {
     const v = vringAt(port, queue)
     const isTransmit = (queue & 1) === 1
     if (isTransmit ? shutFrom : shutTo) continue
-    if (isReady(v) && (isTransmit || (hasBacklog(v) && isLive(v)))) {
+    if (isReady(v) && (isTransmit || ((hasBacklog(v) || isOwing(v)) && isLive(v)))) {
       if (arm(v) && (isTransmit || waiting(v) > 0)) work = 1
     }
   }

@@ -36,7 +36,7 @@ import {
 import { portAt, servesVrings, vringAt } from './port'
 import { checkedHead, checkedWaiting } from './ring/broken'
 import { chainBytes } from './ring/chain'
-import { complete, isLive, isReady, take } from './ring/door'
+import { complete, fetchAhead, fetched, isLive, isReady, prepare, take } from './ring/door'
 import { markDirty } from './ring/publish'
 import { takeChain } from './take-chain'
 import { isSpent, openWork } from './work'
@@ -59,6 +59,9 @@ function isLimited(port: usize): boolean {
 
 /** Takes a burst from one transmit ring. Returns the chains taken. */
 function pollRing(v: usize, port: usize, limit: u32): u32 {
+  // A switch that is drained takes nothing, but lets go what was fetched.
+  if (limit > 0) prepare(v)
+  else limit = fetched(v)
   const available = checkedWaiting(v)
   if (available <= 0) return 0
   anyWaits = true
@@ -129,6 +132,7 @@ export function poll(index: u32, burst: u32): u32 {
   let backlogs: u32 = 0
   for (let polled: u32 = 0; polled < pairs; polled++) {
     const v = vringAt(port, pairAt(first, polled, pairs) * 2)
+    prepare(v)
     if (hasBacklog(v) && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0 && !isSpent())
       moved += drainBacklog(v, port, BACKLOG_BURST)
     if (metered && hasBacklog(v)) backlogs++
@@ -143,7 +147,10 @@ export function poll(index: u32, burst: u32): u32 {
   }
   if (limited && !anyWaits) waitsNoMore(port, BUCKET_FROM)
   if (pairs > 1 && moved > 0) store<u32>(port, first + 1, P_FIRST_PAIR)
-  if (moved > 0) count(port, C_POLLS)
+  if (moved > 0) {
+    count(port, C_POLLS)
+    for (let pair: u32 = 0; pair < pairs && burst > 0; pair++) fetchAhead(vringAt(port, pair * 2 + 1))
+  }
   noteRest(index, port, moved)
   endBurst()
   return moved

@@ -26,6 +26,7 @@ export type { CounterName, DropName, PortCounters } from './core/counters.js'
 export { countersSince, totalDrops } from './core/counters.js'
 export type { PortDelays } from './core/delays.js'
 export type { FdbEntry, FdbFilter } from './core/fdb.js'
+export type { GrantCopies } from './core/grant-copies.js'
 export type { LinearMemory } from './core/linear-memory.js'
 export type { MemoryViews } from './core/memory-views.js'
 export type { Plane } from './core/plane.js'
@@ -96,8 +97,10 @@ export type {
   VifTargetSettings,
   VxlanConfig,
 } from './port/config.js'
+export type { PortMaker } from './port/create.js'
 export type { GuardSettings, LearnSettings } from './port/guard.js'
 export type { AnyPort, HostPort, Port, PortEvent, PortHost, PortStatus, RingPort } from './port/port.js'
 export type { RateLimitSettings, RateLimits } from './port/rate-limits.js'
 export type { SocketAccess } from './sys/socket-access.js'
 export type { InflightPayload, RegionPayload } from './vhost-user/messages.js'
+export type { GrantDevice, GrantMapping } from './xen/devices.js'

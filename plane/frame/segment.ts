@@ -18,7 +18,7 @@ import {
   P_TAKES,
   TAKE_CSUM,
 } from '../layout'
-import { addSum, fold, pseudoSum, sumBytes } from '../packet/checksum'
+import { addSum, finish, fold, pseudoSum, sumBytes } from '../packet/checksum'
 import {
   csumOffsetOf,
   csumStartOf,
@@ -51,12 +51,6 @@ import { isOverdrawn } from '../work'
 import { readFrame, sumFrame } from './body'
 import { writeLengths } from './gso'
 import { frame, out } from './record'
-
-/** What a checksum field holds for a folded sum. UDP has no zero. */
-function finish(sum: u32, isUdp: boolean): u16 {
-  const value = ~sum & 0xffff
-  return <u16>(value === 0 && isUdp ? 0xffff : value)
-}
 
 /** Flags of the virtio-net header of a frame whose checksum was computed here. */
 function validFlags(port: usize): u64 {

@@ -39,7 +39,10 @@ export const C_MUTED_KICKS = 28
 /** Addresses heard behind another tunnel end point than before; copies of flooded frames beyond the first (vxlan). */
 export const C_PEER_MOVES = 29
 export const C_REPLICATED = 30
-export const COUNTERS = 31
+/** Grant copies of the port's frames, and lists in which they were carried out. */
+export const C_GRANT_COPIES = 31
+export const C_GRANT_LISTS = 32
+export const COUNTERS = 33
 
 /** Why a frame was dropped, at P_DROPS + 8 * reason. */
 export const DROP_RUNT = 0
@@ -73,6 +76,8 @@ export const DROP_MIRROR = 24
 export const DROP_BAD_TUNNEL = 25
 export const DROP_WRONG_VNI = 26
 export const DROP_UNKNOWN_PEER = 27
+/** A grant copy failed: the guest does not grant what it said. */
+export const DROP_GRANT = 28
 /** Places for drop reasons in a row. */
 export const DROP_REASONS = 32
 

@@ -63,6 +63,11 @@ export const G_SPUN_US = 216 // f64
 export const G_LOOKED_US = 224 // f64
 /** Ports with vrings that are not at rest (busy.ts), by row, one bit each. */
 export const G_BUSY = 232 // 2 x u64
+/** What linear offset 0 is to whoever carries out grant copies: its address in the process. */
+export const G_COPY_BASE = 248 // u64
+/** Lists of grant copies carried out, and the copies in them. */
+export const G_COPY_LISTS = 256 // u64
+export const G_COPIES = 264 // u64
 
 /** Indices of the active ports. */
 export const ACTIVE_AT = 0x10400 // MAX_PORTS x u32

@@ -59,6 +59,8 @@ export const P_WAIT_TO = 184 // f64
 export const P_FROM_RING = 192 // u32
 /** The queue pair that is polled first. */
 export const P_FIRST_PAIR = 196 // u32
+/** The list of grant copies, by number, that was last counted for the port. */
+export const P_GRANT_LIST = 200 // u32
 /** Which of the group addresses 01-80-C2-00-00-00 to -0F the port forwards, one bit each. */
 export const P_GROUPS = 208 // u32
 /** The address that last moved to the port: the port it came from, its FDB key. */

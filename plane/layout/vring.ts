@@ -57,6 +57,8 @@ export const VRING_DIRTY = 32
 export const VRING_HELD = 64
 /** What is written into the ring and its buffers is logged: PORT_LOGS, where only the ring is known. */
 export const VRING_LOGS = 128
+/** The vring is the plane's own; the frontend's netif ring stands behind it: its state lies NETIF_STATE_BYTES behind V_DESC. */
+export const VRING_NETIF = 256
 
 /** How a ring broke the protocol (P_BROKEN_REASON). */
 export const BROKEN_NONE = 0
@@ -65,6 +67,16 @@ export const BROKEN_AVAIL_INDEX = 2
 export const BROKEN_RX_CHAIN = 3
 /** A page was written that the log of the migration has no bit for. */
 export const BROKEN_LOG = 4
+/** Of a netif ring: more requests than entries; a packet that ends before its slots or extra information do; ... */
+export const BROKEN_NETIF_INDEX = 5
+export const BROKEN_NETIF_CUT = 6
+/** ... extra information of an unknown type, or more of it than there are types; segments of no size or kind; ... */
+export const BROKEN_NETIF_EXTRA = 7
+export const BROKEN_NETIF_GSO = 8
+/** ... too many slots; slots of more bytes than the packet; a slot that reaches beyond its page. */
+export const BROKEN_NETIF_SLOTS = 9
+export const BROKEN_NETIF_SIZE = 10
+export const BROKEN_NETIF_PAGE = 11
 
 /**
  * What takeControl() answers: that no command waits, that one waits for guest memory to be mapped, that a malformed one

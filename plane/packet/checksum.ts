@@ -12,6 +12,12 @@ export function fold(sum: u64): u32 {
   return <u32>sum
 }
 
+/** What a checksum field holds for a folded sum. UDP has no zero. */
+export function finish(sum: u32, isUdp: boolean): u16 {
+  const value = ~sum & 0xffff
+  return <u16>(value === 0 && isUdp ? 0xffff : value)
+}
+
 /** Folded sum of n bytes at an address, as if they started at an even offset of the packet. n is at most 128 KB. */
 export function sumBytes(at: usize, n: usize): u32 {
   let lanes = i32x4.splat(0)

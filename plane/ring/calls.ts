@@ -23,6 +23,8 @@ import {
   V_USED_PUBLISHED,
   VRING_EVENT_IDX,
 } from '../layout'
+import { isBehind, wouldCall } from './netif-events'
+import { netifOf } from './shadow'
 import { loadUsedEvent, needEvent, wantsCalls } from './split'
 
 const PATIENCE_US: f64 = 400
@@ -31,6 +33,8 @@ export const NEVER: f64 = 1e18
 
 /** Whether the frontend wants a call for the used entries from `old` up to `index`. */
 export function asksForCall(v: usize, index: u32, old: u32): boolean {
+  const netif: usize = netifOf(v)
+  if (netif !== 0) return wouldCall(netif, (index - old) & 0xffff)
   const avail: usize = load<u32>(v, V_AVAIL)
   if ((load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) === 0) return wantsCalls(avail)
   return needEvent(loadUsedEvent(avail, load<u32>(v, V_SIZE)), index, old)
@@ -58,6 +62,8 @@ export function requestCall(v: usize): void {
  */
 function isUnanswered(v: usize): boolean {
   if (load<f64>(v, V_CALLED) === 0 || (load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) === 0) return false
+  const netif: usize = netifOf(v)
+  if (netif !== 0) return isBehind(netif)
   const published = load<u32>(v, V_USED_PUBLISHED)
   return asksForCall(v, published, published - load<u32>(v, V_SIZE))
 }

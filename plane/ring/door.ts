@@ -10,12 +10,18 @@
 //
 // Indices run free in u16. The fast path (fast.ts) keeps them in locals and asks split.ts itself, by the same functions.
 //
-// What comes later has its place here: a ring whose buffers are written by a hypercall (Xen) differs behind
-// buffers.reserve() and in publishCollected(), which sees all that a burst publishes as one list: one copy for the list,
-// then the pushes.
+// Behind a vring of a guest under Xen stands a netif ring (VRING_NETIF), whose buffers the hypervisor copies. The vring is
+// the plane's own then, its buffers are staging, and this is where the two meet:
+//
+//   waiting()                             -> refill(): requests are seen, buffers offered (netif-rx)
+//   burst begins                          -> prepare(): packets are fetched (netif-tx)
+//   publishUpTo()                         -> stage(): copies and responses are listed
+//   publishCollected() has seen all       -> carryOut(): one copy for the list, then the pushes (carry-out)
+//   arm()                                 -> the request that an event is wanted for (netif-events)
 import {
   V_AVAIL,
   V_AVAIL_SEEN,
+  V_BATCH,
   V_FLAGS,
   V_LAST_AVAIL,
   V_LISTED,
@@ -29,7 +35,12 @@ import {
   VRING_READY,
 } from '../layout'
 import { asksForCall, requestCall } from './calls'
+import { carryOut, stage } from './carry-out'
 import { logs, markEntries, markUsed } from './log'
+import { armNetif, hasRequests } from './netif-events'
+import { owes, refill } from './netif-rx'
+import { fetch } from './netif-tx'
+import { netifOf, untaken } from './shadow'
 import {
   availableEventOffset,
   loadAvailableIndex,
@@ -54,6 +65,8 @@ export function isLive(v: usize): boolean {
 
 /** Reads the available index. Returns the chains waiting, or -1 when the frontend claims more than the ring holds. */
 export function waiting(v: usize): i32 {
+  const netif: usize = netifOf(v)
+  if (netif !== 0) see(v, netif)
   const index = loadAvailableIndex(load<u32>(v, V_AVAIL))
   store<u32>(v, index, V_AVAIL_SEEN)
   const chains = (index - load<u32>(v, V_LAST_AVAIL)) & 0xffff
@@ -68,6 +81,46 @@ export function seen(v: usize): i32 {
 /** Head of the available chain `ahead` places after the next one. Not yet checked against the ring size. */
 export function headAt(v: usize, ahead: u32): u32 {
   return loadHead(load<u32>(v, V_AVAIL), (load<u32>(v, V_LAST_AVAIL) + ahead) & (load<u32>(v, V_SIZE) - 1))
+}
+
+/** Sees the requests of a receive ring that stands behind a vring. */
+function see(v: usize, netif: usize): void {
+  if (load<u32>(v, V_BATCH) !== 0) refill(v, netif)
+}
+
+/** Begins a burst of a ring: does what must come first for a ring that stands behind it. */
+export function prepare(v: usize): void {
+  const netif: usize = netifOf(v)
+  if (netif === 0) return
+  if (load<u32>(v, V_BATCH) !== 0) stage(v, netif)
+  else if (untaken(v) === 0) {
+    fetch(v, netif)
+    carryOut()
+  }
+}
+
+/** Chains of a transmit ring that are taken from its guest already, and wait here. */
+export function fetched(v: usize): u32 {
+  return netifOf(v) === 0 ? 0 : untaken(v)
+}
+
+/** Whether a transmit ring holds chains. */
+export function hasChains(v: usize): boolean {
+  const netif: usize = netifOf(v)
+  if (netif !== 0 && hasRequests(netif)) return true
+  return loadAvailableIndex(load<u32>(v, V_AVAIL)) !== load<u32>(v, V_LAST_AVAIL)
+}
+
+/** Ends a burst of a transmit ring in which frames came: those that follow are fetched with what it publishes. */
+export function fetchAhead(v: usize): void {
+  const netif: usize = netifOf(v)
+  if (netif !== 0) fetch(v, netif)
+}
+
+/** Whether what was published waits for its guest. */
+export function isOwing(v: usize): boolean {
+  const netif: usize = netifOf(v)
+  return netif !== 0 && owes(v, netif)
 }
 
 /** Advances past chains that were taken. */
@@ -92,6 +145,11 @@ export function publishUpTo(v: usize, index: u32): void {
   const entries = (index - old) & 0xffff
   if (entries === 0 || entries > ((load<u32>(v, V_USED_COLLECTED) - old) & 0xffff)) return
   store<u32>(v, index, V_USED_PUBLISHED)
+  const netif: usize = netifOf(v)
+  if (netif !== 0) {
+    if (load<u32>(v, V_BATCH) !== 0) stage(v, netif)
+    return
+  }
   storeUsedIndex(load<u32>(v, V_USED), index)
   if (logs(v)) markUsed(v, 0, USED_HEADER_BYTES)
   if (asksForCall(v, index, old)) requestCall(v)
@@ -111,6 +169,8 @@ function setWantsKicks(v: usize, wants: boolean): void {
 
 /** Asks the frontend for a kick when it makes more chains available. Returns whether some came meanwhile. */
 export function arm(v: usize): boolean {
+  const netif: usize = netifOf(v)
+  if (netif !== 0) return armNetif(v, netif)
   const last = load<u32>(v, V_LAST_AVAIL)
   if (load<u32>(v, V_FLAGS) & VRING_EVENT_IDX) {
     const size = load<u32>(v, V_SIZE)

@@ -24,6 +24,7 @@ import {
   V_USED_NEXT,
   VRING_DIRTY,
 } from '../layout'
+import { carryOut } from './carry-out'
 import { publishUpTo } from './door'
 
 /** Marks a vring as touched by the burst. */
@@ -73,5 +74,6 @@ export function publishCollected(port: usize): void {
     publishUpTo(v, load<u32>(at, 4))
   }
   store<u32>(GLOBALS_AT, kept, G_COLLECTED)
+  carryOut()
   store<u32>(GLOBALS_AT, 0, G_PUBLISHING)
 }

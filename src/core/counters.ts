@@ -52,6 +52,9 @@ export const COUNTER_NAMES = [
   /** Addresses heard behind another tunnel end point than before; copies of flooded frames beyond the first. */
   'peer_moves',
   'replicated',
+  /** Grant copies of the port's frames, and lists of them that were carried out at once. */
+  'grant_copies',
+  'grant_lists',
 ] as const
 
 /** A counter of a port by its name. */
@@ -90,6 +93,7 @@ export const DROP_NAMES = [
   'bad_tunnel',
   'wrong_vni',
   'unknown_peer',
+  'grant',
 ] as const
 
 /** A reason of drops by its name. */

@@ -1,3 +1,4 @@
+import type { GrantCopies } from './grant-copies.js'
 import type { LinearMemory } from './linear-memory.js'
 
 /** The exports of plane/plane.ts. Ports are given by their index in the port table. */
@@ -62,9 +63,17 @@ export interface Plane {
 /**
  * Instantiates the plane over a linear memory. Every thread that runs one needs a memory of its own.
  * @param module compiled from plane.wasm; src/engine/plane-module.ts reads it from the disk
+ * @param copies where lists of grant copies go; without it none is carried out
  */
-export function instantiatePlane(memory: LinearMemory, module: WebAssembly.Module): Plane {
-  const instance = new WebAssembly.Instance(module, { env: { memory: memory.memory } })
+export function instantiatePlane(
+  memory: LinearMemory,
+  module: WebAssembly.Module,
+  copies?: GrantCopies,
+): Plane {
+  const instance = new WebAssembly.Instance(module, {
+    env: { memory: memory.memory },
+    hypervisor: { copyGrants: (at: number, count: number): void => copies?.copy(at, count) },
+  })
   const plane = instance.exports as unknown as Plane
   plane.start()
   return plane

@@ -7,8 +7,12 @@ declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array)
   }
+  interface Imports {
+    env: { memory: Memory }
+    hypervisor?: { copyGrants(at: number, count: number): void }
+  }
   class Instance {
-    constructor(module: Module, imports: { env: { memory: Memory } })
+    constructor(module: Module, imports: Imports)
     readonly exports: Record<string, unknown>
   }
 }

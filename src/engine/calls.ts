@@ -14,6 +14,8 @@ export class Calls {
   readonly #onBlocked: (row: number) => void
   /** Descriptors by vring; -1: none. */
   readonly #fds = new Int32Array(MAX_PORTS * VRINGS_PER_PORT).fill(-1)
+  /** What calls frontends that have no descriptor, by vring. */
+  readonly #notify: ((() => void) | undefined)[] = new Array(MAX_PORTS * VRINGS_PER_PORT)
   /** Ports whose guest made a call wait: from then on it is asked first whether it can be made. */
   readonly #wary = new Uint8Array(MAX_PORTS)
   #anyWary = false
@@ -27,6 +29,11 @@ export class Calls {
   /** Sets the descriptor by which a vring's frontend is called; -1: none. */
   set(id: number, fd: number): void {
     this.#fds[id] = fd
+  }
+
+  /** Sets what is called instead of a descriptor; undefined: nothing. */
+  setNotify(id: number, notify: (() => void) | undefined): void {
+    this.#notify[id] = notify
   }
 
   /** A new port has the row. */
@@ -43,7 +50,11 @@ export class Calls {
     for (let index = 0; index < count; index++) {
       const id = globals.entry(CALLS_AT, index)
       const fd = this.#fds[id] as number
-      if (fd < 0 || (this.#anyWary && this.#wary[portOfVring(id)] === 1 && !canSignal(fd))) continue
+      if (fd < 0) {
+        this.#notify[id]?.()
+        continue
+      }
+      if (this.#anyWary && this.#wary[portOfVring(id)] === 1 && !canSignal(fd)) continue
       if (signalEventfd(fd) === EINTR) this.#blocked(id)
     }
   }

@@ -6,6 +6,7 @@ import { RequestScheduler } from '../control/request-scheduler.js'
 import { TuningSettings } from '../control/tuning-settings.js'
 import { FDB_SEED_WORDS, seedFdb } from '../core/fdb.js'
 import { Globals } from '../core/globals.js'
+import { GrantCopies } from '../core/grant-copies.js'
 import { G_FDB_AGE_S, G_FDB_LIMIT, MAX_PORTS } from '../core/layout.js'
 import { LinearMemory } from '../core/linear-memory.js'
 import { instantiatePlane } from '../core/plane.js'
@@ -47,7 +48,8 @@ export type EngineParts = ReturnType<typeof makeParts>
 export function makeParts(options: EngineOptions, report: Report) {
   const memory = new LinearMemory(options.memoryBytes)
   const globals = new Globals(memory)
-  const plane = instantiatePlane(memory, planeModule())
+  const grants = new GrantCopies(memory)
+  const plane = instantiatePlane(memory, planeModule(), grants)
   const table = new PortTable(memory)
   const containment = new Containment(memory, plane, (row) => table.at(row))
   const detachments = new Detachments(memory, containment, table)
@@ -84,6 +86,7 @@ export function makeParts(options: EngineOptions, report: Report) {
   return {
     memory,
     globals,
+    grants,
     plane,
     table,
     containment,

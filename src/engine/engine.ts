@@ -14,12 +14,14 @@ import { REST, SPIN, TICK_US, TURN } from '../control/pace.js'
 import type { TuneChange } from '../control/tuning.js'
 import type { TuningSettings } from '../control/tuning-settings.js'
 import { type FdbFilter, macBits } from '../core/fdb.js'
+import type { GrantCopies } from '../core/grant-copies.js'
 import { G_RATE_AT_US, G_SPIN_US, G_SPUN_US, G_WAKE_US } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import { GranulePool } from '../grants/granule-pool.js'
 import type { PortChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
+import { createPort, type PortMaker } from '../port/create.js'
 import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
 import { sharpenTimers } from '../sys/clock.js'
 import type { Work } from './containment.js'
@@ -47,6 +49,7 @@ export class Engine implements PortHost {
   readonly memory: LinearMemory
   readonly plane: Plane
   readonly pool: GranulePool
+  readonly grants: GrantCopies
   /** The tuning as it was set; its buffer holds what was decided, too. */
   readonly settings: TuningSettings
   /** The decision that the engine goes by. */
@@ -66,6 +69,7 @@ export class Engine implements PortHost {
     this.#parts = parts
     this.memory = parts.memory
     this.plane = parts.plane
+    this.grants = parts.grants
     this.settings = parts.settings
     this.inForce = parts.inForce
     this.pool = new GranulePool(parts.memory)
@@ -74,9 +78,12 @@ export class Engine implements PortHost {
 
   // ---- ports and tuning, from outside ----
 
-  /** Adds a port. Throws a RingferryError, leaving nothing behind, when it cannot be opened. */
-  addPort(config: PortConfig): Port {
-    return this.#changes.add(config)
+  /**
+   * Adds a port. Throws a RingferryError, leaving nothing behind, when it cannot be opened.
+   * @param make makes it, where the caller has what it is made of
+   */
+  addPort(config: PortConfig, make: PortMaker = createPort): Port {
+    return this.#changes.add(config, make)
   }
 
   /** Removes a port. Throws NOT_FOUND. */
@@ -158,6 +165,10 @@ export class Engine implements PortHost {
 
   setCall(vringId: number, fd: number): void {
     this.#parts.calls.set(vringId, fd)
+  }
+
+  setNotify(vringId: number, notify: (() => void) | undefined): void {
+    this.#parts.calls.setNotify(vringId, notify)
   }
 
   wake(index: number): void {

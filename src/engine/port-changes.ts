@@ -14,7 +14,7 @@ import type { Plane } from '../core/plane.js'
 import { RingferryError } from '../errors/errors.js'
 import type { PortChange, PreparedChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
-import { createPort } from '../port/create.js'
+import { createPort, type PortMaker } from '../port/create.js'
 import type { Port, PortHost } from '../port/port.js'
 import type { BridgeEvents } from './bridge-events.js'
 import type { Calls } from './calls.js'
@@ -67,11 +67,11 @@ export class PortChanges {
   }
 
   /** Adds a port. Throws a RingferryError, leaving nothing behind, when it cannot be opened. */
-  add(config: PortConfig): Port {
+  add(config: PortConfig, make: PortMaker = createPort): Port {
     const { table, calls, containment, settings } = this.#parts
     const row = table.freeRow(config.name)
     const target = readTarget(config)
-    const port = createPort(this.#host, row, config)
+    const port = make(this.#host, row, config)
     calls.trust(row)
     containment.open(port)
     settings.setTarget(row, target)

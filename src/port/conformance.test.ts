@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { type Bench, describePort, type PortCase } from '../../test/support/conformance.js'
 import { dgramSide, guestSide, streamSide, tunnelSide } from '../../test/support/far-sides.js'
+import { addNetifPort, connectNetfront, netfrontSide, xenOf } from '../../test/support/netfront.js'
 import { stepUntil, untilDown, untilUp } from '../../test/support/step-until.js'
 import type { Engine } from '../engine/engine.js'
 import { addressText } from '../sys/udp-address.js'
@@ -177,6 +178,28 @@ function dgram(title: string, isNamed: boolean): PortCase {
   }
 }
 
+/** Netif rings with a modelled guest: nobody follows xenbus, the test itself brings the frontend and takes it away. */
+const netif: PortCase = {
+  title: 'netif (Xen)',
+  maxFrameBytes: 9000,
+  takesOffloads: true,
+  exceptions: { udpSegments: 'netif has words for segments of TCP alone' },
+  open(engine, settings) {
+    const port = addNetifPort(engine, 'port', settings)
+    const plug = () => netfrontSide(connectNetfront(engine, port), () => engine.step())
+    const bench: Bench = {
+      far: plug(),
+      replug() {
+        port.disconnect('the guest has gone')
+        bench.far = plug()
+      },
+      traces: () => (xenOf(engine).grants.mapped === 0 ? [] : ['mapped pages']),
+      close: nothing,
+    }
+    return bench
+  },
+}
+
 const LOOPBACK = [2, 3].map((host) => Uint8Array.of(127, 0, 0, host)) as [Uint8Array, Uint8Array]
 
 describePort(dgram('dgram', false))
@@ -185,5 +208,6 @@ describePort(vxlan('vxlan over IPv4', ...LOOPBACK))
 describePort(vifServer)
 describePort(clientCase(vifServer, 'vif', guestSide))
 describePort(embedded)
+describePort(netif)
 describePort(stream)
 describePort(clientCase(stream, 'stream', streamSide))

@@ -8,6 +8,9 @@ import { TapPort } from './tap.js'
 import { Vif } from './virtio/vif.js'
 import { VxlanPort } from './vxlan.js'
 
+/** Makes a port, which is not open yet. */
+export type PortMaker = (host: PortHost, index: number, config: PortConfig) => Port
+
 /** Makes the port that a configuration describes; it is not open yet. */
 export function createPort(host: PortHost, index: number, config: PortConfig): Port {
   switch (config.kind) {

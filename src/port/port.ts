@@ -1,4 +1,5 @@
 import type { HoldLimits } from '../aggregation/hold-limits.js'
+import type { GrantCopies } from '../core/grant-copies.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import type { GranulePool } from '../grants/granule-pool.js'
@@ -10,12 +11,16 @@ export interface PortHost {
   readonly memory: LinearMemory
   readonly plane: Plane
   readonly pool: GranulePool
+  /** Who carries out the plane's lists of grant copies. */
+  readonly grants: GrantCopies
   /** Calls back while epoll events (EPOLL*) are pending on a descriptor. */
   watch(fd: number, events: number, onEvents: (events: number) => void): void
   rewatch(fd: number, events: number): void
   unwatch(fd: number): void
   /** The descriptor by which a vring's frontend is called; -1: none. */
   setCall(vringId: number, fd: number): void
+  /** What is called instead, where a call is no write to a descriptor; undefined: nothing. It must not throw. */
+  setNotify(vringId: number, notify: (() => void) | undefined): void
   /** Asks that the port be served soon: its guest kicked, or its descriptor can be read. */
   wake(index: number): void
   /** Whether a port must be polled, and woken, as often as its target demands: a ring of it is never kicked. */

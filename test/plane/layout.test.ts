@@ -45,6 +45,8 @@ const TABLES: readonly (readonly [title: string, prefix: RegExp, bytes: number])
   ['a merge table', /^M_/, layout.M_LIST + layout.LISTED_BYTES],
   ['an aggregate', /^A_/, layout.AGGREGATE_BYTES],
   ['a capture ring', /^K_/, layout.CAPTURE_HEADER_BYTES],
+  ['a netif ring', /^N_/, layout.NETIF_BYTES],
+  ['a packet of a netif ring', /^NP_(?!BYTES)/, layout.NP_BYTES],
   ['a captured frame', /^KR_(?!FRAME$)/, layout.KR_FRAME],
 ]
 

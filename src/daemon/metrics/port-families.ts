@@ -39,6 +39,8 @@ const COUNTER_HELP: Readonly<Record<Plain, string>> = {
   muted_kicks: "Times that a ring's kicks were ignored for a while because they brought nothing",
   peer_moves: 'Addresses heard behind another tunnel end point than before',
   replicated: 'Copies of flooded frames beyond the first, one for each tunnel peer',
+  grant_copies: "Grant copies of the port's frames (Xen)",
+  grant_lists: "Lists in which grant copies of the port's frames were carried out (Xen)",
 }
 
 type Guest = NonNullable<PortReading['guest']>
