@@ -112,5 +112,5 @@ describe('merge toward a host port', () => {
       { numRuns: 10 },
     )
     expect(full).toBeGreaterThan(0)
-  }, 30_000)
+  })
 })

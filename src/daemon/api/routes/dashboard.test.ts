@@ -100,7 +100,7 @@ describe('what the dashboard asks', () => {
     const [one, two] = guests as [EmbeddedGuest, EmbeddedGuest]
     // Both links must be up before a frame is sent.
     await expect
-      .poll(() => running.status().map(({ state }) => state), { timeout: 30_000 })
+      .poll(() => running.status().map(({ state }) => state), { timeout: 60_000 })
       .toEqual(['up', 'up'])
     one.driver.send(broadcast(1))
     const framesOf = async (): Promise<number> =>
@@ -108,7 +108,7 @@ describe('what the dashboard asks', () => {
         (all, { total }) => all + total,
         0,
       )
-    await expect.poll(framesOf, { timeout: 30_000 }).toBe(1)
+    await expect.poll(framesOf, { timeout: 60_000 }).toBe(1)
     const { buckets } = await client.call(getDelays, { params: { name: 'g2' } })
     const sum = (part: 'total' | 'queue' | 'hold'): number =>
       buckets.reduce((all, each) => all + each[part], 0)
