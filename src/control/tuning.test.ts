@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { stepUntil } from '../../test/support/step-until.js'
 import { attach, broadcast, cleanUp, decisionsOf, newEngine, tuningOf } from '../../test/support/switch.js'
 import { PORT_BYTES } from '../core/layout.js'
 import { PortRow } from '../core/port-row.js'
@@ -28,10 +29,10 @@ describe('Engine.tune', () => {
     const engine = newEngine({ policy: { name: 'adaptive' }, budget: 0.3 })
     const a = attach(engine, 'a')
     attach(engine, 'b')
-    for (let round = 0; round < 5_000 && decisionsOf(engine).length < 3; round++) {
+    stepUntil(engine, () => {
       a.driver.send(broadcast(1))
-      engine.step(1_000)
-    }
+      return decisionsOf(engine).length >= 3
+    })
     const state = () => ({
       decisions: structuredClone(decisionsOf(engine)),
       inForce: [engine.inForce.isNew, engine.inForce.ticks, engine.inForce.restUs, engine.settings.version],
@@ -49,11 +50,11 @@ describe('Engine.tune', () => {
     const engine = newEngine({ policy: { name: 'adaptive' } })
     const a = attach(engine, 'a')
     attach(engine, 'b')
-    const decided = (): boolean => decisionsOf(engine).at(-1)?.vifs.length === 2
-    for (let round = 0; round < 50 || (round < 5_000 && !decided()); round++) {
+    let sent = 0
+    stepUntil(engine, () => {
       a.driver.send(broadcast(1))
-      engine.step(1_000)
-    }
+      return ++sent > 50 && decisionsOf(engine).at(-1)?.vifs.length === 2
+    })
     const b = tuningOf(engine).vifs.find((vif) => vif.name === 'b')
     expect(Object.keys(b?.published ?? {})).toContain('no-hold')
     expect(b?.why).toContain('no-hold')

@@ -1,6 +1,6 @@
 // Capture, mirror and replay as an operator uses them: TAP devices, the built program, tshark.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -9,6 +9,7 @@ import { readFrames } from '../../src/capture/packet-file.js'
 import { PcapngWriter } from '../../src/capture/pcapng.js'
 import { broadcast, frame } from '../support/switch.js'
 import { Cli, MAIN } from './cli-process.js'
+import { until } from './support/network.js'
 
 const canRun = process.getuid?.() === 0 && spawnSync('tshark', ['--version']).error === undefined
 if (!canRun) console.log('skipped: this needs root (TAP devices) and tshark; apt-get install tshark')
@@ -42,15 +43,11 @@ const ask = (...args: string[]): Cli => new Cli([...args, '--control', up.contro
 /** Starts a capture and waits until the switch captures: its file has begun. */
 async function capture(port: string, file: string, ...more: string[]): Promise<Cli> {
   const cli = ask('capture', port, '-w', file, ...more)
-  for (let tries = 0; tries < 400; tries++) {
-    try {
-      if (readFileSync(file).length > 0) return cli
-    } catch {
-      // Not yet.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 25))
-  }
-  throw new Error(`the capture of ${port} did not begin: ${cli.stderr}`)
+  await until(`the capture of ${port} begins`, () => {
+    if (cli.child.exitCode !== null) throw new Error(`the capture of ${port} ended: ${cli.stderr}`)
+    return existsSync(file) && readFileSync(file).length > 0
+  })
+  return cli
 }
 
 const OURS = 'ether proto 0x88b5'
@@ -155,8 +152,7 @@ describe.runIf(canRun)('ringferry capture', () => {
     const interrupted = await capture('a', path('i.pcapng'), '--filter', OURS)
     const removed = await capture('c', path('r.pcapng'), '--filter', OURS)
     expect((await ask('replay', path('two.pcapng'), 'a').ended).code).toBe(0)
-    for (let tries = 0; tries < 400 && (await framesOf(path('i.pcapng'))).length < 2; tries++)
-      await new Promise((resolve) => setTimeout(resolve, 25))
+    await until('both frames are in the file', async () => (await framesOf(path('i.pcapng'))).length >= 2)
     interrupted.kill('SIGINT')
     expect(await interrupted.ended).toMatchObject({
       code: 0,
@@ -169,11 +165,12 @@ describe.runIf(canRun)('ringferry capture', () => {
   })
 
   it('pipes into tshark, refuses a terminal, and says in a line what is wrong', async () => {
+    const begun = path('begun.pcapng')
     const pipe = spawnSync(
       'sh',
       [
         '-c',
-        `'${process.execPath}' '${MAIN}' capture a --control '${up.control}' --count 1 --filter '${OURS}' | tshark -r - -T fields -e frame.len & sleep 2; '${process.execPath}' '${MAIN}' replay '${path('two.pcapng')}' a --control '${up.control}'; wait`,
+        `'${process.execPath}' '${MAIN}' capture a --control '${up.control}' --count 1 --filter '${OURS}' | tee '${begun}' | tshark -r - -T fields -e frame.len & until [ -s '${begun}' ]; do sleep 0.1; done; '${process.execPath}' '${MAIN}' replay '${path('two.pcapng')}' a --control '${up.control}'; wait`,
       ],
       { encoding: 'utf8' },
     )

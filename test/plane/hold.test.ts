@@ -15,6 +15,7 @@ import { PortRow } from '../../src/core/port-row.js'
 import type { EmbeddedGuest } from '../../src/embedded/guest.js'
 import type { Engine } from '../../src/engine/engine.js'
 import { DESTINATION, partialPacket } from '../model/packets.js'
+import { stepUntil } from '../support/step-until.js'
 import { attach, broadcast, cleanUp, counter, decisionsOf, newEngine } from '../support/switch.js'
 
 afterEach(cleanUp)
@@ -79,7 +80,7 @@ describe('hold', () => {
     const b = attach(engine, 'b')
     for (let i = 0; i < 5; i++) a.driver.enqueue(UDP)
     a.driver.publish(1)
-    for (let tries = 0; tries < 1000 && counter(engine, 1, C_PUBLISHES) === 0; tries++) engine.step(50_000)
+    stepUntil(engine, () => counter(engine, 1, C_PUBLISHES) > 0)
     expect(received(b)).toBe(5)
     expect(reasons(engine, 1, REASON_DEADLINE)).toBe(1)
     expect(counter(engine, 1, C_CALLS)).toBe(1)

@@ -8,6 +8,7 @@ import type { Engine } from '../../src/engine/engine.js'
 import type { PortSettings } from '../../src/port/config.js'
 import { closeFd, connectUnix } from '../../src/sys/unix-socket.js'
 import { streamSide } from '../support/far-sides.js'
+import { stepUntil } from '../support/step-until.js'
 import { attach, broadcast, cleanUp, counter, dropped, newEngine } from '../support/switch.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'ringferry-limits-'))
@@ -119,11 +120,11 @@ describe('a host port with a rate limit', () => {
       guest.driver.send(broadcast(2))
     }
     let [there, back] = [0, 0]
-    for (let steps = 0; steps < 20_000 && (there < FRAMES || back < FRAMES); steps++) {
-      engine.step(1000)
+    stepUntil(engine, () => {
       there += guest.driver.drainRx(false)
       while (far.receive()) back++
-    }
+      return there >= FRAMES && back >= FRAMES
+    })
     expect([there, back]).toEqual([FRAMES, FRAMES])
     far.close()
   })

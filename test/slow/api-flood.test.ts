@@ -17,8 +17,9 @@ import { Switch } from '../../src/engine/switch.js'
 import { socketPair } from '../../src/sys/unix-socket.js'
 import { EVENT_LIMIT_MS } from '../support/step-until.js'
 
-/** What a guest without a processor for a quarter of a second still keeps in its ring of 256. */
-const RATE_FPS = 1000
+/** What a guest without a processor for two seconds still keeps in its ring. */
+const RATE_FPS = 250
+const RING_SIZE = 512
 const METER = '02:00:00:00:00:01'
 const GENERATOR = '02:00:00:00:00:02'
 const ROUNDS = 100
@@ -39,7 +40,7 @@ describe('a switch whose API is flooded', () => {
   ): Promise<EmbeddedWorker> {
     const [ours, theirs] = socketPair()
     await made.addPort({ kind: 'embedded', name, fd: ours })
-    const worker = await EmbeddedWorker.start(theirs, { mac, role, spinUs: 0 })
+    const worker = await EmbeddedWorker.start(theirs, { mac, role, spinUs: 0, ringSize: RING_SIZE })
     undo.push(() => worker.stop())
     return worker
   }

@@ -9,6 +9,7 @@ import { installedKernels } from '../../../src/lab/guest/kernel.js'
 import { QEMU_PROGRAM } from '../../../src/lab/guest/qemu.js'
 import { findInstalled, findTool } from '../../../src/lab/guest/tools.js'
 import type { StreamConfig, TapConfig, VifConfig } from '../../../src/port/config.js'
+import { EVENT_LIMIT_MS } from '../../support/step-until.js'
 
 /** Drops that a switch under load may count. Any other reason says that a frame was broken or misjudged. */
 const LOAD_DROPS: ReadonlySet<DropName> = new Set(['ring_full', 'no_link', 'host_error', 'detached'])
@@ -36,7 +37,7 @@ export function able(...needs: (keyof typeof NEEDS)[]): boolean {
 export async function until<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 15_000,
+  timeoutMs = EVENT_LIMIT_MS,
 ): Promise<T> {
   const end = Date.now() + timeoutMs
   while (Date.now() < end) {

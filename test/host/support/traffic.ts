@@ -20,7 +20,7 @@ export async function allowBuffers(...guests: readonly Guest[]): Promise<void> {
 /** The shell loop that waits until somebody listens on a TCP port. */
 export function listening(port: number): string {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
-  return `n=0; until grep -qs ':${hex} .* 0A ' /proc/net/tcp /proc/net/tcp6; do n=$((n+1)); [ $n -lt 200 ] || exit 1; sleep 0.05; done`
+  return `n=0; until grep -qs ':${hex} .* 0A ' /proc/net/tcp /proc/net/tcp6; do n=$((n+1)); [ $n -lt 1200 ] || exit 1; sleep 0.05; done`
 }
 
 export interface PingOptions {
