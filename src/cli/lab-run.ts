@@ -30,6 +30,12 @@ import { needsOwnNamespace, runInOwnNamespace } from './own-namespace.js'
 /** Of a run whose user gives none: any fixed number makes runs repeatable. */
 const SEED = 1
 
+/** What the study says of its duration, which is of all its cells at full length. */
+function expectedText({ study: { takesMin }, quick }: StudyPlan): string {
+  if (takesMin === undefined) return ''
+  return `\nexpected at full length, with all cells: ${takesMin} min${quick ? ' (this is --quick)' : ''}`
+}
+
 /** The cells of a plan, and how long they take. */
 export function planText(plan: StudyPlan): string {
   const rows = plan.cells.map(({ id, uses, bed, window, aa, impossible }) => [
@@ -47,7 +53,7 @@ export function planText(plan: StudyPlan): string {
   const rounds = min === max ? `${min}` : `${min} to ${max}`
   return `${formatTable(['cell', 'VMs', 'workloads', 'window'], rows)}
 
-${plan.cells.length} cells, ${rounds} rounds, guests ${plan.guests}: about ${shortTime(leastS)}${max > min ? `, at most ${shortTime(mostS)}` : ''}`
+${plan.cells.length} cells, ${rounds} rounds, guests ${plan.guests}: about ${shortTime(leastS)}${max > min ? `, at most ${shortTime(mostS)}` : ''}${expectedText(plan)}`
 }
 
 /** What a run gave, as a table and the list of what is missing. */

@@ -8,15 +8,18 @@ import { listStudies } from '../lab/study/load.js'
 import { primaryOf } from '../lab/workload/registry.js'
 import { addLabCompare } from './lab-compare.js'
 import { addLabRun } from './lab-run.js'
+import { addLabWorkloads } from './lab-workloads.js'
 import { formatTable, print, printJson } from './output.js'
 
+const takesText = (minutes: number | null): string => (minutes === null ? '-' : `${minutes} min`)
+
 function list({ json }: { readonly json?: boolean }): void {
-  const studies = listStudies().map(({ study: { name, title, question, guests } }) => ({
-    ...{ name, title, question, guests },
+  const studies = listStudies().map(({ study: { name, title, question, guests, takesMin = null } }) => ({
+    ...{ name, title, question, guests, takesMin },
   }))
-  const rows = studies.map(({ name, guests, title }) => [name, guests, title])
+  const rows = studies.map(({ name, guests, takesMin, title }) => [name, guests, takesText(takesMin), title])
   if (json) printJson(studies)
-  else print(formatTable(['study', 'guests', 'about'], rows))
+  else print(formatTable(['study', 'guests', 'takes', 'about'], rows))
 }
 
 function exportRun(folder: string, { csv }: { readonly csv?: string | true }): void {
@@ -57,6 +60,7 @@ Examples:
     .option('--json', 'as one JSON line')
     .addHelpText('after', '\nExamples:\n  ringferry lab list\n  ringferry lab list --json')
     .action(list)
+  addLabWorkloads(lab)
   addLabRun(lab)
   lab
     .command('report')

@@ -9,7 +9,7 @@ const BOOT_S: Readonly<Record<VmKind, number>> = { uml: 3, qemu: 40, netns: 0.5,
 const BESIDE_S = 1.5
 
 function windowS(cell: Cell): number {
-  return cell.window.warmUpS + cell.window.measureS
+  return cell.window.warmUpS + cell.window.measureS * cell.windows
 }
 
 function bootsS(cells: readonly Cell[]): number {

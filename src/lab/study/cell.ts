@@ -21,6 +21,8 @@ export interface Cell {
   readonly bed: BedSpec
   readonly uses: readonly WorkloadPlan[]
   readonly window: { readonly warmUpS: number; readonly measureS: number }
+  /** Measured windows that it takes: more than one for workloads that search. */
+  readonly windows: number
   /** Measured twice in each round, as if it were two. */
   readonly aa: boolean
   /** Why no machine can measure it with this kind of guests: it is recorded as a failure and not tried. */

@@ -178,6 +178,7 @@ function makeCell(template: CellTemplate, study: Study, options: ExpandOptions, 
       warmUpS: pick('warmUpS', template, study, options),
       measureS: pick('measureS', template, study, options),
     },
+    windows: Math.max(...uses.map(({ run }) => options.workloads.get(run)?.windows ?? 1)),
     aa: false,
     ...(unfit === undefined ? {} : { impossible: unfit }),
   }

@@ -190,6 +190,7 @@ export const rfc2544: Workload<Rfc2544Settings> = {
   needsPeer: true,
   primary: 'pdrFps',
   gives: ['ndrFps', 'pdrFps', 'p50Us', 'p99Us', 'recoveryMs', 'backToBackFrames'],
+  windows: 110,
   draws: ['p50ByLoad', 'p99ByLoad', 'lossByLoad'],
   prepare,
 }

@@ -55,6 +55,8 @@ export interface Workload<Settings = unknown> {
   /** All metrics that a result can have, and all series. */
   readonly gives: readonly (keyof Metrics)[]
   readonly draws: readonly string[]
+  /** About how many measured windows it takes, of a search that has many trials; default 1. */
+  readonly windows?: number
   /** Throws NOT_FOUND (a program is missing: says what to install), GUEST, CONFIG. */
   prepare(site: WorkloadSite, settings: Settings): Promise<PreparedWorkload>
 }
