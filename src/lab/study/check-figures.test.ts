@@ -11,6 +11,7 @@ function mistakeOf(change: {
   readonly report?: string
   readonly primary?: string
   readonly aa?: string
+  readonly answer?: string
 }): string {
   const { report = '{ figure: table, title: T, columns: [{ metric: mbps }] }', primary = 'mbps' } = change
   const text = `name: s
@@ -27,6 +28,7 @@ cells:
   - factors: { load: [probes], policy: [natural, dim] }
     bed: { switch: { policy: $policy }, vms: [{ name: a, kind: netns }, { name: b, kind: netns }] }
     workloads: [{ run: latency, label: probes, vm: each, peer: b, each: a }]
+${change.answer === undefined ? '' : `answer: [${change.answer}]`}
 report:
   - ${report}
 `
@@ -124,5 +126,25 @@ describe('checkFigures', () => {
     [{ aa: '{ load: bulk, policy: adaptive }' }, /no cell has policy=adaptive; there are natural, dim/],
   ])('says where, and what there is, when %j shows nothing', (change, message) => {
     expect(mistakeOf(change)).toMatch(message)
+  })
+})
+
+describe('checkFigures of an answer', () => {
+  const bulk = 'where: { load: bulk, policy: dim }'
+  const answer = (value: string, text = 'It is {a}.'): string =>
+    mistakeOf({ answer: `{ text: "${text}", values: { a: ${value} } }` })
+
+  it('checkFigures takes a sentence whose values are each of one cell', () => {
+    expect(answer(`{ metric: mbps, ${bulk}, relativeTo: { policy: natural }, as: percent }`)).toBe('')
+  })
+
+  it('checkFigures says which name, cell or metric of a sentence is not there', () => {
+    expect(answer('{ metric: mbps, where: { load: bulk } }')).toMatch(/2 cells have these factors; name one/)
+    expect(answer(`{ metric: p99Us, ${bulk} }`)).toMatch(/gives p99Us/)
+    expect(answer(`{ metric: mbps, ${bulk} }`, 'It is {b}.')).toMatch(/no value is called "b"; there are a/)
+    expect(answer(`{ metric: mbps, ${bulk} }`, 'It is.')).toMatch(/the sentence has no \{a\}/)
+    expect(answer(`{ metric: mbps, ${bulk}, relativeTo: { policy: none } }`)).toMatch(
+      /no cell has policy=none/,
+    )
   })
 })
