@@ -79,7 +79,7 @@ import { decide, decidedMask, decidedMost, decidedTag } from './decide'
 import { findPieces, locate, pieceAt, pieceBytes, pieceList } from './pieces'
 import { endTaken } from './taken'
 import { addTo, noteTarget, noteTargets, park, targetOf } from './target'
-import { FRONT_BYTES, openOdd, sourceOf, TAG_AS_IS, TAG_OFF, writeAcross, writePieces } from './write'
+import { FRONT_BYTES, openOdd, sourceOf, TAG_AS_IS, TAG_OFF, writeAcross, writeGathered } from './write'
 
 /**
  * Forwards the plain frames at the start of a burst. The ring is live and holds `burst` chains.
@@ -318,7 +318,7 @@ export function fastBurst(v: usize, port: usize, burst: u32, limited: boolean): 
     if (pieces | (chains - 1)) {
       openOdd(pieces, tag, behind)
       if (chains > 1) writeAcross(body, at, bytes, front)
-      else writePieces(body, bytes, front)
+      else writeGathered(body, bytes, front)
     } else if (tag === TAG_AS_IS) {
       if (bytes > FRONT_BYTES) {
         if (bytes <= 64) {

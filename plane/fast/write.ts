@@ -3,7 +3,7 @@
 //
 // The first 16 bytes of a frame, its front, are written as they were judged: what was decided on is what leaves.
 import { copy } from '../copy'
-import { BUFFERS_AT } from '../layout'
+import { BUFFERS_AT, GATHER_AT, GATHER_BYTES } from '../layout'
 import { TAG_BYTES } from '../packet/packet'
 import { fillBuffers } from './across'
 
@@ -93,6 +93,23 @@ export function writePieces(body: usize, length: u32, front: v128): void {
     skip = skip < has ? 0 : skip - has
   }
   writeFront(body, front)
+}
+
+/** A frame in pieces that is longer is gathered before it is written. */
+const GATHERED_BYTES: u32 = 1024
+
+/**
+ * The same for a piece of another guest's memory. Stores to lines that another processor has wait in a short queue, and the
+ * loads of further pieces behind them; gathered first, all pieces are fetched at once, and written by one copy.
+ * docs/decisions/0011.
+ */
+export function writeGathered(body: usize, length: u32, front: v128): void {
+  if (length <= GATHERED_BYTES || length > <u32>GATHER_BYTES - TAG_BYTES) {
+    writePieces(body, length, front)
+    return
+  }
+  writePieces(GATHER_AT, length, front)
+  memory.copy(body, GATHER_AT, length + frontWritten() - frontRead())
 }
 
 /** Writes a frame over the buffers that were found for it (findBuffers), of which the first holds the front. */

@@ -18,6 +18,10 @@ export const PIECES_AT = 0x2c000 // 19 x u64
 /** Linear data and the fragments of a Linux packet (MAX_SKB_FRAGS + 1). */
 export const MAX_PIECES = 18
 
+/** A frame that lay in small pieces, before it is written to its receiver (fast/write.ts). */
+export const GATHER_AT = 0x2e000 // GATHER_BYTES x bytes
+export const GATHER_BYTES = 4096
+
 /** Receive buffers of a frame that is longer than one: u32 offset, u32 bytes, u32 head each. */
 export const BUFFERS_AT = 0x2c400 // MAX_BUFFERS x BUFFER_BYTES
 export const BUFFER_BYTES = 16
