@@ -1,4 +1,3 @@
-import { RingferryError } from '../errors/errors.js'
 import type { PortConfig } from './config.js'
 import { DgramPort } from './dgram.js'
 import { PacketPort } from './packet.js'
@@ -7,6 +6,7 @@ import { StreamPort } from './stream.js'
 import { TapPort } from './tap.js'
 import { Vif } from './virtio/vif.js'
 import { VxlanPort } from './vxlan.js'
+import { XenPort } from './xen/xen-port.js'
 
 /** Makes a port, which is not open yet. */
 export type PortMaker = (host: PortHost, index: number, config: PortConfig) => Port
@@ -28,6 +28,6 @@ export function createPort(host: PortHost, index: number, config: PortConfig): P
     case 'vxlan':
       return new VxlanPort(host, index, config)
     case 'xen':
-      throw new RingferryError('UNSUPPORTED', `port ${config.name}: kind xen cannot be served yet`)
+      return new XenPort(host, index, config)
   }
 }

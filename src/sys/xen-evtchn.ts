@@ -1,14 +1,12 @@
-import { check, errno, libc, syscallError } from './libc.js'
+import { check, errno, libc } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
+import { O_NONBLOCK, openXenDevice } from './xen-device.js'
 
 /** _IOC(_IOC_NONE, 'E', number, bytes of the argument). Source: Linux 6.1, include/uapi/xen/evtchn.h. */
 const IOCTL_EVTCHN_BIND_INTERDOMAIN = 0x08_45_01
 const IOCTL_EVTCHN_UNBIND = 0x04_45_03
 const IOCTL_EVTCHN_NOTIFY = 0x04_45_04
 const IOCTL_EVTCHN_RESET = 0x45_05
-const O_RDWR = 2
-const O_NONBLOCK = 0x800
-const O_CLOEXEC = 0x80000
 /** Where the numbers of pending channels, and of those to unmask, lie. */
 const PORTS_AT = 16
 const MAX_PORTS_READ = 256
@@ -18,20 +16,14 @@ const EFBIG = 27
 
 export const EVTCHN_PATH = '/dev/xen/evtchn'
 
-/** Event channels behind one handle of the kernel's device: the handle can be read while an event is pending. */
+/**
+ * Event channels behind one handle of the kernel's device: the handle can be read while an event is pending. Making one
+ * throws as openXenDevice().
+ */
 export class EventChannelDevice {
-  readonly fd: number
+  readonly fd = openXenDevice(EVTCHN_PATH, O_NONBLOCK)
   readonly #memory = new NativeBuffer(PORTS_AT + MAX_PORTS_READ * PORT_BYTES)
   readonly #bound = new Set<number>()
-
-  /** Throws NOT_FOUND where there is no Xen, PERMISSION without root. */
-  constructor() {
-    this.fd = libc.open(EVTCHN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0)
-    if (this.fd >= 0) return
-    const error = errno()
-    this.#memory.free()
-    throw syscallError(error, `opening ${EVTCHN_PATH}, which events of Xen's guests come by`)
-  }
 
   /** Connects to a channel that a domain offers to this one. Returns the local number. Throws SYSCALL. */
   bind(domain: number, remote: number): number {

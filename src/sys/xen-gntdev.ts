@@ -1,13 +1,12 @@
 import { errno, libc, syscallError } from './libc.js'
 import { mapZero } from './memory-map.js'
 import { MAP_FIXED, MAP_SHARED, NativeBuffer, PAGE_BYTES, PROT_READ_WRITE } from './native-buffer.js'
+import { openXenDevice } from './xen-device.js'
 
 /** _IOC(_IOC_NONE, 'G', number, bytes of the argument). Source: Linux 6.1, include/uapi/xen/gntdev.h. */
 const IOCTL_GNTDEV_MAP_GRANT_REF = 0x18_47_00
 const IOCTL_GNTDEV_UNMAP_GRANT_REF = 0x10_47_01
 const IOCTL_GNTDEV_GRANT_COPY = 0x10_47_08
-const O_RDWR = 2
-const O_CLOEXEC = 0x80000
 /** struct ioctl_gntdev_map_grant_ref: count, padding, index; then a domain and a reference each. */
 const MAP_REFS = 16
 const REF_BYTES = 8
@@ -26,18 +25,13 @@ export class GrantTableDevice {
   /** Address of the linear memory's offset 0. */
   readonly base: bigint
   readonly #base: number
-  readonly #fd: number
+  readonly #fd = openXenDevice(GNTDEV_PATH)
   readonly #argument = new NativeBuffer(MAP_REFS + MAX_MAPPED * REF_BYTES)
 
-  /** Opens the device. Throws NOT_FOUND where there is no Xen, PERMISSION without root. @param base address of offset 0 */
+  /** Throws as openXenDevice(). @param base address of offset 0 */
   constructor(base: number) {
     this.base = BigInt(base)
     this.#base = base
-    this.#fd = libc.open(GNTDEV_PATH, O_RDWR | O_CLOEXEC, 0)
-    if (this.#fd >= 0) return
-    const error = errno()
-    this.#argument.free()
-    throw syscallError(error, `opening ${GNTDEV_PATH}, which grants of Xen's guests are reached by`)
   }
 
   /**

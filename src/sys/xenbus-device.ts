@@ -1,27 +1,16 @@
 import { EAGAIN, EINTR, errno, libc, syscallError } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
+import { O_NONBLOCK, openXenDevice } from './xen-device.js'
 
-const O_RDWR = 2
-const O_NONBLOCK = 0x800
-const O_CLOEXEC = 0x80000
 /** Header and the longest payload. Source: xen/include/public/io/xs_wire.h, XENSTORE_PAYLOAD_MAX. */
 const MESSAGE_BYTES = 16 + 4096
 
 export const XENBUS_PATH = '/dev/xen/xenbus'
 
-/** A connection to xenstore by the kernel's device: reads do not wait. */
+/** A connection to xenstore by the kernel's device: reads do not wait. Making one throws as openXenDevice(). */
 export class XenbusDevice {
-  readonly fd: number
+  readonly fd = openXenDevice(XENBUS_PATH, O_NONBLOCK)
   readonly #memory = new NativeBuffer(MESSAGE_BYTES)
-
-  /** Throws NOT_FOUND where there is no Xen, PERMISSION without root. */
-  constructor() {
-    this.fd = libc.open(XENBUS_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0)
-    if (this.fd >= 0) return
-    const error = errno()
-    this.#memory.free()
-    throw syscallError(error, `opening ${XENBUS_PATH}, by which Xen's toolstack is followed`)
-  }
 
   /** What has come, or undefined when nothing has. Valid until the next call. Throws SYSCALL. */
   read(): Uint8Array | undefined {

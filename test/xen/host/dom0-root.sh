@@ -5,7 +5,8 @@ set -x
 hostname dom0
 ip link set lo up
 mkdir -p /run/xen /run/xenstored /var/lib/xen /var/log/xen/console
-xenstored --pid-file /run/xen/xenstored.pid
+# In the foreground of a shell that says how it ended: nothing works without it.
+{ xenstored --no-fork --pid-file /run/xen/xenstored.pid; echo "xenstored ended: $?" >&2; } &
 until [ -e /run/xenstored/socket ]; do sleep 0.1; done
 xen-init-dom0
 xenconsoled --log=guest --log-dir=/mnt/results --pid-file=/run/xen/xenconsoled.pid

@@ -1,0 +1,81 @@
+import type { XenMachine } from './machine.js'
+
+/** The project's checkout, which the driver domain sees at the same place. */
+const ROOT = new URL('../../..', import.meta.url).pathname
+const CONFIG = '/run/ringferry.yaml'
+const SOCKET = '/run/ringferry.sock'
+const LOG = '/mnt/results/ringferry.log'
+/** Node reads some hundred files by 9p, and runs emulated. */
+const START_MS = 240_000
+
+/** Ringferry in the driver domain, run from the checkout. */
+export class XenRingferry {
+  readonly #machine: XenMachine
+
+  /** @param config the text of its configuration */
+  static async make(machine: XenMachine, config: string): Promise<XenRingferry> {
+    await machine.must(
+      `install -D -m 755 ${ROOT}packaging/xen/vif-ringferry /etc/xen/scripts/vif-ringferry
+       cat >${CONFIG} <<'END'
+${config}END
+`,
+    )
+    return new XenRingferry(machine)
+  }
+
+  private constructor(machine: XenMachine) {
+    this.#machine = machine
+  }
+
+  /** Starts it, until it is ready. Throws with the end of its log. */
+  async start(): Promise<void> {
+    const { stdout } = await this.#machine.agent.run(
+      `cd ${ROOT}
+       setsid sh -c 'node dist/cli/main.js up --config ${CONFIG} --control ${SOCKET} --log-format json & echo $! >/run/ringferry.pid; wait $!; echo "ringferry ended: $?"' >>${LOG} 2>&1 </dev/null &
+       while kill -0 $! 2>/dev/null; do
+         [ -S ${SOCKET} ] && curl -sf --unix-socket ${SOCKET} http://x/v1/status >/dev/null && echo up && exit
+         sleep 0.5
+       done
+       tail -n 5 ${LOG}`,
+      { timeoutMs: START_MS },
+    )
+    if (stdout.trim() !== 'up')
+      throw new Error(`Ringferry did not start in the driver domain: ${stdout.trim()}`)
+  }
+
+  /** Ends it at once, as a crash does. */
+  async kill(): Promise<void> {
+    await this.#machine.must(`kill -KILL $(cat /run/ringferry.pid); rm -f ${SOCKET}`)
+  }
+
+  async #get<Answer>(path: string): Promise<Answer> {
+    return JSON.parse(await this.#machine.must(`curl -sf --unix-socket ${SOCKET} http://x${path}`)) as Answer
+  }
+
+  /** A port's counters; `drops` by reason. */
+  async counters(name: string): Promise<Record<string, number> & { drops: Record<string, number> }> {
+    const { ports } = await this.#get<{
+      ports: { name: string; counters: Record<string, number>; drops: Record<string, number> }[]
+    }>('/v1/stats')
+    const port = ports.find((each) => each.name === name)
+    if (!port) throw new Error(`there is no port ${name}`)
+    return Object.assign({ ...port.counters }, { drops: port.drops }) as Record<string, number> & {
+      drops: Record<string, number>
+    }
+  }
+
+  async state(name: string): Promise<string> {
+    const { ports } = await this.#get<{ ports: { name: string; state: string }[] }>('/v1/ports')
+    return ports.find((each) => each.name === name)?.state ?? 'missing'
+  }
+
+  /** Waits until a port is in a state. Throws when it does not come to that. */
+  async until(name: string, state: string): Promise<void> {
+    const limit = Date.now() + 60_000
+    for (let seen = ''; Date.now() < limit; ) {
+      seen = await this.state(name)
+      if (seen === state) return
+    }
+    throw new Error(`port ${name} is ${await this.state(name)} and not ${state}`)
+  }
+}
