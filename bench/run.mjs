@@ -2,7 +2,7 @@
 import { ensureBuilt } from './lib/build.mjs'
 
 const [name = ''] = process.argv.splice(2, 1)
-const BENCHES = ['pps', 'latency', 'aggregate', 'plane', 'scale', 'limits', 'decide', 'host']
+const BENCHES = ['pps', 'latency', 'aggregate', 'plane', 'scale', 'limits', 'decide', 'host', 'migration']
 if (!BENCHES.includes(name)) {
   console.error(`usage: node bench/run.mjs ${BENCHES.join('|')} [--help]`)
   process.exit(2)

@@ -8,10 +8,11 @@
  * the first check. Honest frames travel in a VLAN of their own, so that the bridge itself has no reason to send
  * them elsewhere.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { ftruncateSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GRANULE_BYTES } from '../src/core/layout.js'
+import { FrontendLog } from '../src/driver/frontend-log.js'
 import { EmbeddedGuest, LINUX_FEATURES } from '../src/embedded/guest.js'
 import { Engine } from '../src/engine/engine.js'
 import { socketPair } from '../src/sys/unix-socket.js'
@@ -204,6 +205,21 @@ function attack(guest: EmbeddedGuest, random: Random): void {
   guest.driver.kick(number)
 }
 
+/** What a VMM may do that migrates the hostile guest: a log of any size that it cuts, replaces, takes back. */
+function attackLog({ frontend, memory }: EmbeddedGuest, log: FrontendLog, random: Random): void {
+  const file = {
+    sizeBytes: pick(random, [...new Array<number>(8).fill(log.sizeBytes), 0, 8, 24, 4096, 2 ** 40]),
+    fileOffset: pick(random, [...new Array<number>(12).fill(0), 4, 4096]),
+  }
+  try {
+    if (random(2) === 0) frontend.setLogBase(file, random(12) === 0 ? (memory.regions[0]?.fd ?? -1) : log.fd)
+    frontend.logAll(random(3) > 0)
+    if (random(30) === 0) ftruncateSync(log.fd, pick(random, [0, 4096]))
+  } catch {
+    // It was detached for what it gave.
+  }
+}
+
 const FEATURE_SETS = [
   LINUX_FEATURES,
   LINUX_FEATURES & ~VIRTIO_NET_F.MRG_RXBUF,
@@ -257,6 +273,13 @@ export function fuzzRings(options: FuzzOptions): FuzzResult {
   const detachments = new Map<string, number>()
   const flow = new Flow({ stamps: true })
   let hostile: EmbeddedGuest | undefined
+  let log: FrontendLog | undefined
+  const release = (): void => {
+    hostile?.close()
+    log?.close()
+    hostile = undefined
+    log = undefined
+  }
   let rounds = 0
   let arrived = 0
   let failure: string | undefined
@@ -281,6 +304,8 @@ export function fuzzRings(options: FuzzOptions): FuzzResult {
         segment.fill(0xff, 0, 6)
         if (!from.driver.send(segment)) failure = 'an honest guest could not send'
       }
+      log ??= new FrontendLog(pick(random, [48 * MB, 48 * MB, 48 * MB, MB]))
+      if (random(4) === 0) attackLog(hostile, log, random)
       attack(hostile, random)
       for (let turn = 0; turn < 3; turn++) engine.step()
       let got = receiveHonest(to)
@@ -297,8 +322,7 @@ export function fuzzRings(options: FuzzOptions): FuzzResult {
         const reason = status.reason ?? ''
         detachments.set(reason, (detachments.get(reason) ?? 0) + 1)
         if (reason === '') failure = 'the hostile guest was detached without a reason'
-        hostile.close()
-        hostile = undefined
+        release()
         engine.step()
       }
       for (const guest of honest)
@@ -310,7 +334,7 @@ export function fuzzRings(options: FuzzOptions): FuzzResult {
         failure = 'an honest guest was detached'
     }
   } finally {
-    hostile?.close()
+    release()
     for (const guest of honest) guest.close()
     engine.close()
     rmSync(directory, { recursive: true, force: true })

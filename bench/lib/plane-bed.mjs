@@ -36,6 +36,7 @@ export function startEngine(options) {
   const guests = []
   return {
     engine,
+    guests,
     globals: new Globals(engine.memory),
     /**
      * @param {Record<string, unknown>} port its settings

@@ -69,7 +69,12 @@ export class EmbeddedGuest {
     const wanted = options.features ?? LINUX_FEATURES
     this.features = this.frontend.negotiate(
       wanted,
-      PROTOCOL_F.MQ | PROTOCOL_F.REPLY_ACK | PROTOCOL_F.CONFIG | PROTOCOL_F.BACKEND_REQ | PROTOCOL_F.STATUS,
+      PROTOCOL_F.MQ |
+        PROTOCOL_F.LOG_SHMFD |
+        PROTOCOL_F.REPLY_ACK |
+        PROTOCOL_F.CONFIG |
+        PROTOCOL_F.BACKEND_REQ |
+        PROTOCOL_F.STATUS,
     )
     this.memory = new GuestMemory(options.memory ?? DEFAULT_MEMORY_BYTES)
     this.#kickFds = []
