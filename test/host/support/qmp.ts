@@ -77,7 +77,7 @@ export class Qmp {
   async runs(): Promise<void> {
     const runs = async (): Promise<boolean> =>
       ((await this.run('query-status')) as { status: string }).status === 'running'
-    await until('the VM runs', runs, 60_000)
+    await until('the VM runs', runs, 150_000)
   }
 
   close(): void {
