@@ -16,7 +16,7 @@ const MAX_PLACES = 3
  */
 function places({ stacks, stack }) {
   const parsed = (stacks ?? []).map(({ file, line, column }) => `${file}:${line}:${column}`)
-  const found = parsed.length > 0 ? parsed : [...(stack ?? '').matchAll(/(\/\S+:\d+:\d+)/g)].map(String)
+  const found = parsed.length > 0 ? parsed : [...(stack ?? '').matchAll(/\/\S+:\d+:\d+/g)].map(String)
   const own = found.filter((place) => !/node_modules|^node:/.test(place))
   return own.slice(0, MAX_PLACES).map((place) => `at ${relative(process.cwd(), place)}`)
 }

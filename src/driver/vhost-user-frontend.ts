@@ -3,6 +3,8 @@
  * embedded guests, tests, fuzz and benches. Requests that have no reply are acknowledged when REPLY_ACK is
  * negotiated, and return whether the backend accepted; else they return true at once.
  * Source: QEMU, docs/interop/vhost-user.rst.
+ *
+ * Longer than 350 lines because each request of the protocol has a method of its own.
  */
 import { RingferryError } from '../errors/errors.js'
 import { createEventfd } from '../sys/eventfd.js'

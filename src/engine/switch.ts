@@ -2,6 +2,8 @@
  * A switch: an engine in a thread of its own, seen from the control thread. Requests are promises; what
  * happens by itself (a guest attaches, a guest is detached) comes as events; counters are read from the
  * shared memory at any time, without asking the engine.
+ *
+ * Longer than 350 lines because all that may be asked of an engine is here, in methods of a few lines each.
  */
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -20,8 +20,10 @@ function tune(...args: string[]): Promise<{ code: number; stdout: string; stderr
 beforeAll(async () => {
   const sockets = ['g1', 'g2'].flatMap((name) => ['--vif', `${name}=${join(folder, name)}`])
   up = spawn(process.execPath, [MAIN, 'up', '--control', control, ...sockets], { stdio: 'ignore' })
-  for (let tries = 0; tries < 200 && !existsSync(control); tries++)
+  while (!existsSync(control)) {
+    expect(up.exitCode).toBeNull()
     await new Promise((resolve) => setTimeout(resolve, 50))
+  }
 })
 
 afterAll(async () => {

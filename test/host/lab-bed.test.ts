@@ -53,7 +53,7 @@ function left(tag = TAG): string[] {
 
 /** A shell that watches over a folder needs a moment to end. */
 async function expectNothingLeft(): Promise<void> {
-  await expect.poll(() => left(), { timeout: 20_000, interval: 100 }).toEqual([])
+  await expect.poll(() => left(), { timeout: 60_000, interval: 100 }).toEqual([])
 }
 
 async function ping(bed: Bed, from: string, to: string): Promise<void> {
@@ -129,7 +129,9 @@ describe.runIf(able)('buildBed with ringferry', () => {
     // A daemon that leaves its session and its parent is still of this VM.
     const daemon = `sleep 1234; : ${TAG}-daemon`
     await bed.vm('h').guest.run(`(setsid sh -c '${daemon}' </dev/null >/dev/null 2>&1 &)`)
-    await expect.poll(() => left()).toContainEqual(expect.stringMatching(/^sh.-c.sleep 1234/))
+    await expect
+      .poll(() => left(), { timeout: 60_000 })
+      .toContainEqual(expect.stringMatching(/^sh.-c.sleep 1234/))
     await bed.stop()
     await expectNothingLeft()
   })
@@ -144,7 +146,7 @@ describe.runIf(able)('buildBed with ringferry', () => {
       const sink = await b.embed({ kind: 'sink' })
       const source = await a.embed({ kind: 'source', to: b.macs[0] as string, frameBytes: 600 })
       await expect(a.embed({ kind: 'sink' })).rejects.toThrow(/has a role/)
-      await expect.poll(() => sink.counters().rxFrames, { timeout: 30_000 }).toBeGreaterThan(1000)
+      await expect.poll(() => sink.counters().rxFrames, { timeout: 60_000 }).toBeGreaterThan(1000)
       await source.stop()
       await sink.stop()
       const { ports, guestCpuS, driverCpuS } = bed.sample()
@@ -187,7 +189,7 @@ describe.runIf(able)('buildBed with ringferry', () => {
     const vms = ['a', 'b', 'c'].map((name) => ({ name, kind, ...(uml ? { memoryMb: 96 } : {}) }))
     const building = buildBed(bedSchema.parse({ vms }), options(abort.signal))
     // Not before something is there that must be undone.
-    const seen = expect.poll(() => left().length, { timeout: 30_000, interval: 20 }).toBeGreaterThan(2)
+    const seen = expect.poll(() => left().length, { timeout: 60_000, interval: 20 }).toBeGreaterThan(2)
     const outcome = expect(building).rejects.toMatchObject({ code: 'INTERRUPTED' })
     await seen
     abort.abort()
@@ -334,6 +336,6 @@ describe.runIf(able && existsSync(BUILT))('a process with a bed', () => {
     // A bridge, two ends of pairs in the host's namespace at least, one of them the host VM's own.
     expect(left(tag).length).toBeGreaterThan(4)
     child.kill('SIGKILL')
-    await expect.poll(() => left(tag), { timeout: 30_000, interval: 200 }).toEqual([])
+    await expect.poll(() => left(tag), { timeout: 60_000, interval: 200 }).toEqual([])
   })
 })

@@ -4,11 +4,20 @@ import { describe, expect, it } from 'vitest'
 import { able } from './support/network.js'
 import { paste, root, shellBlocks } from './support/paste.js'
 
-/** Those that go on until Ctrl-C get it after two seconds. */
+/** Those that go on until Ctrl-C get it a second after they said something. */
 const INSTALLED = `
+a_while() {
+  local said=$(mktemp)
+  "$@" > "$said" &
+  until [ -s "$said" ] || ! kill -0 $! 2> /dev/null; do sleep 0.1; done
+  sleep 1
+  cat "$said"
+  rm "$said"
+  if kill -INT $! 2> /dev/null; then wait $! || true; else wait $!; fi
+}
 ringferry() {
   case " $* " in
-  *' -w '* | *' -f '* | *' --listen '*) timeout --signal=INT 2 node "${root}/dist/cli/main.js" "$@" || [ $? = 124 ] ;;
+  *' -w '* | *' -f '* | *' --listen '*) a_while node "${root}/dist/cli/main.js" "$@" ;;
   *) node "${root}/dist/cli/main.js" "$@" ;;
   esac
 }`
