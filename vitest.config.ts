@@ -16,6 +16,7 @@ const SLOW = [
   'src/engine/{decider,keep-awake,promises}.test.ts',
   'src/lab/{bed/awake,guest/agent}.test.ts',
   'src/aggregation/budget.test.ts',
+  'src/plan/plan.test.ts',
 ]
 const HERE = ['src/**/*.test.ts', 'test/{plane,tools,gallery,docs}/**/*.test.ts']
 

@@ -49,6 +49,7 @@ const RULES = {
     ['lab/analysis'],
     ['lab/report'],
     ['experiment'],
+    ['plan'],
     ['cli'],
     ['dashboard'],
   ],

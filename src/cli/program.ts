@@ -11,6 +11,7 @@ import { addFdb } from './fdb.js'
 import { addGuest } from './guest.js'
 import { addLab } from './lab.js'
 import { addLog } from './log.js'
+import { addPlan } from './plan.js'
 import { addPort } from './port.js'
 import { addReplay } from './replay.js'
 import { addSim } from './sim.js'
@@ -61,5 +62,6 @@ Examples:
   addCompletion(program)
   addLab(program)
   addSim(program)
+  addPlan(program)
   return program
 }

@@ -110,7 +110,10 @@ const trafficSchema = z.discriminatedUnion('kind', [
     requestBytes: whole.positive().default(REQUEST_DEFAULTS.requestBytes),
     answerBytes: whole.positive().default(REQUEST_DEFAULTS.answerBytes),
     serviceUs: number.nonnegative().default(REQUEST_DEFAULTS.serviceUs),
-    thinkUs: number.nonnegative().default(REQUEST_DEFAULTS.thinkUs),
+    thinkUs: number
+      .nonnegative()
+      .default(REQUEST_DEFAULTS.thinkUs)
+      .describe('Mean pause between an answer and the next question; exponential.'),
   }),
 ])
 

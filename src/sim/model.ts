@@ -134,7 +134,7 @@ export interface RequestTraffic {
   readonly answerBytes: number
   /** What an answer costs the one who gives it, in microseconds. */
   readonly serviceUs: number
-  /** Between an answer and the next question, in microseconds. */
+  /** Between an answer and the next question, in microseconds: the mean, exponential. */
   readonly thinkUs: number
 }
 

@@ -1,10 +1,16 @@
-/** Closed loop: a question, an answer, a pause, the next question. A lost frame is asked for again after a second. */
+/**
+ * Closed loop: a question, an answer, a pause by chance, the next question. A lost frame is asked for again after a
+ * second. Connections begin within a mean pause, as if they had been there for long.
+ */
 
 import type { RequestTraffic } from './model.js'
 import { LEAST_FRAME_BYTES } from './nic.js'
 import { type Network, type Program, Tally } from './program.js'
+import type { Stream } from './streams.js'
 
 const RETRY_NS = 1_000_000_000
+/** Connections never begin all at once. */
+const LEAST_SPREAD_NS = 100_000
 const HEADER_BYTES = 66
 const MOST_BYTES = 1514
 
@@ -21,6 +27,7 @@ export class Requests implements Program {
   readonly #askedNs: Float64Array
   readonly #asked: Int32Array
   readonly #left: Int32Array
+  readonly #pauses: Stream
 
   /** @param flow number of the traffic; @param ports its two */
   constructor(
@@ -37,6 +44,7 @@ export class Requests implements Program {
     this.#askedNs = new Float64Array(traffic.connections)
     this.#asked = new Int32Array(traffic.connections)
     this.#left = new Int32Array(traffic.connections)
+    this.#pauses = network.streams.stream(`traffic ${traffic.label}/pauses`)
     this.#ask = network.events.register((connection, nowNs) => this.#question(connection, nowNs))
     this.#retry = network.events.register((packed, nowNs) => {
       const connection = packed % traffic.connections
@@ -46,9 +54,11 @@ export class Requests implements Program {
   }
 
   start(): void {
-    const stream = this.#network.streams.stream(`traffic ${this.#traffic.label}/start`)
-    for (let at = 0; at < this.#traffic.connections; at++)
-      this.#network.events.schedule(Math.round(stream.uniform() * 100_000), this.#ask, at)
+    const { label, connections, thinkUs } = this.#traffic
+    const stream = this.#network.streams.stream(`traffic ${label}/start`)
+    const spreadNs = Math.max(LEAST_SPREAD_NS, thinkUs * 1000)
+    for (let at = 0; at < connections; at++)
+      this.#network.events.schedule(Math.round(stream.uniform() * spreadNs), this.#ask, at)
   }
 
   #question(connection: number, nowNs: number): void {
@@ -92,6 +102,7 @@ export class Requests implements Program {
     }
     this.tally.arrived(Math.max(bytes, this.#traffic.answerBytes), nowNs - this.#askedNs[connection]!)
     this.tally.transactions++
-    events.schedule(nowNs + Math.round(this.#traffic.thinkUs * 1000), this.#ask, connection)
+    const pauseNs = this.#pauses.exponential(this.#traffic.thinkUs * 1000)
+    events.schedule(nowNs + Math.round(pauseNs), this.#ask, connection)
   }
 }

@@ -59,6 +59,7 @@ const BEFORE: Readonly<Record<string, Readonly<Record<number, string>>>> = {
 until [ -S /tmp/rf.ctl ]; do sleep 0.1; done
 trap 'kill $(jobs -p); wait' EXIT`,
   },
+  'planner.md': { 0: HOME },
   'rootless.md': { 0: HOME, 1: HOME, 2: HOME, 3: HOME },
   'studies.md': { 0: 'rm -rf /tmp/holds; trap "rm -rf /tmp/holds" EXIT' },
 }
@@ -74,6 +75,7 @@ const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
   'metrics.md': [/^# TYPE ringferry_/m],
   'operators.md': [/^uplink +packet/m, /^g3: added/m, /mode="client"[\s\S]*^passt /m, /switch\.yaml: valid/],
   'awake.md': [/^awake/m],
+  'planner.md': [/^24 VMs fit: [\s\S]*^Up to 49 VMs fit\./m],
   'rootless.md': [
     /lease of [\d.]+ obtained[\s\S]*^net +stream +up/m,
     / 10\.0\.0\.1\/24/,

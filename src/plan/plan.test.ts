@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { planeModule } from '../engine/plane-module.js'
+import { type Evaluation, evaluate } from './evaluate.js'
+import { planPage } from './page.js'
+import { plan } from './plan.js'
+import { QUESTION_DEFAULTS, type Question } from './question.js'
+import { alternativeWords, answer, cautions } from './words.js'
+import { parseWorkload } from './workload.js'
+
+const plane = planeModule()
+
+function ask(workload: string, change: Partial<Question> = {}): Question {
+  return { ...QUESTION_DEFAULTS, nicGbps: 10, vms: 2, workload: parseWorkload(workload), ...change }
+}
+
+function evaluated(question: Question): Evaluation {
+  return evaluate(question, question.vms, { seed: 1, replications: 2, plane })
+}
+
+describe('evaluate', () => {
+  it('evaluate says that all fit, and what each gets, when nothing is used up', () => {
+    const one = evaluated(ask('udp:64B@20k/s', { cores: 4 }))
+    expect(one).toMatchObject({ fits: true, bottleneck: 'load' })
+    expect(one.carried!.estimate / 20_000).toBeCloseTo(1, 1)
+    expect(one.p99Us!.estimate).toBeLessThan(500)
+  })
+
+  it('evaluate names the NIC when its line rate is used up', () => {
+    expect(evaluated(ask('send@600Mb/s', { nicGbps: 1 }))).toMatchObject({
+      ...{ fits: false, shortage: 'throughput', bottleneck: 'nic nic1' },
+    })
+    expect(evaluated(ask('udp:1500B@50k/s', { nicGbps: 1 }))).toMatchObject({
+      ...{ fits: false, shortage: 'line rate' },
+    })
+  })
+
+  it('evaluate names a processor when that is used up', () => {
+    const one = evaluated(ask('udp:64B@600k/s', { cores: 1 }))
+    expect(one).toMatchObject({ fits: false, shortage: 'throughput' })
+    expect(one.bottleneck).toMatch(/^processor 0|driver domain$/)
+  })
+
+  it('evaluate says that the delay is missed when the target is below what the machine can', () => {
+    expect(evaluated(ask('udp:64B@20k/s', { cores: 4, targetUs: 1 }))).toMatchObject({
+      ...{ fits: false, shortage: 'delay' },
+    })
+  })
+})
+
+describe('plan', () => {
+  const question = ask('streaming@200Mb/s', { nicGbps: 1, cores: 4 })
+  const whole = plan(question, { find: 'vms', seed: 1, plane })
+
+  it('plan finds as many VMs as the line rate carries, and twice as many with two NICs', () => {
+    expect(whole).toMatchObject({ capacity: { vms: 4, isMost: false }, asked: { vms: 2, fits: true } })
+    const [core, , nics] = whole.capacity!.alternatives
+    expect(core!.vms).toBe(4)
+    expect(nics!.vms).toBe(8)
+    expect(answer(whole).join(' ')).toMatch(
+      /^2 VMs fit: each sends streams of 200 Mb\/s together, paced; the switch has nothing for the VMs. Up to 4 VMs fit\. With one more, /,
+    )
+    expect(alternativeWords(whole.capacity!)[2]).toBe('With one NIC more (2): 8 VMs, 4 more.')
+  })
+
+  it('planPage shows the answer, a curve and what was asked', () => {
+    const page = planPage(whole, true, 'ringferry plan --nic 1g')
+    expect(page).toContain('Up to 4 VMs fit.')
+    expect(page).toContain('With one NIC more (2): 8 VMs, 4 more.')
+    expect(page.match(/<svg/g)).toHaveLength(2)
+    expect(page).toContain('<code>ringferry plan --nic 1g</code>')
+  })
+
+  it('plan gives the same for the same seed', () => {
+    expect(JSON.stringify(plan(question, { find: 'vms', seed: 1, plane }))).toBe(JSON.stringify(whole))
+  })
+
+  it('plan finds the least target that is kept, and that it is kept', () => {
+    const tight = ask('udp:64B@20k/s', { cores: 4 })
+    const { found } = plan(tight, { find: 'target', seed: 1, plane })
+    expect(evaluated({ ...tight, targetUs: found! }).fits).toBe(true)
+    expect(evaluated({ ...tight, targetUs: found! / 1.3 }).fits).toBe(false)
+  })
+
+  it('cautions tell what was not calibrated', () => {
+    expect(cautions(ask('web'), true)).toEqual([])
+    const wide = ask('web', { nicGbps: 40, cores: 16, device: 'direct', architecture: 'xen' })
+    expect(cautions(wide, false)).toHaveLength(5)
+  })
+})
