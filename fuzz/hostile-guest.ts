@@ -18,6 +18,7 @@ import { Engine } from '../src/engine/engine.js'
 import { socketPair } from '../src/sys/unix-socket.js'
 import { VIRTIO_F, VIRTIO_NET_F } from '../src/virtio/virtio.js'
 import { Flow } from '../test/model/flows.js'
+import { pick, type Random, randomOf } from './random.js'
 
 export interface FuzzOptions {
   readonly seed: number
@@ -67,23 +68,6 @@ const BAIT = Uint8Array.from([
   6,
   ...new Array<number>(900).fill(3),
 ])
-
-type Random = (below: number) => number
-
-/** Xorshift: equal seeds, equal runs. */
-function randomOf(seed: number): Random {
-  let state = (seed | 0) === 0 ? 1 : seed | 0
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % below
-  }
-}
-
-function pick<T>(random: Random, list: readonly T[]): T {
-  return list[random(list.length)] as T
-}
 
 function addressOf(random: Random): number {
   const base = pick(random, [

@@ -12,6 +12,7 @@ const EXTENSIONS = [0, 43, 60]
 /** Where a kernel finds the partial checksum of a frame: it looks at the headers. Undefined: it does not. */
 export function checksumPlace(frame: Uint8Array): { csumStart: number; csumOffset: number } | undefined {
   const data = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+  if (frame.length < ETHERNET_BYTES) return undefined
   let network = ETHERNET_BYTES
   while (network + 4 <= frame.length && data.getUint16(network - 2) === TAG_TYPE) network += 4
   const type = data.getUint16(network - 2)

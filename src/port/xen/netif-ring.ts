@@ -2,6 +2,7 @@ import { allocateByteRing } from '../../core/byte-ring.js'
 import {
   C_CALLS,
   C_TX_CALLS,
+  DROP_DETACHED,
   N_DOMAIN,
   N_FREE,
   N_NEXT,
@@ -144,8 +145,16 @@ export class NetifRing {
     return (netif.get(N_SEEN) + netif.get(N_NEXT)) >>> 0
   }
 
+  /** Packets that were taken from the guest, and answered, but have not entered the switch. */
+  get #fetched(): number {
+    if (this.#own === 0 || this.vring.isReceive) return 0
+    const offered = this.#row.memory.data.getUint16(this.#own + VRING_PARTS.avail + 2, true)
+    return (offered - this.vring.get(V_LAST_AVAIL)) & 0xffff
+  }
+
   /** Stops the ring, also one that did not start. What it holds must have been published. */
   stop(): void {
+    this.#row.countDrops(DROP_DETACHED, this.#fetched)
     this.vring.clear(this.vring.queue === 0)
     if (this.#own !== 0) this.#row.memory.free(this.#own)
     this.#own = 0
