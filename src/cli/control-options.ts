@@ -1,7 +1,7 @@
 /** What commands that ask a running switch have in common: where it is, and --json. */
 import { type Command, Option } from 'commander'
 import { ApiClient } from '../daemon/api/client.js'
-import { CONTROL_VARIABLE, defaultControlPath } from '../daemon/control-path.js'
+import { CONTROL_VARIABLE, foundControlPath } from '../daemon/control-path.js'
 
 export interface ControlOptions {
   readonly control?: string
@@ -16,7 +16,7 @@ export function controlOption(): Option {
 }
 
 /** A client of the switch that the options name, or of this user's own. */
-export function clientOf({ control = defaultControlPath() }: ControlOptions): ApiClient {
+export function clientOf({ control = foundControlPath() }: ControlOptions): ApiClient {
   return new ApiClient(control)
 }
 

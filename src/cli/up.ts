@@ -10,6 +10,7 @@ import { startSwitch } from '../daemon/start.js'
 import { RingferryError } from '../errors/errors.js'
 import { didYouMean } from '../errors/suggestion.js'
 import type { PortConfig } from '../port/config.js'
+import { hasPassed } from '../sys/passed-socket.js'
 import { endProcess } from '../sys/process-end.js'
 import { canDraw } from './full-screen.js'
 import { Interruption } from './interruption.js'
@@ -44,9 +45,13 @@ function printPlan(config: SwitchConfig, json: boolean): void {
   else print(formatTable(['port', 'kind', 'place'], rows))
 }
 
-/** Where the switch listens for commands: as it was told, else on this user's own socket. */
+/** What a socket unit calls the control socket. */
+const PASSED_CONTROL = 'control'
+
+/** Where the switch listens for commands: as it was told, else where systemd listens for it, else on this user's own socket. */
 function apiOptionsOf({ control = {} }: SwitchConfig): ApiOptions {
   if (control.socket !== undefined) return { ...control, socket: control.socket }
+  if (hasPassed(PASSED_CONTROL)) return { ...control, socket: `fd:${PASSED_CONTROL}` }
   const socket = defaultControlPath()
   makeControlFolder(socket)
   return { ...control, socket }

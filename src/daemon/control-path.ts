@@ -1,5 +1,5 @@
 /** Where a switch listens for its commands unless it is told, and where they look for it. */
-import { lstatSync, mkdirSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { RingferryError } from '../errors/errors.js'
 
@@ -7,6 +7,7 @@ import { RingferryError } from '../errors/errors.js'
 export const CONTROL_VARIABLE = 'RINGFERRY_CONTROL'
 
 const FILE = 'ringferry.sock'
+const SYSTEM_PATH = `/run/ringferry/${FILE}`
 /** Members of a group that the socket is given to must get through; others find a socket that they may not open. */
 const SYSTEM_FOLDER_MODE = 0o755
 const USER_FOLDER_MODE = 0o700
@@ -27,7 +28,18 @@ export function defaultControlPath(
   const [runtime] = (environment.RUNTIME_DIRECTORY ?? '').split(':')
   if (runtime) return `${runtime}/${FILE}`
   if (environment.XDG_RUNTIME_DIR) return `${environment.XDG_RUNTIME_DIR}/ringferry/${FILE}`
-  return uid === 0 ? `/run/ringferry/${FILE}` : `/tmp/ringferry-${uid}/${FILE}`
+  return uid === 0 ? SYSTEM_PATH : `/tmp/ringferry-${uid}/${FILE}`
+}
+
+/** Where a command finds a switch: this user's own, else the one that the host has as a service, to whose group the user may belong. */
+export function foundControlPath(
+  environment: Environment = process.env,
+  uid = process.getuid?.() ?? 0,
+  exists: (path: string) => boolean = existsSync,
+): string {
+  const own = defaultControlPath(environment, uid)
+  const isOwn = Boolean(environment[CONTROL_VARIABLE]) || exists(own)
+  return isOwn || !exists(SYSTEM_PATH) ? own : SYSTEM_PATH
 }
 
 /**

@@ -150,6 +150,7 @@ export class Daemon {
     return this.#next(async () => {
       const waiting = await this.switch.drain(limitMs)
       const left = [...waiting].map(([name, frames]) => `${name} ${frames}`)
+      this.log.info({ waiting: Object.fromEntries(waiting) }, 'drained')
       this.events.add('drained', null, left.length === 0 ? '' : `frames that wait still: ${left.join(', ')}`)
       return waiting
     })

@@ -25,6 +25,15 @@ export function isPassed(socket: string): boolean {
   return socket.startsWith(PREFIX)
 }
 
+/** Whether a socket of this name was handed over to this process. */
+export function hasPassed(name: string): boolean {
+  const { LISTEN_FDS = '', LISTEN_PID, LISTEN_FDNAMES = '' } = process.env
+  return (
+    Number(LISTEN_PID) === process.pid &&
+    LISTEN_FDNAMES.split(':').slice(0, Number(LISTEN_FDS)).includes(name)
+  )
+}
+
 function refusal(socket: string, problem: string): RingferryError {
   return new RingferryError('NOT_FOUND', `socket ${socket}: ${problem}`)
 }

@@ -48,7 +48,7 @@ describe.runIf(hasSystemd)('the units', () => {
 
   it.each([
     ['ringferry.service', []],
-    ['ringferry.service', ['host-ports.conf', 'socket.conf']],
+    ['ringferry.service', ['host-ports.conf']],
     ['user/ringferry.service', []],
   ])('%s with %j has no setting that systemd does not know', (unit, dropIns) => {
     const path = place(unit, ...dropIns)
@@ -63,7 +63,7 @@ describe.runIf(hasSystemd)('the units', () => {
 })
 
 describe('what the units start', () => {
-  it.each(['ringferry.service', 'user/ringferry.service', 'drop-ins/socket.conf'])('%s is taken', (unit) => {
+  it.each(['ringferry.service', 'user/ringferry.service'])('%s is taken', (unit) => {
     const text = readFileSync(join(units, unit), 'utf8')
     const [, line = ''] = /^ExecStart=.*?ringferry (.*)$/m.exec(text) ?? []
     const words = line.replace(/\S+\.yaml/, join(root, 'packaging/etc/ringferry.yaml')).split(' ')
@@ -76,6 +76,6 @@ describe('what the units start', () => {
 })
 
 it('docs/service.md names every file that there is', () => {
-  for (const name of ['ringferry.service', 'ringferry.socket', 'host-ports.conf', 'socket.conf'])
+  for (const name of ['ringferry.service', 'ringferry.socket', 'host-ports.conf'])
     expect(page).toContain(name)
 })

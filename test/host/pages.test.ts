@@ -60,12 +60,14 @@ until [ -S /tmp/rf.ctl ]; do sleep 0.1; done
 trap 'kill $(jobs -p); wait' EXIT`,
   },
   'planner.md': { 0: HOME },
+  'recipes.md': { 0: INSTALLED, 1: HOME, 2: HOME, 3: HOME },
   'rootless.md': { 0: HOME, 1: HOME, 2: HOME, 3: HOME },
   'studies.md': { 0: 'rm -rf /tmp/holds; trap "rm -rf /tmp/holds" EXIT' },
 }
 
 /** Where the reader is no administrator. */
-const WITHOUT_ROOT = new Set(['rootless.md'])
+const isWithoutRoot = (page: string, at: number): boolean =>
+  page === 'rootless.md' || (page === 'recipes.md' && at === 1)
 
 /** What a block prints, where its end is not all that it promises. */
 const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
@@ -76,6 +78,12 @@ const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
   'operators.md': [/^uplink +packet/m, /^g3: added/m, /mode="client"[\s\S]*^passt /m, /switch\.yaml: valid/],
   'awake.md': [/^awake/m],
   'planner.md': [/^24 VMs fit: [\s\S]*^Up to 49 VMs fit\./m],
+  'recipes.md': [
+    /3 packets received, 0% packet loss[\s\S]* web /,
+    /^hello from the VM$/m,
+    /<interface type="vhostuser">/,
+    /^cloud-hypervisor [\s\S]*^firecracker /m,
+  ],
   'rootless.md': [
     /lease of [\d.]+ obtained[\s\S]*^net +stream +up/m,
     / 10\.0\.0\.1\/24/,
@@ -101,7 +109,7 @@ describe.runIf(able('tap')).each(pages.filter(({ blocks }) => blocks.length > 0)
     it.each(
       blocks.map((block, at) => ({ block, at, first: block.split('\n')[0] })),
     )(`${file} has commands that run as printed: $first`, async ({ block, at }) => {
-      const { code, output } = await paste(`${BEFORE[file]?.[at] ?? ''}\n${block}`, WITHOUT_ROOT.has(file))
+      const { code, output } = await paste(`${BEFORE[file]?.[at] ?? ''}\n${block}`, isWithoutRoot(file, at))
       expect(code, output).toBe(0)
       expect(output).not.toMatch(/^ringferry: (?!warning: )/m)
       const promised = PRINTS[file]?.[at]
