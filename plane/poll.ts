@@ -31,6 +31,8 @@ import {
   P_GUARD,
   P_POLLED_US,
   P_STARTED_PAIRS,
+  V_HELD_FIRST,
+  V_HELD_FRAMES,
   V_SIZE,
 } from './layout'
 import { portAt, servesVrings, vringAt } from './port'
@@ -49,6 +51,10 @@ const BACKLOG_BURST: u32 = 1024
 /** A burst ends with this many bytes: 64 super-frames would keep all others waiting for most of a millisecond. */
 const BURST_BYTES: u64 = 262144
 
+/** A transmit ring has no batch. In its place: chains that were seen to wait and are not taken, and since when they may have waited. */
+const V_SEEN: usize = V_HELD_FRAMES
+const V_SEEN_US: usize = V_HELD_FIRST
+
 /** Whether a transmit ring that was polled held chains. */
 let anyWaits = false
 
@@ -57,8 +63,18 @@ function isLimited(port: usize): boolean {
   return (load<u32>(port, P_GUARD) & GUARD_RATE) !== 0
 }
 
-/** Takes a burst from one transmit ring. Returns the chains taken. */
-function pollRing(v: usize, port: usize, limit: u32): u32 {
+/** Keeps since when the chains wait that a burst has left. @param seen chains that an earlier one had left */
+function noteLeft(v: usize, available: u32, done: u32, seen: u32, since: f64): void {
+  store<u32>(v, done < seen ? seen - done : available - done, V_SEEN)
+  if (done >= seen) store<f64>(v, since, V_SEEN_US)
+}
+
+/**
+ * Takes a burst from one transmit ring. Returns the chains taken. A train of frames that needs several bursts was seen to
+ * wait by the first of them: those left count from then, and not from the burst before theirs.
+ * @param since when chains that were not seen before may have come
+ */
+function pollRing(v: usize, port: usize, limit: u32, since: f64): u32 {
   // A switch that is drained takes nothing, but lets go what was fetched.
   if (limit > 0) prepare(v)
   else limit = fetched(v)
@@ -68,6 +84,8 @@ function pollRing(v: usize, port: usize, limit: u32): u32 {
   // What a guest sends beyond its limit waits in its own ring.
   const limited = isLimited(port)
   if (limited && !mayGo(port, BUCKET_FROM)) return 0
+  const seen = limited ? 0 : load<u32>(v, V_SEEN)
+  if (seen > 0) store<f64>(GLOBALS_AT, load<f64>(GLOBALS_AT, G_NOW_US) - load<f64>(v, V_SEEN_US), G_QUEUE_US)
   const live = isLive(v)
   const size = load<u32>(v, V_SIZE)
   if (<u32>available > size - (size >> 3)) count(port, C_CROWDED)
@@ -100,6 +118,7 @@ function pollRing(v: usize, port: usize, limit: u32): u32 {
     bytes += chainBytes()
     if (bytes > BURST_BYTES || isSpent() || load<u32>(GLOBALS_AT, G_CALL_NOW)) break
   }
+  if (done < <u32>available || seen > 0) noteLeft(v, <u32>available, done, seen, since)
   return done
 }
 
@@ -138,12 +157,13 @@ export function poll(index: u32, burst: u32): u32 {
     if (metered && hasBacklog(v)) backlogs++
   }
   if (metered && backlogs === 0) waitsNoMore(port, BUCKET_TO)
-  store<f64>(GLOBALS_AT, now - since, G_QUEUE_US)
   anyWaits = false
   for (let polled: u32 = 0; polled < pairs && !isSpent(); polled++) {
     const pair = pairAt(first, polled, pairs)
     const v = vringAt(port, pair * 2 + 1)
-    if (isReady(v) && load<u32>(GLOBALS_AT, G_CALL_NOW) === 0) moved += pollRing(v, port, burst)
+    if (!isReady(v) || load<u32>(GLOBALS_AT, G_CALL_NOW) !== 0) continue
+    store<f64>(GLOBALS_AT, now - since, G_QUEUE_US)
+    moved += pollRing(v, port, burst, since)
   }
   if (limited && !anyWaits) waitsNoMore(port, BUCKET_FROM)
   if (pairs > 1 && moved > 0) store<u32>(port, first + 1, P_FIRST_PAIR)

@@ -40,6 +40,20 @@ export function checkCommandWords(program: Command, words: readonly string[]): v
   }
 }
 
+/** The innermost command that a command line names, with those above it: "ringferry tune set". */
+export function commandOf(program: Command, words: readonly string[]): string {
+  const names = [program.name()]
+  let level = program
+  let rest = firstWord(level, words)
+  for (;;) {
+    const next = level.commands.find((command) => command.name() === rest[0])
+    if (next === undefined) return names.join(' ')
+    names.push(next.name())
+    level = next
+    rest = firstWord(level, rest.slice(1))
+  }
+}
+
 /** "help tune show" as "tune show --help": commander's own help takes one word. Other command lines as they are. */
 export function withHelpLast(words: readonly string[]): readonly string[] {
   return words[0] === 'help' && words.length > 2 ? [...words.slice(1), '--help'] : words

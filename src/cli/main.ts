@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { CONTROL_VARIABLE } from '../daemon/control-path.js'
 import { checkCharacters, refuseRepeats } from './command-line.js'
-import { checkCommandWords, withHelpLast } from './command-words.js'
+import { checkCommandWords, commandOf, withHelpLast } from './command-words.js'
 import { reportFailure } from './failure.js'
 import { followOutside } from './own-namespace.js'
 import { makeProgram } from './program.js'
@@ -9,13 +9,13 @@ import { watchOutput } from './standard-output.js'
 
 watchOutput()
 followOutside()
+const program = makeProgram()
+const words = process.argv.slice(2)
 try {
-  const program = makeProgram()
-  const words = process.argv.slice(2)
   checkCharacters([...words, process.env[CONTROL_VARIABLE] ?? ''])
   checkCommandWords(program, words)
   refuseRepeats(program)
   await program.parseAsync(withHelpLast(words), { from: 'user' })
 } catch (error) {
-  process.exitCode = reportFailure(error)
+  process.exitCode = reportFailure(error, commandOf(program, words))
 }

@@ -88,28 +88,73 @@ interface ChangeFormProps {
   readonly done: string
 }
 
-/** One setting that can be changed while the switch runs. */
-export function ChangeForm({ id, label, value, button, hint, changeOf, done }: ChangeFormProps): JSX.Element {
-  const { mayChange, ask, forget, hasFile } = useContext(AccessContext)
-  const [text, setText] = useState<string>()
-  const [persist, setPersist] = useState(false)
-  const [message, setMessage] = useState<{ text: string; isBad: boolean }>({ text: '', isBad: false })
-  async function submit(event: Event): Promise<void> {
-    event.preventDefault()
-    const change = changeOf(text ?? value)
-    if (typeof change === 'string') return setMessage({ text: change, isBad: true })
-    if (!mayChange) return ask()
+interface Message {
+  readonly text: string
+  readonly isBad: boolean
+}
+const SILENT: Message = { text: '', isBad: false }
+
+/** How a control changes the switch: it asks for the token where that is missing or is refused, and keeps what came of it. */
+function useChange(): {
+  readonly message: Message
+  say(message: Message): void
+  /** @returns whether it was done */
+  change(wanted: TuneChangeBody, persist: boolean, done: string): Promise<boolean>
+} {
+  const { mayChange, ask, forget } = useContext(AccessContext)
+  const [message, say] = useState(SILENT)
+  async function change(wanted: TuneChangeBody, persist: boolean, done: string): Promise<boolean> {
+    if (!mayChange) {
+      ask()
+      return false
+    }
     try {
-      await changeTuning(change, persist)
-      setText(undefined)
-      setMessage({ text: done, isBad: false })
+      await changeTuning(wanted, persist)
+      say({ text: done, isBad: false })
+      return true
     } catch (error) {
       if (error instanceof Refusal && error.needsToken) {
         forget()
-        return ask()
-      }
-      setMessage({ text: messageOf(error), isBad: true })
+        ask()
+      } else say({ text: messageOf(error), isBad: true })
+      return false
     }
+  }
+  return { message, say, change }
+}
+
+const messageLine = ({ text, isBad }: Message): JSX.Element =>
+  h('p', { role: 'status', class: `message ${isBad ? 'bad-text' : 'good-text'}` }, text)
+
+/** Whether a change is written into the file as well; nothing where there is no file. */
+function PersistBox({
+  isSet,
+  set,
+}: {
+  readonly isSet: boolean
+  set(isSet: boolean): void
+}): JSX.Element | null {
+  if (!useContext(AccessContext).hasFile) return null
+  const onChange = (event: Event): void => set((event.currentTarget as HTMLInputElement).checked)
+  return h(
+    'label',
+    { class: 'check' },
+    h('input', { type: 'checkbox', checked: isSet, onChange }),
+    'also in the configuration file',
+  )
+}
+
+/** One setting that can be changed while the switch runs. */
+export function ChangeForm({ id, label, value, button, hint, changeOf, done }: ChangeFormProps): JSX.Element {
+  const { mayChange } = useContext(AccessContext)
+  const [text, setText] = useState<string>()
+  const [persist, setPersist] = useState(false)
+  const { message, say, change } = useChange()
+  async function submit(event: Event): Promise<void> {
+    event.preventDefault()
+    const wanted = changeOf(text ?? value)
+    if (typeof wanted === 'string') return say({ text: wanted, isBad: true })
+    if (await change(wanted, persist, done)) setText(undefined)
   }
   return h(
     'form',
@@ -126,20 +171,9 @@ export function ChangeForm({ id, label, value, button, hint, changeOf, done }: C
       onInput: (event: Event) => setText((event.currentTarget as HTMLInputElement).value),
     }),
     h('button', { type: 'submit', class: 'primary' }, button),
-    hasFile
-      ? h(
-          'label',
-          { class: 'check' },
-          h('input', {
-            type: 'checkbox',
-            checked: persist,
-            onChange: (event: Event) => setPersist((event.currentTarget as HTMLInputElement).checked),
-          }),
-          'also in the configuration file',
-        )
-      : null,
+    h(PersistBox, { isSet: persist, set: setPersist }),
     h('p', { id: `${id}-hint`, class: 'hint' }, mayChange ? hint : `${hint} This takes the token.`),
-    h('p', { role: 'status', class: `message ${message.isBad ? 'bad-text' : 'good-text'}` }, message.text),
+    messageLine(message),
   )
 }
 
@@ -184,17 +218,17 @@ export function BudgetForm({ budget }: { readonly budget: number }): JSX.Element
 
 /** Makes the switch hold targets. */
 export function AdaptiveButton(): JSX.Element {
-  const { mayChange, ask } = useContext(AccessContext)
-  const [message, setMessage] = useState('')
-  const change = (): void => {
-    if (!mayChange) ask()
-    else changeTuning({ policy: { name: 'adaptive' } }, false).catch((error) => setMessage(messageOf(error)))
+  const [persist, setPersist] = useState(false)
+  const { message, change } = useChange()
+  const hold = (): void => {
+    void change({ policy: { name: 'adaptive' } }, persist, '')
   }
   return h(
     'div',
-    null,
-    h('button', { type: 'button', class: 'primary', onClick: change }, 'Hold targets (policy adaptive)'),
-    h('p', { role: 'status', class: 'message bad-text' }, message),
+    { class: 'change' },
+    h('button', { type: 'button', class: 'primary', onClick: hold }, 'Hold targets (policy adaptive)'),
+    h(PersistBox, { isSet: persist, set: setPersist }),
+    messageLine(message),
   )
 }
 

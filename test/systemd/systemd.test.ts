@@ -96,8 +96,8 @@ describe.runIf(isAble)('the package under systemd', () => {
     must('systemctl reload ringferry')
     expect(must('ringferry port list')).toContain('g2')
     must('echo "x: [" >>/etc/ringferry/ringferry.yaml; systemctl reload ringferry')
-    expect(must('journalctl --sync; journalctl -u ringferry -p warning -o cat --no-pager')).toContain(
-      'ringferry.yaml:15:1: this is not valid YAML',
+    expect(must('journalctl --sync; journalctl -u ringferry -p warning -o cat --no-pager')).toMatch(
+      /ringferry\.yaml:\d+:\d+: this is not valid YAML/,
     )
     must(`sed -i '$ d' /etc/ringferry/ringferry.yaml`)
     expect([property('ActiveState'), property('MainPID')]).toEqual(['active', before])
