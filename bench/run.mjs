@@ -2,7 +2,18 @@
 import { ensureBuilt } from './lib/build.mjs'
 
 const [name = ''] = process.argv.splice(2, 1)
-const BENCHES = ['pps', 'latency', 'aggregate', 'plane', 'scale', 'limits', 'decide', 'host', 'migration']
+const BENCHES = [
+  'pps',
+  'latency',
+  'aggregate',
+  'plane',
+  'scale',
+  'limits',
+  'decide',
+  'host',
+  'sim',
+  'migration',
+]
 if (!BENCHES.includes(name)) {
   console.error(`usage: node bench/run.mjs ${BENCHES.join('|')} [--help]`)
   process.exit(2)

@@ -1,21 +1,21 @@
 import { VIRTIO_NET_ERR } from '../virtio/virtio.js'
-import type { GuestMemory } from './guest-memory.js'
+import type { DriverMemory } from './driver-memory.js'
 import { type RingOptions, SplitRing } from './split-ring.js'
 
 const RING_SIZE = 64
 const BUFFER_BYTES = 4096
 
 /** The driver's side of virtio-net's control ring: one command at a time. Source: virtio 1.3, 5.1.6.5. */
-export class ControlQueue {
-  readonly ring: SplitRing
-  readonly #memory: GuestMemory
+export class ControlQueue<Memory extends DriverMemory> {
+  readonly ring: SplitRing<Memory>
+  readonly #memory: Memory
   readonly #gpa: number
   readonly #offset: number
   /** Where the device's answer goes: the last byte of the buffer. */
   readonly #ackAt = BUFFER_BYTES - 1
   #head = -1
 
-  constructor(memory: GuestMemory, options: RingOptions) {
+  constructor(memory: Memory, options: RingOptions) {
     this.#memory = memory
     this.ring = new SplitRing(memory, RING_SIZE, options)
     this.#gpa = memory.allocate(BUFFER_BYTES)

@@ -1,7 +1,9 @@
 /** A guest's physical memory as a driver sees it: memory files, mapped one behind the other. */
+
 import { createMemfd, mapShared } from '../sys/memory-map.js'
 import { NativeBuffer, PAGE_BYTES } from '../sys/native-buffer.js'
 import { closeFd } from '../sys/unix-socket.js'
+import type { DriverMemory } from './driver-memory.js'
 
 /** What is wanted of a region. Sizes and addresses in bytes, multiples of 4096. */
 export interface RegionSpec {
@@ -25,7 +27,7 @@ export interface MemoryRegion {
  * Guest memory in one mapping: with a single region the byte at guest physical address `gpa` is
  * `u8[gpa - regions[0].guestAddress]`; with several, and holes between them, `u8[offsetOf(gpa)]`.
  */
-export class GuestMemory {
+export class GuestMemory implements DriverMemory {
   readonly regions: readonly MemoryRegion[]
   readonly sizeBytes: number
   readonly u8: Uint8Array

@@ -10,6 +10,7 @@
  */
 import { MAX_VRING_SIZE, netHeaderBytes, VIRTIO_F, VIRTIO_NET_F } from '../virtio/virtio.js'
 import { ControlQueue } from './control-queue.js'
+import type { DriverMemory } from './driver-memory.js'
 import type { GuestMemory } from './guest-memory.js'
 import type { NetHeader } from './net-header.js'
 import { type ReceivedFrame, type Receiver, RxQueue } from './rx-queue.js'
@@ -39,14 +40,14 @@ const INDIRECT_ENTRIES = 32
 const TX_SLOT_BYTES = 2048
 
 /** The driver's side of a virtio-net device: sends and receives frames over split rings in guest memory. */
-export class NetDriver implements Receiver {
-  readonly memory: GuestMemory
+export class NetDriver<Memory extends DriverMemory = GuestMemory> implements Receiver {
+  readonly memory: Memory
   readonly features: bigint
   readonly queuePairs: number
   readonly headerBytes: number
   readonly mergeable: boolean
   /** All rings by their vhost number. */
-  readonly rings: readonly SplitRing[]
+  readonly rings: readonly SplitRing<Memory>[]
   /** Number of the control ring, or -1. */
   readonly controlIndex: number
   /** Called with a ring's number when the device wants a notification. */
@@ -59,9 +60,9 @@ export class NetDriver implements Receiver {
   rxMalformed = 0
   readonly #rx: readonly RxQueue[]
   readonly #tx: readonly TxQueue[]
-  readonly #control: ControlQueue | undefined
+  readonly #control: ControlQueue<Memory> | undefined
 
-  constructor(memory: GuestMemory, options: NetDriverOptions) {
+  constructor(memory: Memory, options: NetDriverOptions) {
     const { features } = options
     this.memory = memory
     this.features = features
@@ -92,11 +93,11 @@ export class NetDriver implements Receiver {
     this.#tx = pairs.map((queue) => new TxQueue(memory, this.tx(queue), this.headerBytes, slotBytes))
   }
 
-  rx(queue = 0): SplitRing {
+  rx(queue = 0): SplitRing<Memory> {
     return this.rings[queue * 2]!
   }
 
-  tx(queue = 0): SplitRing {
+  tx(queue = 0): SplitRing<Memory> {
     return this.rings[queue * 2 + 1]!
   }
 

@@ -1,5 +1,5 @@
 import { NET_HEADER } from '../virtio/virtio.js'
-import type { GuestMemory } from './guest-memory.js'
+import type { DriverMemory } from './driver-memory.js'
 
 /** The fields of struct virtio_net_hdr; all default to 0. */
 export interface NetHeader {
@@ -13,7 +13,7 @@ export interface NetHeader {
 }
 
 /** Reads the header at an offset of guest memory. @param headerBytes 10 or 12: with numBuffers */
-export function readNetHeader({ data }: GuestMemory, offset: number, headerBytes: number): NetHeader {
+export function readNetHeader({ data }: DriverMemory, offset: number, headerBytes: number): NetHeader {
   return {
     flags: data.getUint8(offset + NET_HEADER.FLAGS),
     gsoType: data.getUint8(offset + NET_HEADER.GSO_TYPE),
@@ -27,7 +27,7 @@ export function readNetHeader({ data }: GuestMemory, offset: number, headerBytes
 
 /** Writes a header at an offset of guest, or any other, memory; fields that are left out are 0. */
 export function writeNetHeader(
-  { data }: Pick<GuestMemory, 'data'>,
+  { data }: Pick<DriverMemory, 'data'>,
   offset: number,
   headerBytes: number,
   header: Partial<NetHeader> = {},

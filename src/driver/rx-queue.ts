@@ -1,5 +1,5 @@
 import { MAX_VRING_SIZE, NET_HEADER } from '../virtio/virtio.js'
-import type { GuestMemory } from './guest-memory.js'
+import type { DriverMemory } from './driver-memory.js'
 import { type NetHeader, readNetHeader } from './net-header.js'
 import { CACHE_LINE_BYTES, Slots, wholeLines } from './slots.js'
 import type { SplitRing } from './split-ring.js'
@@ -26,14 +26,14 @@ export interface Receiver {
 
 /** A receive ring and its buffers. */
 export class RxQueue {
-  readonly #memory: GuestMemory
-  readonly #ring: SplitRing
+  readonly #memory: DriverMemory
+  readonly #ring: SplitRing<DriverMemory>
   readonly #receiver: Receiver
   readonly #publish: () => void
   #slots: Slots | undefined
 
   /** @param publish publishes what was posted and kicks if the device wants it */
-  constructor(memory: GuestMemory, ring: SplitRing, receiver: Receiver, publish: () => void) {
+  constructor(memory: DriverMemory, ring: SplitRing<DriverMemory>, receiver: Receiver, publish: () => void) {
     this.#memory = memory
     this.#ring = ring
     this.#receiver = receiver

@@ -1,4 +1,4 @@
-import type { GuestMemory } from './guest-memory.js'
+import type { DriverMemory } from './driver-memory.js'
 
 export const CACHE_LINE_BYTES = 64
 
@@ -16,7 +16,7 @@ export class Slots {
   readonly #free: Int32Array
   #freeCount: number
 
-  constructor(memory: GuestMemory, count: number, bytes: number) {
+  constructor(memory: DriverMemory, count: number, bytes: number) {
     this.bytes = bytes
     this.count = count
     this.#gpa = memory.allocate(count * bytes)

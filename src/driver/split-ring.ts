@@ -19,6 +19,7 @@ import {
   VIRTQ_DESC_F,
   VIRTQ_USED_F_NO_NOTIFY,
 } from '../virtio/virtio.js'
+import type { DriverMemory } from './driver-memory.js'
 import type { GuestMemory } from './guest-memory.js'
 
 /** Apart by more than a cache line pair, so that driver and device do not share lines by accident. */
@@ -34,8 +35,8 @@ export interface RingOptions {
 }
 
 /** A split virtqueue, the driver's side. Source: virtio 1.3, 2.7. */
-export class SplitRing {
-  readonly memory: GuestMemory
+export class SplitRing<Memory extends DriverMemory = GuestMemory> {
+  readonly memory: Memory
   readonly size: number
   /** Guest physical addresses of the three parts. */
   readonly desc: number
@@ -81,7 +82,7 @@ export class SplitRing {
   #staged = 0
 
   /** @param size entries, a power of two up to 32768 */
-  constructor(memory: GuestMemory, size: number, options: RingOptions = {}) {
+  constructor(memory: Memory, size: number, options: RingOptions = {}) {
     if (size < 1 || size > MAX_VRING_SIZE || (size & (size - 1)) !== 0)
       throw new RangeError(`ring size ${size} is no power of two up to ${MAX_VRING_SIZE}`)
     this.memory = memory

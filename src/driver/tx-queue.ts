@@ -1,4 +1,4 @@
-import type { GuestMemory } from './guest-memory.js'
+import type { DriverMemory } from './driver-memory.js'
 import { type NetHeader, writeNetHeader } from './net-header.js'
 import { Slots, wholeLines } from './slots.js'
 import type { SplitRing } from './split-ring.js'
@@ -20,8 +20,8 @@ function descriptorsOf({ descriptors = 1, separateHeader = false, indirect = fal
 
 /** A transmit ring and its buffers: frames of any kind, or a generator's that were written once. */
 export class TxQueue {
-  readonly #memory: GuestMemory
-  readonly #ring: SplitRing
+  readonly #memory: DriverMemory
+  readonly #ring: SplitRing<DriverMemory>
   readonly #headerBytes: number
   readonly #slotBytes: number
   #slots: Slots | undefined
@@ -31,7 +31,7 @@ export class TxQueue {
   #chains = 0
 
   /** @param slotBytes room for a frame and its header */
-  constructor(memory: GuestMemory, ring: SplitRing, headerBytes: number, slotBytes: number) {
+  constructor(memory: DriverMemory, ring: SplitRing<DriverMemory>, headerBytes: number, slotBytes: number) {
     this.#memory = memory
     this.#ring = ring
     this.#headerBytes = headerBytes

@@ -5,6 +5,7 @@
 
 import { type HoldLimits, NO_LIMIT } from '../aggregation/hold-limits.js'
 import { NATURAL_LIMITS } from '../aggregation/policy.js'
+import { RING_BYTES } from '../core/byte-ring.js'
 import { Globals, portAt } from '../core/globals.js'
 import { record } from '../core/histogram.js'
 import {
@@ -28,6 +29,7 @@ import {
   REASON_BYTES,
   REASON_FRAMES,
   REASON_HOLD,
+  RECORD_FRAME,
   V_AVAIL,
   V_HELD_BYTES,
   V_HELD_FIRST,
@@ -42,12 +44,12 @@ import { PortRow } from '../core/port-row.js'
 import { VringRow } from '../core/vring-row.js'
 import { Fifo } from './fifo.js'
 import type { Frames } from './frames.js'
-import type { Moved, Rings } from './rings.js'
+import type { DepthOfRings, Moved } from './rings.js'
 
 /** The flag of an available ring whose guest polls. Source: virtio 1.3, 2.7.6. */
 const NO_INTERRUPT = 1
-/** Frames that wait for room in a receive ring, beyond the ring. */
-const BACKLOG_FRAMES = 1024
+/** Bytes that a frame takes of a backlog, which has RING_BYTES. */
+const recordBytes = (frameBytes: number): number => (RECORD_FRAME + frameBytes + 15) & ~15
 const RECEIVE = 0
 
 /** One port. */
@@ -67,8 +69,10 @@ class CountedPort {
   readonly histograms: readonly Uint32Array[]
   maxFrames = NATURAL_LIMITS.maxFrames
   maxBytes = NATURAL_LIMITS.maxBytes
+  watchesUrgency = false
   polledUs = 0
   heldBytes = 0
+  backlogBytes = 0
   isDirty = false
   isListed = false
   isCalled = false
@@ -98,7 +102,7 @@ class CountedPort {
   }
 }
 
-export class CountedRings implements Rings {
+export class CountedRings implements DepthOfRings {
   readonly #memory: LinearMemory
   readonly #plane: Plane
   readonly #globals: Globals
@@ -107,6 +111,7 @@ export class CountedRings implements Rings {
   readonly #dirty: CountedPort[] = []
   readonly #listed: CountedPort[] = []
   readonly #changed: CountedPort[] = []
+  lateCalls = 0
   #wokeUs = 0
   #nowUs = 0
   #queueUs = 0
@@ -128,11 +133,15 @@ export class CountedRings implements Rings {
     this.arm(port.index)
   }
 
+  start(): void {}
+
   setLimits(index: number, limits: HoldLimits): void {
     const port = this.#ports[index]!
     port.row.setHoldLimits(limits)
     port.maxFrames = limits.maxFrames
     port.maxBytes = limits.maxBytes
+    // The plane looks at the kind of a frame only where it matters.
+    port.watchesUrgency = limits.urgentPublish && limits.holdUs > 0
   }
 
   #count({ row }: CountedPort, counter: number, by: number): void {
@@ -172,7 +181,12 @@ export class CountedRings implements Rings {
   poll(index: number, burst: number, nowUs: number, moved: Moved): void {
     const port = this.#ports[index]!
     this.#begin(nowUs, moved)
-    while (port.backlog.size > 0 && port.room > 0) this.#append(port, port.backlog.shift())
+    while (port.backlog.size > 0 && port.room > 0) {
+      const frame = port.backlog.shift()
+      port.backlogBytes -= recordBytes(this.#frames.bytes[frame]!)
+      this.#append(port, frame)
+      moved.work++
+    }
     this.#queueUs = nowUs - Math.max(port.polledUs, this.#wokeUs)
     port.polledUs = nowUs
     const { transmit, size } = port
@@ -185,6 +199,7 @@ export class CountedRings implements Rings {
     for (let left = Math.min(burst, waiting); left > 0 && !this.#callNow; left--) {
       const frame = transmit.shift()
       moved.frames[moved.count++] = frame
+      moved.work++
       this.#add(port, C_INGRESS_FRAMES)
       this.#add(port, C_INGRESS_BYTES, bytes[frame]!)
       this.#deliver(this.#ports[to[frame]!]!, frame)
@@ -205,8 +220,11 @@ export class CountedRings implements Rings {
       return
     }
     if (port.held.size > 0) this.#endBatch(port)
-    if (port.backlog.size < BACKLOG_FRAMES) port.backlog.push(frame)
-    else {
+    const bytes = recordBytes(this.#frames.bytes[frame]!)
+    if (port.backlogBytes + bytes <= RING_BYTES) {
+      port.backlog.push(frame)
+      port.backlogBytes += bytes
+    } else {
       this.#count(port, P_DROPS + DROP_RING_FULL * 8, 1)
       this.#frames.release(frame)
     }
@@ -229,7 +247,7 @@ export class CountedRings implements Rings {
       burstFrames.push(1)
       this.#add(port, C_EGRESS_BURSTS)
     }
-    if (this.#frames.urgent[frame] === 1 && ring.get(V_HELD_URGENT) === 0) {
+    if (port.watchesUrgency && this.#frames.urgent[frame] === 1 && ring.get(V_HELD_URGENT) === 0) {
       ring.set(V_HELD_URGENT, 1)
       this.#add(port, C_EGRESS_URGENT_BURSTS)
     }
@@ -340,7 +358,16 @@ export class CountedRings implements Rings {
   }
 
   arm(index: number): void {
-    this.#memory.u8[this.#ports[index]!.avail] = 0
+    const port = this.#ports[index]!
+    if (port.isCalled) return
+    this.#memory.u8[port.avail] = 0
+    if (port.published.size === 0) return
+    // It is published at the end of the unit, after this.
+    port.isCalled = true
+    this.#memory.u8[port.avail] = NO_INTERRUPT
+    if (!port.isVm) return
+    this.lateCalls++
+    this.#add(port, C_CALLS)
   }
 
   drops(index: number): number {

@@ -6,7 +6,6 @@
  *   unit of work = one burst of one port, or the held batches that are due; what it published is seen at its end
  */
 import { DeficitRoundRobin } from '../aggregation/drr.js'
-import type { HoldLimits } from '../aggregation/hold-limits.js'
 import { Controller } from '../control/controller.js'
 import { DecisionInForce } from '../control/in-force.js'
 import { MAX_SPIN_TURN_US, Pace, type REST, SLEEP, SPIN, TICK_US, TURN } from '../control/pace.js'
@@ -16,7 +15,7 @@ import type { Costs, Way, WayCosts } from './architecture.js'
 import type { EventList } from './event-list.js'
 import type { Frames } from './frames.js'
 import type { Processors } from './processors.js'
-import { BURST, type Moved, type Rings } from './rings.js'
+import { BURST, type DepthOfRings, type Moved } from './rings.js'
 import type { ThreadState, Work } from './scheduler.js'
 
 /** As the engine's: time of a turn at weight 1, and what one is charged with at most. */
@@ -30,7 +29,7 @@ export interface DriverDomainParts {
   readonly events: EventList
   readonly processors: Processors
   readonly frames: Frames
-  readonly rings: Rings & { setLimits(port: number, limits: HoldLimits): void }
+  readonly rings: DepthOfRings
   readonly memory: LinearMemory
   readonly settings: TuningSettings
   readonly costs: Costs
@@ -61,7 +60,13 @@ export class DriverDomain implements Work {
   readonly order: DeficitRoundRobin
   readonly #parts: DriverDomainParts
   readonly #thread: ThreadState
-  readonly #moved: Moved = { frames: new Int32Array(MOST_MOVED), count: 0, publications: 0, calls: 0 }
+  readonly #moved: Moved = {
+    frames: new Int32Array(MOST_MOVED),
+    count: 0,
+    work: 0,
+    publications: 0,
+    calls: 0,
+  }
   readonly #timer: number
   #state: State = 'awake'
   #timerId = 0
@@ -74,6 +79,7 @@ export class DriverDomain implements Work {
   /** Cycles of interrupts and wake-ups that the next unit pays for. */
   #owedCycles = 0
   #served = -1
+  #lateCalls = 0
   #wokenByCall = false
 
   constructor(parts: DriverDomainParts) {
@@ -193,9 +199,13 @@ export class DriverDomain implements Work {
       }
       const moved = this.#clear()
       rings.poll(port, BURST, nowUs, moved)
-      this.#movedInTurn += moved.count
+      if (moved.work === 0) {
+        this.order.deactivate(port)
+        continue
+      }
+      this.#movedInTurn += moved.work
       this.#servesHeld = this.#left === 0
-      const cycles = this.#burstCycles(moved)
+      const cycles = Math.max(1, this.#burstCycles(moved))
       this.#served = port
       this.order.charge(port, cycles / this.#parts.ghz / 1000)
       return cycles
@@ -209,6 +219,7 @@ export class DriverDomain implements Work {
 
   #clear(): Moved {
     this.#moved.count = 0
+    this.#moved.work = 0
     this.#moved.publications = 0
     this.#moved.calls = 0
     return this.#moved
@@ -259,5 +270,7 @@ export class DriverDomain implements Work {
       (shown) => onShown(shown, nowNs),
     )
     if (port >= 0) onTaken(port, nowNs)
+    this.#owedCycles += (rings.lateCalls - this.#lateCalls) * this.#parts.costs.driver.toVm.call
+    this.#lateCalls = rings.lateCalls
   }
 }

@@ -1,7 +1,9 @@
 /** A model put together: processors, NICs, guests, the driver domain between them, and the programs. */
 import { TuningSettings } from '../control/tuning-settings.js'
-import { LinearMemory, MIN_MEMORY_BYTES } from '../core/linear-memory.js'
+import { GRANULE_BYTES } from '../core/layout.js'
+import { LinearMemory, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES } from '../core/linear-memory.js'
 import { instantiatePlane } from '../core/plane.js'
+import { RingferryError } from '../errors/errors.js'
 import { type Costs, costsOf } from './architecture.js'
 import { CountedRings } from './counted-rings.js'
 import { createScheduler } from './create-scheduler.js'
@@ -13,9 +15,11 @@ import { Guest } from './guest.js'
 import type { Model, Traffic } from './model.js'
 import { NicModel } from './nic.js'
 import { OpenSource } from './open-source.js'
+import { PlaneRings, portMemoryBytes } from './plane-rings.js'
 import { Processors } from './processors.js'
 import type { Network, Program } from './program.js'
 import { Requests } from './requests.js'
+import type { DepthOfRings } from './rings.js'
 import { Streams } from './streams.js'
 import { Tcp } from './tcp.js'
 
@@ -42,6 +46,16 @@ function makeProgram(
   }
 }
 
+/** Real rings need memory of guests beside the plane's tables. */
+function memoryBytes({ depth, nics, vms }: Model): number {
+  if (depth === 'counts') return MIN_MEMORY_BYTES
+  const ports = [...nics, ...vms].reduce((sum, { ringFrames }) => sum + portMemoryBytes(ringFrames), 0)
+  const bytes = MIN_MEMORY_BYTES + Math.ceil(ports / GRANULE_BYTES) * GRANULE_BYTES
+  if (bytes > MAX_MEMORY_BYTES)
+    throw new RingferryError('CONFIG', 'depth: rings has no memory for so many rings; take depth: counts')
+  return bytes
+}
+
 /** Ports are numbered: NICs first, then VMs. */
 export class Machine {
   readonly model: Model
@@ -53,9 +67,9 @@ export class Machine {
   readonly nics: NicModel[] = []
   readonly guests: Guest[] = []
   readonly programs: Program[] = []
-  readonly memory = new LinearMemory(MIN_MEMORY_BYTES)
+  readonly memory: LinearMemory
   readonly settings: TuningSettings
-  readonly rings: CountedRings
+  readonly rings: DepthOfRings
   readonly driver: DriverDomain | undefined
   /** Rings of NICs that guests have to themselves: to each guest, and of each NIC to the wire. */
   readonly #received: readonly Fifo[]
@@ -79,7 +93,12 @@ export class Machine {
       wakeNs: Math.round(host.wakeUs * 1000),
     })
     this.settings = new TuningSettings({ policy: model.policy, budget: model.budget })
-    this.rings = new CountedRings(this.memory, instantiatePlane(this.memory, plane), this.frames)
+    this.memory = new LinearMemory(memoryBytes(model))
+    const instance = instantiatePlane(this.memory, plane)
+    this.rings =
+      model.depth === 'rings'
+        ? new PlaneRings(this.memory, instance, this.frames)
+        : new CountedRings(this.memory, instance, this.frames)
     this.#hasDriver = this.costs.hasDriverDomain
     this.#received = vms.map(() => new Fifo(1024))
     this.#leaving = nics.map(() => new Fifo(1024))
@@ -93,6 +112,7 @@ export class Machine {
     }
     for (const [at, nic] of nics.entries()) this.#addNic(at, nic.name)
     for (const at of vms.keys()) this.#addGuest(at)
+    this.rings.start()
     this.driver = this.#hasDriver ? this.#makeDriver() : undefined
     for (const [flow, traffic] of model.traffic.entries())
       this.programs.push(

@@ -6,11 +6,15 @@
  *   send() --> transmit ring --> poll() --> receive ring of the frame's port, unpublished --> published --> receive()
  */
 
+import type { HoldLimits } from '../aggregation/hold-limits.js'
+
 /** What one call of the driver domain did. */
 export interface Moved {
   /** Frames taken, in their order; `count` of them. */
   readonly frames: Int32Array
   count: number
+  /** Frames moved, those out of backlogs included; 0: the poll found nothing to do. */
+  work: number
   /** Publications to VMs, and calls that they took. */
   publications: number
   calls: number
@@ -41,8 +45,19 @@ export interface Rings {
   visible(port: number): number
   /** The port wants a call at the next publication. */
   arm(port: number): void
+  /** Calls for what is published at the end of the unit at hand, to ports that asked for them within it; so far. */
+  readonly lateCalls: number
   /** Frames that found no room, so far. */
   drops(port: number): number
+}
+
+/** Rings of either depth, before they are used. */
+export interface DepthOfRings extends Rings {
+  /** A port, in the order of their numbers. @param size frames of each of its rings */
+  add(size: number, isVm: boolean): void
+  /** All ports are there. */
+  start(): void
+  setLimits(port: number, limits: HoldLimits): void
 }
 
 /** A burst. */
