@@ -1,7 +1,7 @@
 // Events a second of the simulator on one core, by processor time: M/M/1, and a pair of VMs behind a bridge in both depths.
 // SimPy and simjs run the same M/M/1 where they are installed (python3-simpy; npm i --no-save simjs).
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { planeModule } from '../dist/engine/plane-module.js'
 import { MODEL_DEFAULTS, NIC_DEFAULTS, OPEN_DEFAULTS, VM_DEFAULTS } from '../dist/sim/model.js'
 import { runModel } from '../dist/sim/run.js'
 import { runStation } from '../dist/sim/station.js'
@@ -14,7 +14,7 @@ const options = readOptions('sim', 'events a second of the simulator', {
   customers: { default: undefined, help: 'customers of M/M/1 (default 2000000; quick 200000)' },
 })
 const customers = Number(options.customers ?? (options.quick ? 200_000 : 2_000_000))
-const plane = new WebAssembly.Module(readFileSync(new URL('../dist/plane.wasm', import.meta.url)))
+const plane = planeModule()
 const MEAN_NS = { arrivals: 1000, service: 800 }
 
 const station = () =>

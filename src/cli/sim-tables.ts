@@ -44,7 +44,8 @@ function sensible(number: number, digits: number): string {
   return Number(number.toPrecision(digits)).toString()
 }
 
-function value(figures: Figures, name: string): string {
+/** A figure with half its interval. */
+export function value(figures: Figures, name: string): string {
   const figure = figures[name]
   if (!figure) return '-'
   const half = figure.high - figure.estimate

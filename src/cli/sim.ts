@@ -10,6 +10,7 @@ import { standalone } from '../lab/report/picture-file.js'
 import { wholeNumber } from './options.js'
 import { print, printJson } from './output.js'
 import { addSimSteps } from './sim-steps.js'
+import { addSimSweep } from './sim-sweep.js'
 import { seedTable, summaryTable } from './sim-tables.js'
 
 interface SimRunOptions {
@@ -84,6 +85,7 @@ export function addSim(program: Command): void {
 Examples:
   ringferry sim run seed
   ringferry sim run examples/model.yaml
+  ringferry sim sweep examples/sweep.yaml
   ringferry sim steps --architecture xen`,
     )
   sim
@@ -102,5 +104,6 @@ Examples:
   ringferry sim run examples/model.yaml --replications 10 --seed 7 --json`,
     )
     .action(simRun)
+  addSimSweep(sim)
   addSimSteps(sim)
 }

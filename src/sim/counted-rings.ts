@@ -20,29 +20,23 @@ import {
   C_PUBLISHED_FRAMES,
   C_PUBLISHES,
   DROP_RING_FULL,
-  HISTOGRAM_BUCKETS,
-  P_COUNTERS,
   P_DROPS,
-  P_HISTOGRAM_HOLD,
-  P_HISTOGRAM_QUEUE,
-  P_HISTOGRAM_TOTAL,
+  P_REASONS,
   REASON_BYTES,
   REASON_FRAMES,
+  REASON_FULL,
   REASON_HOLD,
+  REASON_NO_HOLD,
   RECORD_FRAME,
-  V_AVAIL,
   V_HELD_BYTES,
   V_HELD_FIRST,
   V_HELD_FRAMES,
   V_HELD_LAST,
   V_HELD_URGENT,
-  V_SIZE,
 } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
-import { PortRow } from '../core/port-row.js'
-import { VringRow } from '../core/vring-row.js'
-import { Fifo } from './fifo.js'
+import { CountedPort, RECEIVE } from './counted-port.js'
 import type { Frames } from './frames.js'
 import type { DepthOfRings, Moved } from './rings.js'
 
@@ -50,57 +44,6 @@ import type { DepthOfRings, Moved } from './rings.js'
 const NO_INTERRUPT = 1
 /** Bytes that a frame takes of a backlog, which has RING_BYTES. */
 const recordBytes = (frameBytes: number): number => (RECORD_FRAME + frameBytes + 15) & ~15
-const RECEIVE = 0
-
-/** One port. */
-class CountedPort {
-  readonly index: number
-  readonly isVm: boolean
-  readonly size: number
-  readonly row: PortRow
-  readonly ring: VringRow
-  readonly transmit = new Fifo(1024)
-  readonly held = new Fifo(1024)
-  /** Published in the present unit of work, not to be seen yet. */
-  readonly published = new Fifo(1024)
-  readonly shown = new Fifo(1024)
-  readonly backlog = new Fifo(1024)
-  readonly avail: number
-  readonly histograms: readonly Uint32Array[]
-  maxFrames = NATURAL_LIMITS.maxFrames
-  maxBytes = NATURAL_LIMITS.maxBytes
-  watchesUrgency = false
-  polledUs = 0
-  heldBytes = 0
-  backlogBytes = 0
-  isDirty = false
-  isListed = false
-  isCalled = false
-  /** Bursts of the open batch: when, after which wait, how many. */
-  readonly burstUs: number[] = []
-  readonly burstQueueUs: number[] = []
-  readonly burstFrames: number[] = []
-
-  constructor(memory: LinearMemory, index: number, size: number, isVm: boolean) {
-    this.index = index
-    this.isVm = isVm
-    this.size = size
-    this.row = new PortRow(memory, index)
-    this.ring = new VringRow(memory, index, RECEIVE)
-    this.ring.identify()
-    this.ring.set(V_SIZE, size)
-    new VringRow(memory, index, 1).set(V_SIZE, size)
-    this.avail = memory.allocate(4096)
-    this.ring.set(V_AVAIL, this.avail)
-    this.histograms = [P_HISTOGRAM_HOLD, P_HISTOGRAM_QUEUE, P_HISTOGRAM_TOTAL].map((field) =>
-      this.row.words(field, HISTOGRAM_BUCKETS),
-    )
-  }
-
-  get room(): number {
-    return this.size - this.held.size - this.published.size - this.shown.size
-  }
-}
 
 export class CountedRings implements DepthOfRings {
   readonly #memory: LinearMemory
@@ -144,18 +87,6 @@ export class CountedRings implements DepthOfRings {
     port.watchesUrgency = limits.urgentPublish && limits.holdUs > 0
   }
 
-  #count({ row }: CountedPort, counter: number, by: number): void {
-    const words = row.memory.u32
-    const at = (row.at + counter) >>> 2
-    const low = words[at]! + by
-    words[at] = low
-    if (low >= 2 ** 32) words[at + 1]!++
-  }
-
-  #add(port: CountedPort, counter: number, by = 1): void {
-    this.#count(port, P_COUNTERS + counter * 8, by)
-  }
-
   room(index: number): number {
     const { size, transmit } = this.#ports[index]!
     return size - transmit.size
@@ -192,16 +123,16 @@ export class CountedRings implements DepthOfRings {
     const { transmit, size } = port
     const waiting = transmit.size
     if (waiting > 0) {
-      this.#add(port, C_POLLS)
-      if (waiting > size - (size >> 3)) this.#add(port, C_CROWDED)
+      port.add(C_POLLS)
+      if (waiting > size - (size >> 3)) port.add(C_CROWDED)
     }
     const { to, bytes } = this.#frames
     for (let left = Math.min(burst, waiting); left > 0 && !this.#callNow; left--) {
       const frame = transmit.shift()
       moved.frames[moved.count++] = frame
       moved.work++
-      this.#add(port, C_INGRESS_FRAMES)
-      this.#add(port, C_INGRESS_BYTES, bytes[frame]!)
+      port.add(C_INGRESS_FRAMES)
+      port.add(C_INGRESS_BYTES, bytes[frame]!)
       this.#deliver(this.#ports[to[frame]!]!, frame)
     }
     this.#endBurst()
@@ -219,13 +150,13 @@ export class CountedRings implements DepthOfRings {
       this.#append(port, frame)
       return
     }
-    if (port.held.size > 0) this.#endBatch(port)
+    if (port.held.size > 0) this.#endBatch(port, REASON_FULL)
     const bytes = recordBytes(this.#frames.bytes[frame]!)
     if (port.backlogBytes + bytes <= RING_BYTES) {
       port.backlog.push(frame)
       port.backlogBytes += bytes
     } else {
-      this.#count(port, P_DROPS + DROP_RING_FULL * 8, 1)
+      port.count(P_DROPS + DROP_RING_FULL * 8, 1)
       this.#frames.release(frame)
     }
   }
@@ -245,16 +176,16 @@ export class CountedRings implements DepthOfRings {
       burstUs.push(nowUs)
       port.burstQueueUs.push(this.#queueUs)
       burstFrames.push(1)
-      this.#add(port, C_EGRESS_BURSTS)
+      port.add(C_EGRESS_BURSTS)
     }
     if (port.watchesUrgency && this.#frames.urgent[frame] === 1 && ring.get(V_HELD_URGENT) === 0) {
       ring.set(V_HELD_URGENT, 1)
-      this.#add(port, C_EGRESS_URGENT_BURSTS)
+      port.add(C_EGRESS_URGENT_BURSTS)
     }
     if (port.maxFrames !== NO_LIMIT || port.maxBytes !== NO_LIMIT) {
       const reason = this.#plane.holdReason(port.index, RECEIVE)
       if (reason === REASON_FRAMES || reason === REASON_BYTES) {
-        this.#endBatch(port)
+        this.#endBatch(port, reason)
         return
       }
     }
@@ -268,7 +199,8 @@ export class CountedRings implements DepthOfRings {
     for (const port of this.#dirty) {
       port.isDirty = false
       if (port.held.size === 0) continue
-      if (this.#plane.holdReason(port.index, RECEIVE) !== REASON_HOLD) this.#endBatch(port)
+      const reason = this.#plane.holdReason(port.index, RECEIVE)
+      if (reason !== REASON_HOLD) this.#endBatch(port, reason)
       else if (!port.isListed) {
         port.isListed = true
         this.#listed.push(port)
@@ -277,8 +209,9 @@ export class CountedRings implements DepthOfRings {
     this.#dirty.length = 0
   }
 
-  #endBatch(port: CountedPort): void {
+  #endBatch(port: CountedPort, reason: number): void {
     const frames = port.held.size
+    port.count(P_REASONS + reason * 8, 1)
     for (let at = 0; at < port.burstUs.length; at++) {
       const holdUs = this.#nowUs - port.burstUs[at]!
       const queueUs = port.burstQueueUs[at]!
@@ -290,9 +223,9 @@ export class CountedRings implements DepthOfRings {
     port.burstUs.length = 0
     port.burstQueueUs.length = 0
     port.burstFrames.length = 0
-    this.#add(port, C_PUBLISHES)
-    this.#add(port, C_PUBLISHED_FRAMES, frames)
-    this.#add(port, C_PUBLISHED_BYTES, port.heldBytes)
+    port.add(C_PUBLISHES)
+    port.add(C_PUBLISHED_FRAMES, frames)
+    port.add(C_PUBLISHED_BYTES, port.heldBytes)
     if (port.isVm) this.#moved!.publications++
     while (port.held.size > 0) port.published.push(port.held.shift())
     port.heldBytes = 0
@@ -305,7 +238,7 @@ export class CountedRings implements DepthOfRings {
       this.#memory.u8[port.avail] = NO_INTERRUPT
       if (port.isVm) {
         this.#moved!.calls++
-        this.#add(port, C_CALLS)
+        port.add(C_CALLS)
       }
     }
     if (!this.#changed.includes(port)) this.#changed.push(port)
@@ -320,12 +253,13 @@ export class CountedRings implements DepthOfRings {
     this.#begin(nowUs, moved)
     let kept = 0
     for (const port of this.#listed) {
-      if (port.held.size > 0 && this.#plane.holdReason(port.index, RECEIVE) === REASON_HOLD) {
+      const reason = port.held.size > 0 ? this.#plane.holdReason(port.index, RECEIVE) : REASON_NO_HOLD
+      if (reason === REASON_HOLD) {
         this.#listed[kept++] = port
         continue
       }
       port.isListed = false
-      if (port.held.size > 0) this.#endBatch(port)
+      if (port.held.size > 0) this.#endBatch(port, reason)
     }
     this.#listed.length = kept
   }
@@ -367,7 +301,7 @@ export class CountedRings implements DepthOfRings {
     this.#memory.u8[port.avail] = NO_INTERRUPT
     if (!port.isVm) return
     this.lateCalls++
-    this.#add(port, C_CALLS)
+    port.add(C_CALLS)
   }
 
   drops(index: number): number {

@@ -129,6 +129,34 @@ class PlanePort {
   }
 }
 
+const made = new Uint8Array(BUFFER_BYTES)
+const words = new DataView(made.buffer)
+
+/** A frame as it is on the wire, in memory that the next one takes. @param number of the model's frame */
+export function frameBytes(
+  from: number,
+  to: number,
+  bytes: number,
+  isUrgent: boolean,
+  number: number,
+): Uint8Array {
+  words.setUint32(0, 0x02000000)
+  words.setUint16(4, to)
+  words.setUint32(6, 0x02000000)
+  words.setUint16(10, from)
+  words.setUint16(12, 0x0800)
+  words.setUint8(14, 0x45)
+  words.setUint16(16, bytes - 14)
+  words.setUint8(22, 64)
+  words.setUint8(23, isUrgent ? TCP : UDP)
+  words.setUint32(26, 0x0a000000 + from)
+  words.setUint32(30, 0x0a000000 + to)
+  words.setUint8(46, isUrgent ? 0x50 : 0)
+  words.setUint8(47, isUrgent ? TCP_PUSH_ACK : 0)
+  words.setUint32(NUMBER_AT, number)
+  return made.subarray(0, bytes)
+}
+
 /** Ring sizes are powers of two. Source: virtio 1.3, 2.7. */
 const powerOfTwo = (size: number): number => 2 ** Math.ceil(Math.log2(Math.max(2, size)))
 
@@ -144,8 +172,6 @@ export class PlaneRings implements DepthOfRings {
   readonly #globals: Globals
   readonly #frames: Frames
   readonly #ports: PlanePort[] = []
-  readonly #frame = new Uint8Array(BUFFER_BYTES)
-  readonly #words = new DataView(this.#frame.buffer)
 
   constructor(memory: LinearMemory, plane: Plane, frames: Frames) {
     this.#memory = memory
@@ -169,7 +195,7 @@ export class PlaneRings implements DepthOfRings {
   /** All ports are there: the bridge learns where they are, and what that took is forgotten. */
   start(): void {
     for (const [index, port] of this.#ports.entries()) {
-      port.driver.enqueue(this.#bytes(index, 0xff, 60, false, 0))
+      port.driver.enqueue(frameBytes(index, 0xff, 60, false, 0))
       port.driver.publish(1)
       this.#plane.poll(index, 1)
       for (const { driver } of this.#ports) while (driver.receive());
@@ -182,26 +208,6 @@ export class PlaneRings implements DepthOfRings {
       port.ingress = port.counter(C_INGRESS_FRAMES)
       port.driver.rx().armCalls()
     }
-  }
-
-  /** A frame as it is on the wire, in memory that the next one takes. */
-  #bytes(from: number, to: number, bytes: number, isUrgent: boolean, number: number): Uint8Array {
-    const view = this.#words
-    view.setUint32(0, 0x02000000)
-    view.setUint16(4, to)
-    view.setUint32(6, 0x02000000)
-    view.setUint16(10, from)
-    view.setUint16(12, 0x0800)
-    view.setUint8(14, 0x45)
-    view.setUint16(16, bytes - 14)
-    view.setUint8(22, 64)
-    view.setUint8(23, isUrgent ? TCP : UDP)
-    view.setUint32(26, 0x0a000000 + from)
-    view.setUint32(30, 0x0a000000 + to)
-    view.setUint8(46, isUrgent ? 0x50 : 0)
-    view.setUint8(47, isUrgent ? TCP_PUSH_ACK : 0)
-    view.setUint32(NUMBER_AT, number)
-    return this.#frame.subarray(0, bytes)
   }
 
   setLimits(index: number, limits: HoldLimits): void {
@@ -222,8 +228,8 @@ export class PlaneRings implements DepthOfRings {
         'CONFIG',
         `depth: rings carries frames up to ${MOST_FRAME_BYTES} bytes, not ${bytes[frame]}; take depth: counts`,
       )
-    const made = this.#bytes(index, to[frame]!, bytes[frame]!, urgent[frame] === 1, frame)
-    if (!port.driver.enqueue(made)) throw new Error(`port ${index} has no room for a frame`)
+    const sent = frameBytes(index, to[frame]!, bytes[frame]!, urgent[frame] === 1, frame)
+    if (!port.driver.enqueue(sent)) throw new Error(`port ${index} has no room for a frame`)
     port.driver.publish(1)
     port.transmit.push(frame)
   }

@@ -1,0 +1,107 @@
+/**
+ * A sweep on threads. Every point that is done is a line of a file, written before the next one is taken: a sweep that was
+ * interrupted goes on where it was, and one that is run again does nothing.
+ */
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { RingferryError } from '../errors/errors.js'
+import { builtFile } from '../sys/built-file.js'
+import type { SweepLine } from './sweep-job.js'
+import type { SweepPoint } from './sweep-points.js'
+import type { SweepWorkerData } from './sweep-worker.js'
+
+/** Lines of a sweep's file; one that was cut off by an interruption is dropped. Throws CONFIG, PERMISSION. */
+export function readSweep(file: string): SweepLine[] {
+  if (!existsSync(file)) return []
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new RingferryError('PERMISSION', `${file}: cannot be read`, { cause })
+  }
+  const lines = text.split('\n')
+  const torn = lines.pop()
+  if (torn !== '') writeFileSync(file, lines.map((line) => `${line}\n`).join(''))
+  return lines.map((line, at) => {
+    try {
+      const { id, factors, summary, error } = JSON.parse(line) as SweepLine
+      if (typeof id === 'string' && (summary !== undefined || error !== undefined))
+        return { id, factors, summary, error } as SweepLine
+    } catch {}
+    throw new RingferryError(
+      'CONFIG',
+      `${file}:${at + 1}: is no line of a sweep; give another file with --out`,
+    )
+  })
+}
+
+function append(file: string, line: SweepLine): void {
+  try {
+    appendFileSync(file, `${JSON.stringify(line)}\n`)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new RingferryError('PERMISSION', `${file}: cannot be written (${code}); choose another`, { cause })
+  }
+}
+
+/** A sweep as it is run. */
+export interface SweepOptions {
+  readonly seed: number
+  readonly plane: WebAssembly.Module
+  /** Threads. */
+  readonly workers: number
+  /** Where lines go; they are read first. */
+  readonly file: string
+  readonly signal: AbortSignal
+  /** After each point that was run. @param done of those that were to do */
+  readonly onLine: (line: SweepLine, done: number, todo: number) => void
+}
+
+/** Runs what is to do. Returns all lines in the order of the points. Throws INTERRUPTED, with what is done kept. */
+export async function runSweep(points: readonly SweepPoint[], options: SweepOptions): Promise<SweepLine[]> {
+  const { seed, plane, workers, file, signal, onLine } = options
+  const known = new Map(readSweep(file).map((line) => [line.id, line]))
+  const todo = points.filter(({ id }) => !known.has(id))
+  let [next, done] = [0, 0]
+  const data: SweepWorkerData = { seed, plane }
+  const work = async (): Promise<void> => {
+    if (next >= todo.length) return
+    const worker = new Worker(builtFile('experiment/sweep-worker.js'), { workerData: data })
+    try {
+      while (next < todo.length && !signal.aborted) {
+        const point = todo[next++]!
+        const line = await answer(worker, point, signal)
+        if (!line) return
+        known.set(line.id, line)
+        append(file, line)
+        onLine(line, ++done, todo.length)
+      }
+    } finally {
+      await worker.terminate()
+    }
+  }
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(workers, todo.length)) }, work))
+  if (signal.aborted)
+    throw new RingferryError(
+      'INTERRUPTED',
+      `interrupted after ${done} of ${todo.length} points; the same command goes on`,
+    )
+  return points.flatMap(({ id }) => known.get(id) ?? [])
+}
+
+/** What a thread makes of a point; undefined when the sweep is interrupted meanwhile. */
+function answer(worker: Worker, point: SweepPoint, signal: AbortSignal): Promise<SweepLine | undefined> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => settle(() => resolve(undefined))
+    const onMessage = (line: SweepLine): void => settle(() => resolve(line))
+    const onError = (error: Error): void => settle(() => reject(error))
+    const settle = (then: () => void): void => {
+      signal.removeEventListener('abort', onAbort)
+      worker.off('message', onMessage).off('error', onError)
+      then()
+    }
+    signal.addEventListener('abort', onAbort)
+    worker.on('message', onMessage).on('error', onError)
+    worker.postMessage(point)
+  })
+}

@@ -1,0 +1,81 @@
+/** One port of rings as counts: where its frames lie, and its row in the plane's tables. */
+import { NATURAL_LIMITS } from '../aggregation/policy.js'
+import {
+  HISTOGRAM_BUCKETS,
+  P_COUNTERS,
+  P_HISTOGRAM_HOLD,
+  P_HISTOGRAM_QUEUE,
+  P_HISTOGRAM_TOTAL,
+  V_AVAIL,
+  V_SIZE,
+} from '../core/layout.js'
+import type { LinearMemory } from '../core/linear-memory.js'
+import { PortRow } from '../core/port-row.js'
+import { VringRow } from '../core/vring-row.js'
+import { Fifo } from './fifo.js'
+
+/** The ring that receives. */
+export const RECEIVE = 0
+
+export class CountedPort {
+  readonly index: number
+  readonly isVm: boolean
+  readonly size: number
+  readonly row: PortRow
+  readonly ring: VringRow
+  readonly transmit = new Fifo(1024)
+  readonly held = new Fifo(1024)
+  /** Published in the present unit of work, not to be seen yet. */
+  readonly published = new Fifo(1024)
+  readonly shown = new Fifo(1024)
+  readonly backlog = new Fifo(1024)
+  readonly avail: number
+  readonly histograms: readonly Uint32Array[]
+  maxFrames = NATURAL_LIMITS.maxFrames
+  maxBytes = NATURAL_LIMITS.maxBytes
+  watchesUrgency = false
+  polledUs = 0
+  heldBytes = 0
+  backlogBytes = 0
+  isDirty = false
+  isListed = false
+  isCalled = false
+  /** Bursts of the open batch: when, after which wait, how many. */
+  readonly burstUs: number[] = []
+  readonly burstQueueUs: number[] = []
+  readonly burstFrames: number[] = []
+
+  constructor(memory: LinearMemory, index: number, size: number, isVm: boolean) {
+    this.index = index
+    this.isVm = isVm
+    this.size = size
+    this.row = new PortRow(memory, index)
+    this.ring = new VringRow(memory, index, RECEIVE)
+    this.ring.identify()
+    this.ring.set(V_SIZE, size)
+    new VringRow(memory, index, 1).set(V_SIZE, size)
+    this.avail = memory.allocate(4096)
+    this.ring.set(V_AVAIL, this.avail)
+    this.histograms = [P_HISTOGRAM_HOLD, P_HISTOGRAM_QUEUE, P_HISTOGRAM_TOTAL].map((field) =>
+      this.row.words(field, HISTOGRAM_BUCKETS),
+    )
+  }
+
+  get room(): number {
+    return this.size - this.held.size - this.published.size - this.shown.size
+  }
+
+  /** Adds to a u64 of the row. @param field its offset */
+  count(field: number, by: number): void {
+    const words = this.row.memory.u32
+    const at = (this.row.at + field) >>> 2
+    const low = words[at]! + by
+    words[at] = low
+    if (low >= 2 ** 32) words[at + 1]!++
+  }
+
+  /** Adds to a counter. @param counter C_* */
+  add(counter: number, by = 1): void {
+    this.count(P_COUNTERS + counter * 8, by)
+  }
+}
