@@ -6,7 +6,10 @@ import { loadModel } from '../experiment/model-file.js'
 import { replicate } from '../experiment/replicate.js'
 import { columnTitle, seedChart, seedFigure } from '../experiment/seed-figure.js'
 import { summarise } from '../experiment/summary.js'
+import { UnitTrace } from '../experiment/trace-file.js'
 import { standalone } from '../lab/report/picture-file.js'
+import type { Model } from '../sim/model.js'
+import { runModel } from '../sim/run.js'
 import { wholeNumber } from './options.js'
 import { print, printJson } from './output.js'
 import { addSimSteps } from './sim-steps.js'
@@ -18,6 +21,7 @@ interface SimRunOptions {
   readonly seed?: number
   readonly replications?: number
   readonly plot?: string
+  readonly trace?: string
 }
 
 const SEED = 1
@@ -43,8 +47,19 @@ function runSeed({ json, seed = SEED, replications, plot }: SimRunOptions): void
   else print(seedTable(bars))
 }
 
+/** The first replication once more, with a trace of it. */
+function traceRun(model: Model, seed: number, file: string): void {
+  const trace = new UnitTrace()
+  runModel(model, { seed, plane: planeModule(), tracer: trace })
+  trace.write(file)
+  if (trace.left > 0)
+    process.stderr.write(`${file}: the first ${trace.units.length} units; ${trace.left} more are left out\n`)
+}
+
 async function simRun(name: string, options: SimRunOptions): Promise<void> {
   if (name === 'seed') {
+    if (options.trace !== undefined)
+      throw new RingferryError('USAGE', '--trace: give a model file; seed is many models')
     runSeed(options)
     return
   }
@@ -67,6 +82,8 @@ async function simRun(name: string, options: SimRunOptions): Promise<void> {
     },
   })
   if (isWatched) process.stderr.write('\r\x1b[K')
+  if (options.trace !== undefined)
+    traceRun({ ...model, warmUpMs: done.warmUpMs }, done.runs[0]!.seed, options.trace)
   const summary = summarise(done, seed)
   if (json) printJson(summary)
   else print(summaryTable(summary, rules))
@@ -96,6 +113,10 @@ Examples:
     .option('--seed <number>', 'of all chance; the same seed gives the same figures; default 1', wholeNumber)
     .option('--replications <number>', "so many, in place of the model's rule", wholeNumber)
     .option('--plot <file>', 'seed: writes the figure as SVG')
+    .option(
+      '--trace <file>',
+      'what threads do in the first replication, for Perfetto; .jsonl: a JSON line a unit',
+    )
     .addHelpText(
       'after',
       `

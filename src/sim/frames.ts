@@ -19,13 +19,21 @@ export class Frames {
   /** 1: it must not wait. */
   urgent = new Uint8Array(1024)
   bornNs = new Float64Array(1024)
+  /** Frames on their way, by whose they are. */
+  readonly live: Int32Array
   #free = new Int32Array(1024)
   #freeCount = 0
   #used = 0
 
+  /** @param flows how many there are */
+  constructor(flows = 1) {
+    this.live = new Int32Array(flows)
+  }
+
   /** A new frame from port to port. */
   make(flow: number, from: number, to: number, bytes: number): number {
     const frame = this.#freeCount > 0 ? this.#free[--this.#freeCount]! : this.#fresh()
+    this.live[flow]!++
     this.flow[frame] = flow
     this.from[frame] = from
     this.to[frame] = to
@@ -38,6 +46,7 @@ export class Frames {
 
   /** The frame has arrived, or is lost. */
   release(frame: number): void {
+    this.live[this.flow[frame]!]!--
     this.#free[this.#freeCount++] = frame
   }
 

@@ -60,7 +60,7 @@ function memoryBytes({ depth, nics, vms }: Model): number {
 export class Machine {
   readonly model: Model
   readonly events = new EventList()
-  readonly frames = new Frames()
+  readonly frames: Frames
   readonly streams: Streams
   readonly costs: Costs
   readonly processors: Processors
@@ -83,6 +83,7 @@ export class Machine {
   /** @param plane compiled from plane.wasm */
   constructor(model: Model, seed: number, plane: WebAssembly.Module) {
     this.model = model
+    this.frames = new Frames(model.traffic.length)
     this.streams = new Streams(seed)
     this.costs = costsOf(model)
     this.#missCycles = missCycles(model)

@@ -22,6 +22,7 @@ interface Snapshot {
   readonly busyNs: readonly number[]
   readonly spunUs: number
   readonly switches: number
+  readonly live: readonly number[]
   readonly counters: readonly PortCounters[]
   readonly delays: readonly PortDelays[]
   readonly guests: readonly { readonly received: number; readonly sent: number }[]
@@ -49,7 +50,7 @@ export class Measurement {
   }
 
   #snapshot(): Snapshot {
-    const { events, processors, driver, memory, guests, nics, model } = this.#machine
+    const { events, processors, driver, memory, guests, nics, model, frames } = this.#machine
     const ports = driver ? nics.length + model.vms.length : 0
     const rows = Array.from({ length: ports }, (_, row) => row)
     return {
@@ -59,6 +60,7 @@ export class Measurement {
       busyNs: [...processors.busyNs],
       spunUs: driver?.pace.spunUs ?? 0,
       switches: processors.switches,
+      live: [...frames.live],
       counters: rows.map((row) => readCounters(memory.u64, row)),
       delays: rows.map((row) => readDelays(memory.u64, row)),
       guests: guests.map(({ received, sentFrames }) => ({ received, sent: sentFrames })),
@@ -66,15 +68,18 @@ export class Measurement {
     }
   }
 
-  #traffic(traffic: Traffic, { tally }: Program, seconds: number): TrafficResult {
+  #traffic(traffic: Traffic, at: number, end: Snapshot, seconds: number): TrafficResult {
+    const { tally } = this.#machine.programs[at]!
     const { frames, payloadBytes, offered, transactions } = tally
+    // What was on its way at the beginning or the end is not lost.
+    const lost = offered - frames - (end.live[at]! - this.#begin.live[at]!)
     return {
       label: traffic.label,
       frames,
       fps: frames / seconds,
       mbps: (payloadBytes * 8) / seconds / 1e6,
       offeredFps: offered / seconds,
-      lossRatio: traffic.kind === 'open' && offered > 0 ? Math.max(0, 1 - frames / offered) : 0,
+      lossRatio: traffic.kind === 'open' && offered > 0 ? Math.max(0, lost / offered) : 0,
       transactionsPerS: transactions / seconds,
       delay: figures(tally),
     }
@@ -119,12 +124,12 @@ export class Measurement {
 
   /** The measured time is over. */
   results(seed: number): Results {
-    const { model, driver, programs, processors } = this.#machine
+    const { model, driver, processors } = this.#machine
     const begin = this.#begin
     const end = this.#snapshot()
     const seconds = (end.atNs - begin.atNs) / 1e9
     const share = (now: number, before: number): number => (now - before) / 1e9 / seconds
-    const traffic = model.traffic.map((each, at) => this.#traffic(each, programs[at]!, seconds))
+    const traffic = model.traffic.map((each, at) => this.#traffic(each, at, end, seconds))
     const vms = this.#vms(end, seconds)
     const driverAt = driver?.thread.index ?? -1
     const spun = (end.spunUs - begin.spunUs) / 1e6 / seconds

@@ -8,11 +8,19 @@
 import type { EventList } from './event-list.js'
 import type { Scheduler, ThreadState, Work } from './scheduler.js'
 
+/** Looks on while a model runs. Times in nanoseconds. */
+export interface Tracer {
+  /** A thread has worked on a processor. */
+  unit(thread: string, processor: number, fromNs: number, toNs: number): void
+}
+
 /** All processors of a machine and the threads on them. */
 export class Processors {
   readonly threads: ThreadState[] = []
   readonly busyNs: Float64Array
   switches = 0
+  /** Told of every unit of work. */
+  tracer: Tracer | undefined
   readonly #events: EventList
   readonly #scheduler: Scheduler
   readonly #switchNs: number
@@ -145,6 +153,7 @@ export class Processors {
     const usedNs = nowNs - this.#beganNs[core]!
     thread.usedNs += usedNs
     this.busyNs[core]! += usedNs
+    this.tracer?.unit(thread.work.name, core, this.#beganNs[core]!, nowNs)
     this.#scheduler.charge(thread, usedNs, nowNs)
     this.#units[core] = (this.#units[core]! + 1) & 0xffffff
     thread.work.end(nowNs)

@@ -24,7 +24,8 @@ describe('runModel', () => {
 
   it('runModel carries all that is offered when nothing is used up', () => {
     const { traffic, vms, bottleneck, isSaturated } = runModel(model, { seed: 1, plane })
-    for (const { fps, offeredFps, delay } of traffic) {
+    for (const { fps, offeredFps, lossRatio, delay } of traffic) {
+      expect(lossRatio).toBe(0)
       expect(Math.abs(fps / offeredFps - 1)).toBeLessThan(0.01)
       expect(delay.p99Us).toBeGreaterThan(delay.p50Us)
     }

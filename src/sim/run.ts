@@ -4,6 +4,7 @@ import { checkModel } from './check.js'
 import { Machine } from './machine.js'
 import { Measurement } from './measurement.js'
 import type { Model } from './model.js'
+import type { Tracer } from './processors.js'
 import type { Results } from './results.js'
 
 const NS_PER_MS = 1e6
@@ -16,13 +17,15 @@ export interface RunOptions {
   readonly seed: number
   /** Compiled from plane.wasm: its rules decide here, too. */
   readonly plane: WebAssembly.Module
+  readonly tracer?: Tracer | undefined
 }
 
-function begin(model: Model, { seed, plane }: RunOptions): Machine {
+function begin(model: Model, { seed, plane, tracer }: RunOptions): Machine {
   checkModel(model)
   if (model.warmUpMs + model.measureMs > LONGEST_MS)
     throw new RingferryError('CONFIG', `measureMs: at most ${LONGEST_MS} ms of modelled time`)
   const machine = new Machine(model, seed, plane)
+  machine.processors.tracer = tracer
   machine.start()
   return machine
 }
@@ -47,10 +50,10 @@ export function payloadSeries(model: Model, options: RunOptions, stepMs: number)
 /**
  * Runs a model: warm-up, then the measured time. Throws CONFIG for a model that cannot be and USAGE for one that never ends.
  */
-export function runModel(model: Model, { seed, plane }: RunOptions): Results {
-  const machine = begin(model, { seed, plane })
+export function runModel(model: Model, options: RunOptions): Results {
+  const machine = begin(model, options)
   machine.events.run(model.warmUpMs * NS_PER_MS)
   const measurement = new Measurement(machine)
   machine.events.run((model.warmUpMs + model.measureMs) * NS_PER_MS)
-  return measurement.results(seed)
+  return measurement.results(options.seed)
 }
