@@ -32,13 +32,14 @@ const PANIC_POLL_MS = 500
 const CHANNELS = 2
 /** A virtio-serial port of an emulated machine may sleep although it has room; what comes in wakes it. */
 const NUDGE_MS = 500
-const DOM0_WORDS = 'console=hvc0 quiet panic=-1 net.ifnames=0'
+const DOM0_WORDS = 'console=hvc0 quiet panic=-1 net.ifnames=0 mitigations=off'
 /**
  * With two emulated processors and wide registers, xenstored aborted and programs in guests crashed at random on a busy
  * host: one processor, and what no program here needs left out.
  */
 const CPU = 'max,-smap,-smep,-rdtscp,-avx,-mpx,-pku'
-const XEN_WORDS = 'console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M dom0_max_vcpus=1 noreboot'
+const XEN_WORDS =
+  'console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M dom0_max_vcpus=1 noreboot xpti=false spec-ctrl=no pv-l1tf=false'
 
 /** A machine with Xen, its first domain up and the toolstack running. One at a time: it takes both processors. */
 export class XenMachine {
