@@ -107,6 +107,20 @@ function shown<Figures extends object>(figures: Figures): Figures {
   ) as Figures
 }
 
+/** Whether most of the frames go to receivers whose rings fill within the delay that was chosen for them. */
+function ringsFill(
+  carried: readonly SlackLoad[],
+  delaysUs: readonly number[],
+  vifs: readonly VifSample[],
+): boolean {
+  let [all, filling] = [0, 0]
+  for (const [i, { rate }] of carried.entries()) {
+    all += rate
+    if (rate * delaysUs[i]! >= vifs[i]!.receiveRoom) filling += rate
+  }
+  return filling > all / 2
+}
+
 class AdaptivePolicy implements Policy {
   readonly name = 'adaptive'
   readonly #vifs = new Map<number, VifEstimate>()
@@ -117,6 +131,8 @@ class AdaptivePolicy implements Policy {
   #theta = 0
   #restUs = 0
   #isPaced = false
+  /** Whether a paced thread need not rest, because its batches are whole rings. */
+  #fillsRings = false
   /** How long the present state of pacing has lasted, and for how long there has been reason to end it. */
   #pacedUs = 0
   #otherwiseUs = 0
@@ -146,13 +162,15 @@ class AdaptivePolicy implements Policy {
       estimate.delayUs = Math.min(steady(this.#theta * slackUs, estimate.delayUs), slackUs)
     }
     const delaysUs = estimates.map(({ delayUs }) => delayUs)
+    this.#fillsRings = this.#isPaced && ringsFill(carried, delaysUs, vifs)
+    const rests = this.#isPaced && !this.#fillsRings
     // A paced thread leaves the senders' rings full: they must wait.
     const longestUs = restFor(loads, delaysUs, {
       ...pacing,
-      ...(this.#isPaced ? { longestRestUs: PACE_REST_US, leastBursts: 0 } : { leastBursts: LEAST_IN_FORCE }),
+      ...(rests ? { longestRestUs: PACE_REST_US, leastBursts: 0 } : { leastBursts: LEAST_IN_FORCE }),
     })
     this.#restUs = Math.min(steady(longestUs, this.#restUs), longestUs)
-    const workUs = this.#isPaced && this.#restUs > 0 ? (this.#restUs * budget) / (1 - budget) : NO_END
+    const workUs = rests && this.#restUs > 0 ? (this.#restUs * budget) / (1 - budget) : NO_END
     const weights = vifs.map(({ weight }) => weight)
     const shares = fairShares(needs, weights, available)
     return {
@@ -188,7 +206,7 @@ class AdaptivePolicy implements Policy {
     const estimates = vifs.map((sample) => {
       const estimate = this.#vifs.get(sample.vif) ?? new VifEstimate()
       this.#vifs.set(sample.vif, estimate)
-      estimate.observe(sample, periodUs, this.#restUs, this.#isPaced)
+      estimate.observe(sample, periodUs, this.#restUs, this.#isPaced && !this.#fillsRings)
       work.publications += sample.publications
       work.frames += sample.publishedFrames
       work.bytes += sample.publishedBytes
@@ -293,7 +311,7 @@ class AdaptivePolicy implements Policy {
     const holdUs = estimate.delayUs - this.#restUs
     if (holdUs < (this.#restUs > 0 ? MIN_HOLD_US : MIN_DELAY_US)) return NATURAL_LIMITS
     const useful = load.frameUs > 0 ? Math.ceil(load.publishUs / (MIN_SAVING * load.frameUs)) : MAX_FRAMES
-    const room = Math.max(1, Math.floor(RECEIVE_SHARE * receiveRoom))
+    const room = Math.max(1, Math.floor((this.#fillsRings ? 1 : RECEIVE_SHARE) * receiveRoom))
     const gapUs = this.#restUs + GAP_FACTOR * estimate.gapUs
     return {
       holdUs,

@@ -275,7 +275,7 @@ describe('adaptive', () => {
 
   it('decide paces a thread that cannot keep its budget while others wait for its core and senders are crowded', () => {
     const policy = adaptivePolicy()
-    const crowded = { polls: 100, crowdedPolls: 50, sendRoom: 256 }
+    const crowded = { polls: 100, crowdedPolls: 50, sendRoom: 256, receiveRoom: 16_384 }
     const decide = (waitUs: number, change: Partial<VifSample> = crowded) =>
       policy.decide(host([steady(0, 3, 150, change)], 0.4, { waitUs, busyUs: 1400 }))
     for (let period = 0; period < 100; period++) expect(decide(0).workUs).toBe(Number.POSITIVE_INFINITY)
@@ -290,9 +290,29 @@ describe('adaptive', () => {
     expect(decide(0, { polls: 100, sendRoom: 256 }).workUs).toBe(Number.POSITIVE_INFINITY)
   })
 
+  it('decide fills whole rings in place of pacing when they fill within the delay', () => {
+    const crowded = { polls: 100, crowdedPolls: 50, sendRoom: 256 }
+    const decided = (receiveRoom: number) => {
+      const policy = adaptivePolicy()
+      const decide = () =>
+        policy.decide(
+          host([steady(0, 3, 150, { ...crowded, receiveRoom })], 0.4, { waitUs: 500, busyUs: 1400 }),
+        )
+      for (let period = 0; period < 50; period++) decide()
+      const { workUs, vifs } = decide()
+      return { isPaced: workUs < 1000, maxFrames: vifs[0]!.limits.maxFrames }
+    }
+    // 3 a microsecond.
+    const { isPaced, maxFrames } = decided(200)
+    expect(isPaced).toBe(false)
+    expect(maxFrames).toBeGreaterThan(100)
+    expect(maxFrames).toBeLessThanOrEqual(200)
+    expect(decided(16_384).isPaced).toBe(true)
+  })
+
   it('decide probes every few seconds whether a paced thread still is in the way', () => {
     const policy = adaptivePolicy()
-    const change = { polls: 100, crowdedPolls: 50, sendRoom: 256 }
+    const change = { polls: 100, crowdedPolls: 50, sendRoom: 256, receiveRoom: 16_384 }
     const isPaced = () =>
       policy.decide(host([steady(0, 3, 150, change)], 0.4, { waitUs: 500, busyUs: 1400 })).workUs < 1000
     const states = Array.from({ length: 4000 }, isPaced)
