@@ -19,7 +19,7 @@ export const PIECES_AT = 0x2c000 // 19 x u64
 export const MAX_PIECES = 18
 
 /** A frame that lay in small pieces, before it is written to its receiver (fast/write.ts). */
-export const GATHER_AT = 0x2e000 // GATHER_BYTES x bytes
+export const GATHER_AT = 0x22000 // GATHER_BYTES x bytes
 export const GATHER_BYTES = 4096
 
 /** Receive buffers of a frame that is longer than one: u32 offset, u32 bytes, u32 head each. */
