@@ -1,5 +1,5 @@
 // Events a second of the simulator on one core, by processor time: M/M/1, and a pair of VMs behind a bridge in both depths.
-// SimPy and simjs run the same M/M/1 where they are installed (python3-simpy; npm i --no-save simjs).
+// SimPy runs the same M/M/1 where it is installed (python3-simpy).
 import { spawnSync } from 'node:child_process'
 import { planeModule } from '../dist/engine/plane-module.js'
 import { MODEL_DEFAULTS, NIC_DEFAULTS, OPEN_DEFAULTS, VM_DEFAULTS } from '../dist/sim/model.js'

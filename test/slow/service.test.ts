@@ -66,5 +66,6 @@ it('ringferry up tells its manager what it does, and logs for the journal', asyn
     'the switch is ready',
     'the configuration has changed',
     'the switch is stopping',
+    'drained',
   ])
 })
