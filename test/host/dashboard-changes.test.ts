@@ -91,7 +91,7 @@ describe.skipIf(!hasBrowser)('changes from the dashboard', () => {
     // Without the token it is asked for, and the button has the focus again.
     await tabTo(page, /^BUTTON .*Hold targets/)
     await page.keyboard.press('Enter')
-    await page.getByLabel('Token', { exact: true }).waitFor()
+    await expect.poll(() => page.evaluate<string>(ACTIVE), SLOW).toMatch(/^INPUT password token\b/)
     await page.keyboard.type(token)
     await page.keyboard.press('Enter')
     await page.getByText('changes allowed').waitFor()
@@ -137,7 +137,10 @@ describe.skipIf(!hasBrowser)('changes from the dashboard', () => {
       colorScheme: 'dark',
     })
     await page.getByText('changes allowed').waitFor()
-    await page.getByRole('button', { name: 'Show web' }).click()
+    // The tab keeps the token.
+    await page.goto(`${url}/#port=web`)
+    await page.reload()
+    await page.getByText('changes allowed').waitFor()
     const panel = page.getByRole('region', { name: 'web', exact: true })
     await panel.getByLabel('Target', { exact: true }).fill('0.5 us')
     await panel.getByRole('button', { name: 'Set target' }).click()

@@ -57,4 +57,4 @@ mkdir -p mnt/below
 pivot_root . mnt/below
 umount -l /mnt/below
 exec env -i container=ringferry PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-  /lib/systemd/systemd --unit=multi-user.target --log-target=console --log-level=warning
+  /lib/systemd/systemd --unit=multi-user.target --log-target=journal --log-level=warning

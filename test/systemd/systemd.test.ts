@@ -189,7 +189,8 @@ describe.runIf(isAble)('what npm installs, under systemd', () => {
   })
 
   it('is a service of the host after the lines of the page', () => {
-    must(`cd /usr/local/lib/node_modules/ringferry; ${blockWith('ln -s')}`)
+    // The package has left its user.
+    must(`userdel alice; userdel ringferry; cd /usr/local/lib/node_modules/ringferry; ${blockWith('ln -s')}`)
     expect(property('ActiveState')).toBe('active')
     expect(must('ringferry port list')).toContain('g1')
     must('systemctl stop ringferry')
