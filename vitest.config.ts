@@ -17,6 +17,7 @@ const SLOW = [
   'src/lab/{bed/awake,guest/agent}.test.ts',
   'src/aggregation/budget.test.ts',
   'src/plan/plan.test.ts',
+  'src/experiment/held-out.test.ts',
 ]
 const HERE = ['src/**/*.test.ts', 'test/{plane,tools,gallery,docs}/**/*.test.ts']
 

@@ -12,6 +12,7 @@ import type { Model } from '../sim/model.js'
 import { runModel } from '../sim/run.js'
 import { wholeNumber } from './options.js'
 import { print, printJson } from './output.js'
+import { addSimHeldOut } from './sim-held-out.js'
 import { addSimSteps } from './sim-steps.js'
 import { addSimSweep } from './sim-sweep.js'
 import { seedTable, summaryTable } from './sim-tables.js'
@@ -126,5 +127,6 @@ Examples:
     )
     .action(simRun)
   addSimSweep(sim)
+  addSimHeldOut(sim)
   addSimSteps(sim)
 }
