@@ -37,6 +37,7 @@ export type { Recipe, RecipeKind } from './daemon/recipe.js'
 export { makeRecipe } from './daemon/recipes.js'
 export { serveApi } from './daemon/serve-api.js'
 export { startSwitch } from './daemon/start.js'
+export type { DriverMemory } from './driver/driver-memory.js'
 export type { ChannelMessage, FrontendChannel } from './driver/frontend-channel.js'
 export { GuestMemory, type MemoryRegion, type RegionSpec } from './driver/guest-memory.js'
 export {
@@ -96,11 +97,12 @@ export type {
   VifConfig,
   VifTargetSettings,
   VxlanConfig,
+  XenConfig,
 } from './port/config.js'
 export type { PortMaker } from './port/create.js'
 export type { GuardSettings, LearnSettings } from './port/guard.js'
 export type { AnyPort, HostPort, Port, PortEvent, PortHost, PortStatus, RingPort } from './port/port.js'
 export type { RateLimitSettings, RateLimits } from './port/rate-limits.js'
 export type { SocketAccess } from './sys/socket-access.js'
-export type { InflightPayload, RegionPayload } from './vhost-user/messages.js'
+export type { InflightPayload, LogPayload, RegionPayload } from './vhost-user/messages.js'
 export type { GrantDevice, GrantMapping } from './xen/devices.js'
