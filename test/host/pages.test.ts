@@ -60,6 +60,7 @@ until [ -S /tmp/rf.ctl ]; do sleep 0.1; done
 trap 'kill $(jobs -p); wait' EXIT`,
   },
   'planner.md': { 0: HOME },
+  'simulator.md': { 0: `${HOME}\nln -s "${root}/examples" examples` },
   'recipes.md': { 0: INSTALLED, 1: HOME, 2: HOME, 3: HOME },
   'rootless.md': { 0: HOME, 1: HOME, 2: HOME, 3: HOME },
   'studies.md': { 0: 'rm -rf /tmp/holds; trap "rm -rf /tmp/holds" EXIT' },
@@ -78,6 +79,7 @@ const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
   'operators.md': [/^uplink +packet/m, /^g3: added/m, /mode="client"[\s\S]*^passt /m, /switch\.yaml: valid/],
   'awake.md': [/^awake/m],
   'planner.md': [/^24 VMs fit: [\s\S]*^Up to 49 VMs fit\./m],
+  'simulator.md': [/^Xen, guest +TX +\d+ +750 [\s\S]*^NIC driver receive/m],
   'recipes.md': [
     /3 packets received, 0% packet loss[\s\S]* web /,
     /^hello from the VM$/m,
