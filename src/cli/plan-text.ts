@@ -8,11 +8,11 @@ export function planText(plan: Plan, isCalibrated: boolean): string {
   const { question, capacity, asked } = plan
   const { workload, cores, nics, nicGbps, policy } = question
   const about = `${cores} processors, ${nics} x ${nicGbps} Gb/s, ${workload.text} in each VM, policy ${policy.name}`
-  const rows = capacity?.curve.map((one) => (one.vms === asked.vms ? asked : one)) ?? [asked]
+  const rows = (capacity?.curve ?? [asked]).map(figureRow)
   return [
     about,
     answer(plan).join('\n'),
-    formatTable(FIGURE_HEAD, rows.map(figureRow), FIGURE_COLUMNS),
+    formatTable(FIGURE_HEAD, rows, FIGURE_COLUMNS),
     'p99, hold: from arrival at the switch to publication. Brackets: 95 % intervals of replications.',
     capacity ? alternativeWords(capacity).join('\n') : '',
     cautions(question, isCalibrated)

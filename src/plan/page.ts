@@ -100,7 +100,7 @@ export function planPage(plan: Plan, isCalibrated: boolean, command: string): st
     ['architecture', `${architecture}, ${device} device`],
   ]
   const text = (words: string, strong = false): Block => ({ kind: 'text', text: words, strong })
-  const rows = capacity?.curve.map((one) => (one.vms === asked.vms ? asked : one)) ?? [asked]
+  const rows = (capacity?.curve ?? [asked]).map(figureRow)
   return renderPage({
     title: 'How many VMs fit',
     lead: `${workload.text}, ${cores} processors, ${nics} x ${nicGbps} Gb/s`,
@@ -129,7 +129,7 @@ export function planPage(plan: Plan, isCalibrated: boolean, command: string): st
           ),
           {
             kind: 'table',
-            table: { head: FIGURE_HEAD, rows: rows.map(figureRow) },
+            table: { head: FIGURE_HEAD, rows },
             caption: 'By number of VMs',
           },
         ],

@@ -117,7 +117,7 @@ function capacityOf(question: Question, asked: Asked): Capacity {
     ...{ vms, isMost },
     ...(isMost ? {} : { beyond: asked.of(vms + 1, COARSE) }),
     alternatives: alternativesOf(question, vms, asked),
-    curve: curvePoints(question, vms).map((point) => asked.of(point, CURVE)),
+    curve: curvePoints(question, vms).map((point) => asked.of(point, point === question.vms ? FINE : CURVE)),
   }
 }
 
