@@ -1,24 +1,34 @@
 import { portAt } from './globals.js'
 import {
   BATCH_BYTES,
+  C_CALLS,
+  C_TX_CALLS,
   CONTROL_VRING,
   LISTED_BYTES,
   M_CHAINS,
   M_LIST,
   P_BATCHES,
   P_VRINGS,
+  V_AVAIL,
+  V_AVAIL_SEEN,
   V_BACKLOG,
   V_BATCH,
+  V_CALL_COUNTER,
   V_CALLED,
+  V_DESC,
   V_FLAGS,
+  V_HEADER_BYTES,
   V_HELD_BURSTS,
   V_HELD_BYTES,
   V_HELD_FRAMES,
   V_HELD_URGENT,
   V_ID,
+  V_LAST_AVAIL,
   V_LISTED,
   V_MERGE,
   V_PORT,
+  V_SIZE,
+  V_USED,
   V_USED_COLLECTED,
   V_USED_NEXT,
   V_USED_PUBLISHED,
@@ -34,6 +44,16 @@ const STATE = [
   ...[V_FLAGS, V_MERGE, V_BACKLOG, V_LISTED, V_CALLED, V_CALLED + 4],
   ...[V_HELD_FRAMES, V_HELD_BYTES, V_HELD_BURSTS, V_HELD_URGENT],
 ]
+
+/** Where a ring lies: linear offsets, and entries. */
+export interface VringPlace {
+  readonly desc: number
+  readonly avail: number
+  readonly used: number
+  readonly size: number
+  /** Of the net header before each frame. */
+  readonly headerBytes: number
+}
 
 /** The number of a ring in the plane's call list. */
 export function vringId(port: number, queue: number): number {
@@ -70,6 +90,17 @@ export class VringRow extends Row {
     return (this.get(V_FLAGS) & VRING_READY) !== 0
   }
 
+  /** Says where the ring lies, and whose it is. */
+  place({ desc, avail, used, size, headerBytes }: VringPlace): void {
+    this.set(V_DESC, desc)
+    this.set(V_AVAIL, avail)
+    this.set(V_USED, used)
+    this.set(V_SIZE, size)
+    this.set(V_HEADER_BYTES, headerBytes)
+    this.set(V_CALL_COUNTER, this.isReceive ? C_CALLS : C_TX_CALLS)
+    this.identify()
+  }
+
   /** Says whose ring it is, and where the bursts of its open batch are kept. */
   identify(): void {
     this.set(V_ID, this.id)
@@ -77,8 +108,14 @@ export class VringRow extends Row {
     this.set(V_BATCH, this.isReceive ? portAt(this.#port) + P_BATCHES + (this.queue >> 1) * BATCH_BYTES : 0)
   }
 
-  /** Gives a receive ring a merge table for `size` chains; nothing is merged when there is no room for one. */
-  takeMergeTable(size: number): void {
+  /**
+   * Begins at an index of both rings, with nothing under way. A receive ring gets a merge table for as many chains as it has;
+   * nothing is merged when there is no room for one.
+   */
+  begin(index: number): void {
+    for (const field of [V_LAST_AVAIL, V_AVAIL_SEEN, V_USED_NEXT, V_USED_PUBLISHED, V_USED_COLLECTED])
+      this.set(field, index)
+    const size = this.get(V_SIZE)
     const table = this.isReceive ? this.memory.allocate(M_LIST + size * LISTED_BYTES) : 0
     if (table !== 0) this.memory.u32[(table + M_CHAINS) >>> 2] = size
     this.set(V_MERGE, table)

@@ -27,14 +27,8 @@ import {
   PORT_TRANSPARENT,
   PORT_TRUNK,
   R_COUNT,
-  V_AVAIL,
   V_BACKLOG,
-  V_CALL_COUNTER,
-  V_DESC,
   V_FLAGS,
-  V_HEADER_BYTES,
-  V_SIZE,
-  V_USED,
   VRING_ENABLED,
   VRING_EVENT_IDX,
   VRING_MERGEABLE,
@@ -101,13 +95,12 @@ class PlanePort {
     this.driver.fillRx(BUFFER_BYTES)
     for (const [queue, ring] of this.driver.rings.entries()) {
       const vring = new VringRow(memory, index, queue)
-      vring.set(V_DESC, guest.at + ring.desc)
-      vring.set(V_AVAIL, guest.at + ring.avail)
-      vring.set(V_USED, guest.at + ring.used)
-      vring.set(V_SIZE, size)
-      vring.set(V_HEADER_BYTES, this.driver.headerBytes)
-      vring.set(V_CALL_COUNTER, C_CALLS)
-      vring.identify()
+      vring.place({
+        desc: guest.at + ring.desc,
+        avail: guest.at + ring.avail,
+        used: guest.at + ring.used,
+        ...{ size, headerBytes: this.driver.headerBytes },
+      })
       if (vring.isReceive) vring.set(V_BACKLOG, this.row.ring)
       vring.set(V_FLAGS, VRING_READY | VRING_ENABLED | VRING_EVENT_IDX | VRING_MERGEABLE)
     }

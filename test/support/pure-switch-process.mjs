@@ -112,13 +112,12 @@ function attach(index) {
   driver.fillRx(2048)
   for (const [queue, ring] of driver.rings.entries()) {
     const vring = new VringRow(memory, index, queue)
-    vring.set(layout.V_DESC, guestMemory.at + ring.desc)
-    vring.set(layout.V_AVAIL, guestMemory.at + ring.avail)
-    vring.set(layout.V_USED, guestMemory.at + ring.used)
-    vring.set(layout.V_SIZE, RING_SIZE)
-    vring.set(layout.V_HEADER_BYTES, driver.headerBytes)
-    vring.set(layout.V_CALL_COUNTER, vring.isReceive ? layout.C_CALLS : layout.C_TX_CALLS)
-    vring.identify()
+    vring.place({
+      desc: guestMemory.at + ring.desc,
+      avail: guestMemory.at + ring.avail,
+      used: guestMemory.at + ring.used,
+      ...{ size: RING_SIZE, headerBytes: driver.headerBytes },
+    })
     if (vring.isReceive) vring.set(layout.V_BACKLOG, row.ring)
     const { VRING_READY, VRING_ENABLED, VRING_EVENT_IDX, VRING_MERGEABLE } = layout
     vring.set(layout.V_FLAGS, VRING_READY | VRING_ENABLED | VRING_EVENT_IDX | VRING_MERGEABLE)

@@ -6,21 +6,10 @@
 
 import { allocateByteRing } from '../../core/byte-ring.js'
 import {
-  C_CALLS,
-  C_TX_CALLS,
-  V_AVAIL,
-  V_AVAIL_SEEN,
   V_BACKLOG,
-  V_CALL_COUNTER,
-  V_DESC,
   V_FLAGS,
-  V_HEADER_BYTES,
   V_LAST_AVAIL,
   V_LOG_PAGE,
-  V_SIZE,
-  V_USED,
-  V_USED_COLLECTED,
-  V_USED_NEXT,
   V_USED_PUBLISHED,
   VRING_ENABLED,
   VRING_EVENT_IDX,
@@ -208,22 +197,8 @@ export class VifRings {
     const running = vring.isRunning
     if (!running && vring.isReceive && !this.#takeBacklog(queue))
       return 'the linear memory has no room for another ring'
-    vring.set(V_DESC, desc)
-    vring.set(V_AVAIL, avail)
-    vring.set(V_USED, used)
-    vring.set(V_SIZE, size)
-    vring.set(V_HEADER_BYTES, netHeaderBytes(this.#features))
-    vring.identify()
-    vring.set(V_CALL_COUNTER, vring.isReceive ? C_CALLS : C_TX_CALLS)
-    if (!running) {
-      vring.takeMergeTable(size)
-      const index = this.#row.memory.data.getUint16(used + 2, true)
-      vring.set(V_LAST_AVAIL, index)
-      vring.set(V_AVAIL_SEEN, index)
-      vring.set(V_USED_NEXT, index)
-      vring.set(V_USED_PUBLISHED, index)
-      vring.set(V_USED_COLLECTED, index)
-    }
+    vring.place({ desc, avail, used, size, headerBytes: netHeaderBytes(this.#features) })
+    if (!running) vring.begin(this.#row.memory.data.getUint16(used + 2, true))
     vring.set(V_LOG_PAGE, Math.floor((addresses.log ?? addresses.used) / PAGE_BYTES))
     let flags = VRING_READY
     if (this.#logPages > 0) flags |= VRING_LOGS

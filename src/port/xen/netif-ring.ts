@@ -1,7 +1,5 @@
 import { allocateByteRing } from '../../core/byte-ring.js'
 import {
-  C_CALLS,
-  C_TX_CALLS,
   DROP_DETACHED,
   N_DOMAIN,
   N_FREE,
@@ -16,19 +14,9 @@ import {
   NETIF_BYTES,
   NETIF_SIZE,
   NETIF_STATE_BYTES,
-  V_AVAIL,
-  V_AVAIL_SEEN,
   V_BACKLOG,
-  V_CALL_COUNTER,
-  V_DESC,
   V_FLAGS,
-  V_HEADER_BYTES,
   V_LAST_AVAIL,
-  V_SIZE,
-  V_USED,
-  V_USED_COLLECTED,
-  V_USED_NEXT,
-  V_USED_PUBLISHED,
   VRING_ENABLED,
   VRING_EVENT_IDX,
   VRING_MERGEABLE,
@@ -122,16 +110,14 @@ export class NetifRing {
 
   #writeRow(sg: boolean): void {
     const { vring } = this
-    vring.set(V_DESC, this.#own + VRING_PARTS.desc)
-    vring.set(V_AVAIL, this.#own + VRING_PARTS.avail)
-    vring.set(V_USED, this.#own + VRING_PARTS.used)
-    vring.set(V_SIZE, NETIF_SIZE)
-    vring.set(V_HEADER_BYTES, NET_HEADER_BYTES)
-    vring.identify()
-    vring.set(V_CALL_COUNTER, vring.isReceive ? C_CALLS : C_TX_CALLS)
-    vring.takeMergeTable(NETIF_SIZE)
-    for (const index of [V_LAST_AVAIL, V_AVAIL_SEEN, V_USED_NEXT, V_USED_PUBLISHED, V_USED_COLLECTED])
-      vring.set(index, 0)
+    vring.place({
+      desc: this.#own + VRING_PARTS.desc,
+      avail: this.#own + VRING_PARTS.avail,
+      used: this.#own + VRING_PARTS.used,
+      size: NETIF_SIZE,
+      headerBytes: NET_HEADER_BYTES,
+    })
+    vring.begin(0)
     vring.set(
       V_FLAGS,
       VRING_READY | VRING_ENABLED | VRING_EVENT_IDX | VRING_NETIF | (sg ? VRING_MERGEABLE : 0),
