@@ -5,6 +5,8 @@ import { type Path, parsePlaced } from '../config/yaml-place.js'
 import { RingferryError } from '../errors/errors.js'
 import { checkModel, ModelError } from '../sim/check.js'
 import type { Arrivals, Model, Traffic, Vm } from '../sim/model.js'
+import { wireBytes } from '../sim/nic.js'
+import { meanFrameBytes } from '../sim/open-source.js'
 import { type ModelFile, modelSchema } from './model-schema.js'
 import { atRate, readTrace, type Trace } from './trace-arrivals.js'
 
@@ -44,6 +46,12 @@ async function readTraces({ traffic }: ModelFile): Promise<Traces> {
 
 type OpenEntry = Extract<FileTraffic, { kind: 'open' }>
 
+/** Frames a second of each pair that, all together, are a share of a NIC's line rate. */
+function rateOfLoad({ load, frameBytes }: OpenEntry, gbps: number, pairs: number): number {
+  const bytes = wireBytes(meanFrameBytes({ frameBytes, arrivals: { kind: 'poisson' } }), 1)
+  return ((load ?? 0) * gbps * 1e9) / (bytes * 8) / pairs
+}
+
 function makeArrivals(
   { arrivals, rateFps = 0 }: OpenEntry,
   traces: Traces,
@@ -56,15 +64,18 @@ function makeArrivals(
 function makeTraffic(
   entry: FileTraffic,
   [from, to]: readonly [string, string],
-  alone: boolean,
-  traces: Traces,
+  { pairs, gbps, traces }: { readonly pairs: number; readonly gbps: number; readonly traces: Traces },
 ): Traffic {
+  const alone = pairs === 1
   const label =
     entry.label === undefined ? `${from} to ${to}` : alone ? entry.label : `${entry.label} ${from} to ${to}`
   const shared = { label, from, to }
   switch (entry.kind) {
-    case 'open':
-      return { ...entry, ...shared, ...makeArrivals(entry, traces) }
+    case 'open': {
+      const { load, ...open } = entry
+      const rate = load === undefined ? {} : { rateFps: rateOfLoad(entry, gbps, pairs) }
+      return { ...open, ...shared, ...makeArrivals({ ...entry, ...rate }, traces) }
+    }
     case 'tcp':
       return { ...entry, ...shared, offloadBytes: entry.offloadBytes ?? entry.segmentBytes }
     case 'requests':
@@ -81,7 +92,7 @@ function complete(file: ModelFile, traces: Traces): { readonly model: Model; rea
     const names = namesOf(entry)
     members.set(entry.name, names)
     for (const name of names) {
-      vms.push({ ...vm, name, computes: 0 })
+      vms.push({ ...vm, name })
       origins.vms.push(at)
     }
   }
@@ -89,16 +100,16 @@ function complete(file: ModelFile, traces: Traces): { readonly model: Model; rea
   for (const [at, entry] of file.traffic.entries()) {
     const ends = (name: string): readonly string[] => members.get(name) ?? [name]
     const pairs = ends(entry.from).flatMap((from) => ends(entry.to).map((to) => [from, to] as const))
+    const gbps = file.nics.find(({ name }) => name === entry.from || name === entry.to)?.gbps ?? 0
     for (const [from, to] of pairs) {
-      traffic.push(makeTraffic(entry, [from, to], pairs.length === 1, traces))
+      traffic.push(makeTraffic(entry, [from, to], { pairs: pairs.length, gbps, traces }))
       origins.traffic.push(at)
     }
   }
-  const { replications, sweep, warmUpMs, nics, policy, ...rest } = file
+  const { replications, sweep, warmUpMs, policy, ...rest } = file
   const model: Model = {
     ...rest,
     policy: policy as Model['policy'],
-    nics: nics.map((nic) => ({ ...nic, queues: 1 })),
     vms,
     traffic,
     warmUpMs: warmUpMs === 'auto' ? 0 : warmUpMs,
@@ -112,6 +123,19 @@ function inFile(path: Path, origins: Origins): Path {
   if ((head === 'vms' || head === 'traffic') && typeof at === 'number')
     return [head, origins[head][at] ?? 0, ...rest]
   return path
+}
+
+/** What is wrong with how an entry says its rate, or undefined. */
+function rateProblem({ rateFps, load, arrivals, from, to }: OpenEntry, file: ModelFile): string | undefined {
+  if (load === undefined)
+    return rateFps === undefined && arrivals.kind !== 'trace'
+      ? 'rateFps is missing; give it, or load: a share of line rate'
+      : undefined
+  if (rateFps !== undefined) return 'load and rateFps are both given; give one'
+  if (arrivals.kind === 'trace') return 'load: a trace has a rate of its own; give rateFps for another'
+  if (!file.nics.some(({ name }) => name === from || name === to))
+    return 'load is a share of line rate, but neither end is a NIC; give rateFps'
+  return undefined
 }
 
 /** Checks the data of a model. Throws CONFIG. @param at words a place */
@@ -129,9 +153,10 @@ export async function checkModelData(
       'CONFIG',
       `${at(['replications', 'max'])}: replications.max is ${file.replications.max}, below min (${file.replications.min})`,
     )
-  for (const [index, entry] of file.traffic.entries())
-    if (entry.kind === 'open' && entry.rateFps === undefined && entry.arrivals.kind !== 'trace')
-      throw new RingferryError('CONFIG', `${at(['traffic', index])}: traffic[${index}].rateFps is missing`)
+  for (const [index, entry] of file.traffic.entries()) {
+    const problem = entry.kind === 'open' && rateProblem(entry, file)
+    if (problem) throw new RingferryError('CONFIG', `${at(['traffic', index])}: traffic[${index}].${problem}`)
+  }
   const { model, origins } = complete(file, await readTraces(file))
   try {
     checkModel(model)

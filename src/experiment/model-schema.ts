@@ -34,6 +34,9 @@ const hostSchema = z.strictObject({
 const nicSchema = z.strictObject({
   name,
   gbps: positive.default(NIC_DEFAULTS.gbps),
+  queues: whole
+    .default(NIC_DEFAULTS.queues)
+    .describe('Each thread of the driver domain takes one, with rings and interrupts of its own.'),
   ringFrames: whole.default(NIC_DEFAULTS.ringFrames),
   moderationUs: number
     .nonnegative()
@@ -54,6 +57,11 @@ const vmSchema = z.strictObject({
     .describe('Processors that it may run on; none: all.'),
   ringFrames: whole.default(VM_DEFAULTS.ringFrames),
   workingSetMb: number.nonnegative().default(VM_DEFAULTS.workingSetMb),
+  computes: number
+    .min(0)
+    .max(1)
+    .default(VM_DEFAULTS.computes)
+    .describe('Share of a processor that it computes beside its network.'),
 })
 
 const arrivalsSchema = z.discriminatedUnion('kind', [
@@ -83,6 +91,10 @@ const trafficSchema = z.discriminatedUnion('kind', [
     kind: z.literal('open'),
     ...ends,
     rateFps: positive.optional().describe('Frames a second; a trace has its own unless this is given.'),
+    load: positive
+      .max(1)
+      .optional()
+      .describe("In place of rateFps: share of its NIC's line rate that all its VMs together are offered."),
     frameBytes: z
       .union([z.literal('imix'), whole.positive()])
       .default(OPEN_DEFAULTS.frameBytes)
@@ -141,6 +153,10 @@ export const modelSchema = z.strictObject({
     .describe('Cycles of steps in place of those of the tables.'),
   host: hostSchema.prefault({}),
   driverCore: whole.nonnegative().default(MODEL_DEFAULTS.driverCore),
+  driverThreads: whole
+    .positive()
+    .default(MODEL_DEFAULTS.driverThreads)
+    .describe('Threads of the driver domain, on processors from driverCore on; they share no VM.'),
   policy: z
     .preprocess((value) => (typeof value === 'string' ? { name: value } : value), policySchema)
     .default(MODEL_DEFAULTS.policy as { name: 'natural' }),

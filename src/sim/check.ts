@@ -3,9 +3,11 @@ import { RingferryError } from '../errors/errors.js'
 import { pathText } from '../errors/setting-error.js'
 import { didYouMean } from '../errors/suggestion.js'
 import { costsOf } from './architecture.js'
+import { threadOf } from './backend.js'
 import type { Model, OpenTraffic, Traffic } from './model.js'
 import { wireBytes } from './nic.js'
 import { meanFrameBytes } from './open-source.js'
+import { MOST_CORES } from './processors.js'
 
 /** A model that cannot be; `path` says where in it. */
 export class ModelError extends RingferryError {
@@ -19,8 +21,6 @@ export class ModelError extends RingferryError {
 
 /** Rows of the plane's port table, as many as there are. */
 const MOST_PORTS = 128
-/** Of the packed numbers of processors. */
-const MOST_CORES = 64
 
 function inRange(value: number, low: number, high: number, path: readonly PropertyKey[]): void {
   if (!(value >= low && value <= high))
@@ -82,6 +82,30 @@ function checkTraffic(model: Model, traffic: Traffic, at: number): void {
   inRange(traffic.ackEvery, 1, 64, path('ackEvery'))
 }
 
+/** Each thread of the driver domain needs a processor, a queue of each NIC, and VMs that talk to NICs or to each other. */
+function checkThreads(model: Model): void {
+  const { host, nics, vms, traffic, driverCore, driverThreads } = model
+  inRange(driverCore, 0, host.cores - 1, ['driverCore'])
+  inRange(driverThreads, 1, host.cores - driverCore, ['driverThreads'])
+  for (const [at, { queues, name }] of nics.entries()) {
+    inRange(queues, 1, 1024, ['nics', at, 'queues'])
+    if (queues < driverThreads)
+      throw new ModelError(
+        ['nics', at, 'queues'],
+        `"${name}" has ${queues}; the driver domain has ${driverThreads} threads, and each takes a queue of its own`,
+      )
+  }
+  const vmOf = (name: string): number => vms.findIndex((vm) => vm.name === name)
+  for (const [at, { from, to }] of traffic.entries()) {
+    const [one, other] = [vmOf(from), vmOf(to)]
+    if (one < 0 || other < 0 || threadOf(one, model) === threadOf(other, model)) continue
+    throw new ModelError(
+      ['traffic', at],
+      `"${from}" and "${to}" are served by different threads of the driver domain, which share no VM: set driverThreads to 1, or send through a NIC`,
+    )
+  }
+}
+
 /** Throws a ModelError (CONFIG) for the first thing that cannot be. */
 export function checkModel(model: Model): void {
   const { host, nics, vms, traffic } = model
@@ -90,7 +114,7 @@ export function checkModel(model: Model): void {
   inRange(host.llcMb, 0, 1e6, ['host', 'llcMb'])
   inRange(host.missCyclesPerByte, 0, 1e3, ['host', 'missCyclesPerByte'])
   inRange(host.wakeUs, 0, 1e6, ['host', 'wakeUs'])
-  inRange(model.driverCore, 0, host.cores - 1, ['driverCore'])
+  checkThreads(model)
   inRange(model.measureMs, 0.001, 1e9, ['measureMs'])
   inRange(model.warmUpMs, 0, 1e9, ['warmUpMs'])
   inRange(model.budget, 0.01, 1, ['budget'])

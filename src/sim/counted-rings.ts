@@ -68,12 +68,11 @@ export class CountedRings implements DepthOfRings {
     this.#frames = frames
   }
 
-  /** A port, in the order of their numbers. @param size frames of each of its rings */
-  add(size: number, isVm: boolean): void {
-    const port = new CountedPort(this.#memory, this.#ports.length, size, isVm)
-    this.#ports.push(port)
-    this.setLimits(port.index, NATURAL_LIMITS)
-    this.arm(port.index)
+  /** A port. @param size frames of each of its rings */
+  add(index: number, size: number, isVm: boolean): void {
+    this.#ports[index] = new CountedPort(this.#memory, index, size, isVm)
+    this.setLimits(index, NATURAL_LIMITS)
+    this.arm(index)
   }
 
   start(): void {}

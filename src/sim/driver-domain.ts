@@ -26,6 +26,7 @@ const MOST_MOVED = 4096
 
 /** What a driver domain is made of. */
 export interface DriverDomainParts {
+  readonly name: string
   readonly events: EventList
   readonly processors: Processors
   readonly frames: Frames
@@ -37,8 +38,8 @@ export interface DriverDomainParts {
   readonly ghz: number
   /** Cycles that a byte costs beside, because it is not in the cache. */
   readonly missCycles: number
-  /** Of all ports; and which of them are NICs. */
-  readonly ports: number
+  /** Numbers of its ports, rising; and which of them are NICs. */
+  readonly ports: readonly number[]
   readonly isNic: (port: number) => boolean
   /** A port was called; or frames of it can be taken without. */
   readonly onCall: (port: number, nowNs: number) => void
@@ -50,7 +51,7 @@ export interface DriverDomainParts {
 type State = 'awake' | 'spinning' | 'sleeping' | 'resting'
 
 export class DriverDomain implements Work {
-  readonly name = 'driver domain'
+  readonly name: string
   readonly weight = 1
   readonly cap = 0
   readonly cores: readonly number[]
@@ -85,11 +86,12 @@ export class DriverDomain implements Work {
   constructor(parts: DriverDomainParts) {
     this.#parts = parts
     const { events, processors, settings, memory, core, ports } = parts
+    this.name = parts.name
     this.cores = [core]
     this.inForce = new DecisionInForce(settings)
     this.controller = new Controller(memory, settings.buffer)
     this.pace = new Pace(this.inForce)
-    this.order = new DeficitRoundRobin(ports, QUANTUM_US, MAX_DEBT_US)
+    this.order = new DeficitRoundRobin(ports.at(-1)! + 1, QUANTUM_US, MAX_DEBT_US)
     this.#thread = processors.add(this)
     this.#timer = events.register((id, nowNs) => {
       if (id === this.#timerId && (this.#state === 'sleeping' || this.#state === 'resting'))
@@ -182,8 +184,8 @@ export class DriverDomain implements Work {
     const { rings, ports } = this.#parts
     this.#decide(nowUs)
     if (this.#left === 0 && !this.#servesHeld) {
-      for (let port = 0; port < ports; port++) this.order.activate(port)
-      this.#left = ports
+      for (let at = 0; at < ports.length; at++) this.order.activate(ports[at]!)
+      this.#left = ports.length
     }
     while (this.#left > 0) {
       this.#left--

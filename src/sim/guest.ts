@@ -42,6 +42,9 @@ export interface GuestParts {
 
 /** Frames that its programs may have waiting: a sender with more is told to wait. */
 const QUEUE_FRAMES = 1000
+/** What it computes beside its network comes due so often, and gives way to frames so often, in nanoseconds. */
+const COMPUTE_PERIOD_NS = 1_000_000
+const COMPUTE_SLICE_NS = 50_000
 const IDLE = 0
 const RECEIVING = 1
 const SENDING = 2
@@ -63,6 +66,8 @@ export class Guest implements Work {
   #doing = IDLE
   #owedCycles = 0
   #isBlocked = false
+  /** Nanoseconds that it still has to compute. */
+  #computeNs = 0
 
   constructor(vm: Vm, cores: readonly number[], parts: GuestParts, sides: GuestSides) {
     this.name = vm.name
@@ -72,6 +77,18 @@ export class Guest implements Work {
     this.#parts = parts
     this.#sides = sides
     this.#thread = parts.processors.add(this)
+    if (vm.computes > 0) this.#compute(vm.computes)
+  }
+
+  /** A share of every period; what a busy processor denied it waits, a period of it at most. */
+  #compute(share: number): void {
+    const { events } = this.#parts
+    const due = events.register((_, nowNs) => {
+      this.#computeNs = Math.min(COMPUTE_PERIOD_NS, this.#computeNs + Math.round(share * COMPUTE_PERIOD_NS))
+      this.#wake(nowNs)
+      events.schedule(nowNs + COMPUTE_PERIOD_NS, due, 0)
+    })
+    events.schedule(0, due, 0)
   }
 
   get thread(): ThreadState {
@@ -124,7 +141,9 @@ export class Guest implements Work {
     if (cycles === 0) cycles = this.#prepare()
     if (cycles === 0 && this.#owedCycles === 0) {
       this.#doing = IDLE
-      return 0
+      const sliceNs = Math.min(COMPUTE_SLICE_NS, this.#computeNs)
+      this.#computeNs -= sliceNs
+      return sliceNs
     }
     const owed = this.#owedCycles
     this.#owedCycles = 0

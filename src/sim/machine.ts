@@ -1,13 +1,7 @@
 /** A model put together: processors, NICs, guests, the driver domain between them, and the programs. */
-import { TuningSettings } from '../control/tuning-settings.js'
-import { GRANULE_BYTES } from '../core/layout.js'
-import { LinearMemory, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES } from '../core/linear-memory.js'
-import { instantiatePlane } from '../core/plane.js'
-import { RingferryError } from '../errors/errors.js'
 import { type Costs, costsOf } from './architecture.js'
-import { CountedRings } from './counted-rings.js'
+import { Backend, threadOf } from './backend.js'
 import { createScheduler } from './create-scheduler.js'
-import { DriverDomain } from './driver-domain.js'
 import { EventList } from './event-list.js'
 import { Fifo } from './fifo.js'
 import { Frames } from './frames.js'
@@ -15,11 +9,9 @@ import { Guest } from './guest.js'
 import type { Model, Traffic } from './model.js'
 import { NicModel } from './nic.js'
 import { OpenSource } from './open-source.js'
-import { PlaneRings, portMemoryBytes } from './plane-rings.js'
 import { Processors } from './processors.js'
 import type { Network, Program } from './program.js'
 import { Requests } from './requests.js'
-import type { DepthOfRings } from './rings.js'
 import { Streams } from './streams.js'
 import { Tcp } from './tcp.js'
 
@@ -46,16 +38,6 @@ function makeProgram(
   }
 }
 
-/** Real rings need memory of guests beside the plane's tables. */
-function memoryBytes({ depth, nics, vms }: Model): number {
-  if (depth === 'counts') return MIN_MEMORY_BYTES
-  const ports = [...nics, ...vms].reduce((sum, { ringFrames }) => sum + portMemoryBytes(ringFrames), 0)
-  const bytes = MIN_MEMORY_BYTES + Math.ceil(ports / GRANULE_BYTES) * GRANULE_BYTES
-  if (bytes > MAX_MEMORY_BYTES)
-    throw new RingferryError('CONFIG', 'depth: rings has no memory for so many rings; take depth: counts')
-  return bytes
-}
-
 /** Ports are numbered: NICs first, then VMs. */
 export class Machine {
   readonly model: Model
@@ -67,16 +49,13 @@ export class Machine {
   readonly nics: NicModel[] = []
   readonly guests: Guest[] = []
   readonly programs: Program[] = []
-  readonly memory: LinearMemory
-  readonly settings: TuningSettings
-  readonly rings: DepthOfRings
-  readonly driver: DriverDomain | undefined
+  /** Threads of the driver domain; none where frames pass none. */
+  readonly backends: readonly Backend[]
   /** Rings of NICs that guests have to themselves: to each guest, and of each NIC to the wire. */
   readonly #received: readonly Fifo[]
   readonly #leaving: readonly Fifo[]
   readonly #missCycles: number
   readonly #network: Network
-  readonly #hasDriver: boolean
   /** Whether a guest asks for the interrupts of its NICs. */
   readonly #isArmed: Uint8Array
 
@@ -93,14 +72,10 @@ export class Machine {
       switchNs: Math.round(this.costs.switchCycles / host.ghz),
       wakeNs: Math.round(host.wakeUs * 1000),
     })
-    this.settings = new TuningSettings({ policy: model.policy, budget: model.budget })
-    this.memory = new LinearMemory(memoryBytes(model))
-    const instance = instantiatePlane(this.memory, plane)
-    this.rings =
-      model.depth === 'rings'
-        ? new PlaneRings(this.memory, instance, this.frames)
-        : new CountedRings(this.memory, instance, this.frames)
-    this.#hasDriver = this.costs.hasDriverDomain
+    this.backends = Array.from(
+      { length: this.costs.hasDriverDomain ? model.driverThreads : 0 },
+      (_, thread) => new Backend(thread, model, plane, this.frames),
+    )
     this.#received = vms.map(() => new Fifo(1024))
     this.#leaving = nics.map(() => new Fifo(1024))
     this.#isArmed = new Uint8Array(vms.length).fill(1)
@@ -113,8 +88,7 @@ export class Machine {
     }
     for (const [at, nic] of nics.entries()) this.#addNic(at, nic.name)
     for (const at of vms.keys()) this.#addGuest(at)
-    this.rings.start()
-    this.driver = this.#hasDriver ? this.#makeDriver() : undefined
+    for (const backend of this.backends) this.#startBackend(backend)
     for (const [flow, traffic] of model.traffic.entries())
       this.programs.push(
         makeProgram(traffic, this.#network, flow, [this.portOf(traffic.from), this.portOf(traffic.to)]),
@@ -156,29 +130,46 @@ export class Machine {
         return share > 0 && loss.uniform() < share
       },
     }
-    if (this.#hasDriver) this.rings.add(nic.ringFrames, false)
-    const sides = this.#hasDriver ? this.#bridged(at) : this.#direct(at)
+    const sides = this.backends.length > 0 ? this.#bridged(at) : this.#direct(at)
     this.nics.push(new NicModel(this.events, this.frames, nic, { ...shared, ...sides }))
   }
 
+  /** The thread that serves a port. */
+  #backendOf(port: number): Backend {
+    return this.backends[threadOf(port - this.model.nics.length, this.model)]!
+  }
+
   #bridged(at: number) {
+    const { backends } = this
+    const nics = this.model.nics.length
+    const { driverThreads } = this.model
+    let turn = 0
     return {
-      receive: (frame: number) => {
-        if (this.rings.room(at) <= 0) return false
-        this.rings.send(at, frame)
+      queues: driverThreads,
+      queueOf: (frame: number) => (this.frames.to[frame]! - nics) % driverThreads,
+      receive: (frame: number, queue: number) => {
+        const { rings } = backends[queue]!
+        if (rings.room(at) <= 0) return false
+        rings.send(at, frame)
         return true
       },
-      interrupt: (nowNs: number) => {
-        const driver = this.driver!
+      interrupt: (nowNs: number, queue: number) => {
+        const { driver } = backends[queue]!
         const isWanted = driver.wantsKicks
         if (isWanted) driver.interrupted()
         driver.arrived(nowNs)
         return isWanted
       },
+      // Its transmit queues take turns.
       take: () => {
-        const frame = this.rings.receive(at)
-        if (this.rings.visible(at) === 0) this.rings.arm(at)
-        return frame
+        for (let tries = 0; tries < driverThreads; tries++) {
+          const { rings } = backends[turn]!
+          turn = turn + 1 === driverThreads ? 0 : turn + 1
+          const frame = rings.receive(at)
+          if (rings.visible(at) === 0) rings.arm(at)
+          if (frame >= 0) return frame
+        }
+        return -1
       },
     }
   }
@@ -186,6 +177,8 @@ export class Machine {
   #direct(at: number) {
     const nics = this.model.nics
     return {
+      queues: 1,
+      queueOf: () => 0,
       receive: (frame: number) => {
         const queue = this.#received[this.frames.to[frame]! - nics.length]!
         if (queue.size >= nics[at]!.ringFrames * nics.length) return false
@@ -209,7 +202,6 @@ export class Machine {
   #addGuest(at: number): void {
     const { vms, host, nics } = this.model
     const vm = vms[at]!
-    if (this.#hasDriver) this.rings.add(vm.ringFrames, true)
     const cores = vm.cores.length > 0 ? vm.cores : Array.from({ length: host.cores }, (_, core) => core)
     const parts = {
       events: this.events,
@@ -218,62 +210,58 @@ export class Machine {
       costs: this.costs,
       ghz: host.ghz,
       missCycles: this.#missCycles,
-      hasNic: !this.#hasDriver,
+      hasNic: this.backends.length === 0,
     }
     const deliver = (frame: number, nowNs: number): void => this.#deliver(frame, nowNs)
     const port = nics.length + at
-    const rings = this.rings
-    const sides = this.#hasDriver
-      ? {
-          receive: () => rings.receive(port),
-          arm: () => {
-            rings.arm(port)
-            return rings.visible(port) === 0
-          },
-          room: () => rings.room(port),
-          send: (frame: number) => rings.send(port, frame),
-          sent: (nowNs: number) => {
-            const driver = this.driver!
-            const isKick = driver.wantsKicks
-            driver.arrived(nowNs)
-            return isKick
-          },
-        }
-      : {
-          receive: () => (this.#received[at]!.size > 0 ? this.#received[at]!.shift() : -1),
-          arm: () => {
-            this.#isArmed[at] = 1
-            return this.#received[at]!.size === 0
-          },
-          room: () =>
-            nics.reduce((room, nic, each) => Math.min(room, nic.ringFrames - this.#leaving[each]!.size), 1e9),
-          send: (frame: number) => this.#leaving[this.frames.to[frame]!]!.push(frame),
-          sent: () => {
-            for (const nic of this.nics) nic.send()
-            return false
-          },
-        }
+    const sides =
+      this.backends.length > 0
+        ? this.#bridgedGuest(port)
+        : {
+            receive: () => (this.#received[at]!.size > 0 ? this.#received[at]!.shift() : -1),
+            arm: () => {
+              this.#isArmed[at] = 1
+              return this.#received[at]!.size === 0
+            },
+            room: () =>
+              nics.reduce(
+                (room, nic, each) => Math.min(room, nic.ringFrames - this.#leaving[each]!.size),
+                1e9,
+              ),
+            send: (frame: number) => this.#leaving[this.frames.to[frame]!]!.push(frame),
+            sent: () => {
+              for (const nic of this.nics) nic.send()
+              return false
+            },
+          }
     this.guests.push(new Guest(vm, cores, parts, { ...sides, deliver }))
   }
 
-  #makeDriver(): DriverDomain {
-    const { model, events, processors, frames, rings, memory, settings, costs } = this
-    const nics = model.nics.length
-    for (const [at, { targetUs, weight }] of model.vms.entries())
-      settings.setTarget(nics + at, { targetUs, weight })
-    settings.setControlled(
-      model.vms.map((_, at) => nics + at),
-      0,
-    )
-    const { limits } = settings
-    if (limits) for (const at of model.vms.keys()) rings.setLimits(nics + at, limits)
-    const driver = new DriverDomain({
-      ...{ events, processors, frames, rings, memory, settings, costs },
-      core: model.driverCore,
-      ghz: model.host.ghz,
+  #bridgedGuest(port: number) {
+    const backend = this.#backendOf(port)
+    const { rings } = backend
+    return {
+      receive: () => rings.receive(port),
+      arm: () => {
+        rings.arm(port)
+        return rings.visible(port) === 0
+      },
+      room: () => rings.room(port),
+      send: (frame: number) => rings.send(port, frame),
+      sent: (nowNs: number) => {
+        const isKick = backend.driver.wantsKicks
+        backend.driver.arrived(nowNs)
+        return isKick
+      },
+    }
+  }
+
+  #startBackend(backend: Backend): void {
+    const { events, processors, frames, costs } = this
+    const nics = this.model.nics.length
+    backend.start({
+      ...{ events, processors, frames, costs },
       missCycles: this.#missCycles,
-      ports: nics + model.vms.length,
-      isNic: (port) => port < nics,
       onCall: (port, nowNs) =>
         port < nics ? this.nics[port]!.send() : this.guests[port - nics]!.called(nowNs),
       onShown: (port) => {
@@ -283,7 +271,5 @@ export class Machine {
         if (port >= nics) this.guests[port - nics]!.hasRoom(nowNs)
       },
     })
-    for (const [at, { weight }] of model.vms.entries()) driver.order.weights[nics + at] = weight
-    return driver
   }
 }

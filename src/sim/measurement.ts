@@ -4,6 +4,7 @@ import { TuningReader } from '../control/tuning-reader.js'
 import { type PortCounters, readCounters } from '../core/counters.js'
 import { delaysSince, type PortDelays, readDelays } from '../core/delays.js'
 import { histogramMean, histogramQuantile, total } from '../core/histogram.js'
+import { type Backend, threadOf } from './backend.js'
 import type { Machine } from './machine.js'
 import type { Traffic } from './model.js'
 import type { Program } from './program.js'
@@ -20,9 +21,11 @@ interface Snapshot {
   readonly events: number
   readonly usedNs: readonly number[]
   readonly busyNs: readonly number[]
-  readonly spunUs: number
+  /** By thread of the driver domain. */
+  readonly spunUs: readonly number[]
   readonly switches: number
   readonly live: readonly number[]
+  /** By VM; none without a driver domain. */
   readonly counters: readonly PortCounters[]
   readonly delays: readonly PortDelays[]
   readonly guests: readonly { readonly received: number; readonly sent: number }[]
@@ -50,19 +53,18 @@ export class Measurement {
   }
 
   #snapshot(): Snapshot {
-    const { events, processors, driver, memory, guests, nics, model, frames } = this.#machine
-    const ports = driver ? nics.length + model.vms.length : 0
-    const rows = Array.from({ length: ports }, (_, row) => row)
+    const { events, processors, backends, guests, nics, model, frames } = this.#machine
+    const memories = backends.length === 0 ? [] : model.vms.map((_, at) => this.#backendOf(at)!.memory.u64)
     return {
       atNs: events.nowNs,
       events: events.processed,
       usedNs: processors.threads.map(({ usedNs }) => usedNs),
       busyNs: [...processors.busyNs],
-      spunUs: driver?.pace.spunUs ?? 0,
+      spunUs: backends.map(({ driver }) => driver.pace.spunUs),
       switches: processors.switches,
       live: [...frames.live],
-      counters: rows.map((row) => readCounters(memory.u64, row)),
-      delays: rows.map((row) => readDelays(memory.u64, row)),
+      counters: memories.map((words, at) => readCounters(words, nics.length + at)),
+      delays: memories.map((words, at) => readDelays(words, nics.length + at)),
       guests: guests.map(({ received, sentFrames }) => ({ received, sent: sentFrames })),
       nics: nics.map(({ drops, peerDrops, outNs, inNs }) => ({ drops: drops + peerDrops, outNs, inNs })),
     }
@@ -85,21 +87,27 @@ export class Measurement {
     }
   }
 
+  #backendOf(vm: number): Backend | undefined {
+    return this.#machine.backends[threadOf(vm, this.#machine.model)]
+  }
+
   #vms(end: Snapshot, seconds: number): VmResult[] {
-    const { model, memory, driver, settings, guests, nics } = this.#machine
+    const { model, backends, guests, nics } = this.#machine
     const begin = this.#begin
     const nameOf = (row: number): string | undefined => model.vms[row - nics.length]?.name
-    const tuning = driver ? readTuning(memory.u64, new TuningReader(settings.buffer), nameOf) : undefined
+    const tunings = backends.map(({ memory, settings }) =>
+      readTuning(memory.u64, new TuningReader(settings.buffer), nameOf),
+    )
     return model.vms.map(({ name }, at) => {
-      const row = nics.length + at
+      const tuning = tunings[threadOf(at, model)]
       const count = (counter: string): number => {
-        const now = end.counters[row]?.counts as Readonly<Record<string, number>> | undefined
-        const before = begin.counters[row]?.counts as Readonly<Record<string, number>> | undefined
+        const now = end.counters[at]?.counts as Readonly<Record<string, number>> | undefined
+        const before = begin.counters[at]?.counts as Readonly<Record<string, number>> | undefined
         return (now?.[counter] ?? 0) - (before?.[counter] ?? 0)
       }
       const drops = (snapshot: Snapshot): number =>
-        Object.values(snapshot.counters[row]?.drops ?? {}).reduce((sum, each) => sum + each, 0)
-      const delays = driver ? delaysSince(end.delays[row]!, begin.delays[row]!) : undefined
+        Object.values(snapshot.counters[at]?.drops ?? {}).reduce((sum, each) => sum + each, 0)
+      const delays = tuning ? delaysSince(end.delays[at]!, begin.delays[at]!) : undefined
       const quantile = (which: keyof PortDelays, q: number): number =>
         delays ? histogramQuantile(delays[which], q) : Number.NaN
       const thread = guests[at]!.thread.index
@@ -124,16 +132,16 @@ export class Measurement {
 
   /** The measured time is over. */
   results(seed: number): Results {
-    const { model, driver, processors } = this.#machine
+    const { model, processors } = this.#machine
     const begin = this.#begin
     const end = this.#snapshot()
     const seconds = (end.atNs - begin.atNs) / 1e9
     const share = (now: number, before: number): number => (now - before) / 1e9 / seconds
     const traffic = model.traffic.map((each, at) => this.#traffic(each, at, end, seconds))
     const vms = this.#vms(end, seconds)
-    const driverAt = driver?.thread.index ?? -1
-    const spun = (end.spunUs - begin.spunUs) / 1e6 / seconds
-    const driverCpu = driver ? share(end.usedNs[driverAt]!, begin.usedNs[driverAt]!) - spun : 0
+    const drivers = this.#drivers(end, seconds)
+    const spun = drivers.reduce((all, each) => all + each.spun, 0)
+    const driverCpu = drivers.reduce((all, each) => all + each.worked, 0)
     const cores = end.busyNs.map((busy, core) => share(busy, begin.busyNs[core]!))
     const guestCpu = vms.reduce((sum, { cpu }) => sum + cpu, 0)
     const frames = traffic.reduce((sum, each) => sum + each.frames, 0)
@@ -174,15 +182,27 @@ export class Measurement {
       const into = (end.nics[at]!.inNs - begin.nics[at]!.inNs) / 1e9 / seconds
       if (Math.max(out, into) >= FULL) return `nic ${name}`
     }
-    const spun = (end.spunUs - begin.spunUs) / 1e6 / seconds
-    const driver = this.#machine.driver?.thread
-    const shareOf = ({ index }: ThreadState): number =>
-      (end.usedNs[index]! - begin.usedNs[index]!) / 1e9 / seconds - (index === driver?.index ? spun : 0)
-    const core = cores.findIndex((use, at) => use - (at === driver?.core ? spun : 0) >= FULL)
+    const drivers = this.#drivers(end, seconds)
+    const spunOn = (core: number): number => drivers.find((each) => each.core === core)?.spun ?? 0
+    const core = cores.findIndex((use, at) => use - spunOn(at) >= FULL)
     if (core < 0) return 'load'
-    if (driver && shareOf(driver) >= FULL) return 'driver domain'
+    // One of several that is full limits its own VMs only; the mean tells of all.
+    const worked = drivers.reduce((all, each) => all + each.worked, 0)
+    if (drivers.length > 0 && worked >= FULL * drivers.length) return 'driver domain'
+    const shareOf = ({ index }: ThreadState): number =>
+      (end.usedNs[index]! - begin.usedNs[index]!) / 1e9 / seconds
     for (const [at, { name }] of vms.entries())
       if (shareOf(this.#machine.guests[at]!.thread) >= FULL) return `vm ${name}`
     return `processor ${core}`
+  }
+
+  /** Of a processor, by thread of the driver domain: in which it worked, and in which it waited for work. */
+  #drivers(end: Snapshot, seconds: number): { core: number; worked: number; spun: number }[] {
+    return this.#machine.backends.map(({ driver }, at) => {
+      const { index, core } = driver.thread
+      const used = (end.usedNs[index]! - this.#begin.usedNs[index]!) / 1e9 / seconds
+      const spun = (end.spunUs[at]! - this.#begin.spunUs[at]!) / 1e6 / seconds
+      return { core, worked: used - spun, spun }
+    })
   }
 }

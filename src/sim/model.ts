@@ -47,7 +47,7 @@ export interface Host {
 export interface Nic {
   readonly name: string
   readonly gbps: number
-  /** Receive queues: their interrupts are apart. */
+  /** Queues, each with rings and interrupts of its own: as many threads of a driver domain can share it. */
   readonly queues: number
   /** Frames of its receive and transmit rings. */
   readonly ringFrames: number
@@ -151,8 +151,10 @@ export interface Model {
   /** Cycles in place of those of the tables, by the names of steps. */
   readonly costs: Readonly<Record<string, number>>
   readonly host: Host
-  /** The processor of the driver domain. */
+  /** The processor of the driver domain, the first of several. */
   readonly driverCore: number
+  /** Threads of the driver domain, a processor each. They share no VM; each has a queue of every NIC. */
+  readonly driverThreads: number
   readonly policy: PolicyConfig
   readonly budget: number
   readonly nics: readonly Nic[]
@@ -219,6 +221,7 @@ export const MODEL_DEFAULTS: Omit<Model, 'name' | 'nics' | 'vms' | 'traffic'> = 
   costs: {},
   host: HOST_DEFAULTS,
   driverCore: 0,
+  driverThreads: 1,
   policy: { name: 'natural' },
   budget: 0.8,
   measureMs: 200,

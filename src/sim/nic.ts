@@ -24,10 +24,13 @@ export function wireBytes(frameBytes: number, segments: number): number {
 
 /** What a NIC is connected to. */
 export interface NicSides {
-  /** A frame has come: puts it into the receive ring; false: that is full. */
-  readonly receive: (frame: number) => boolean
-  /** An interrupt; false: nobody wants one, because the ring is being polled. */
-  readonly interrupt: (nowNs: number) => boolean
+  /** How many queues are in use, and into which one a frame from the wire goes. */
+  readonly queues: number
+  readonly queueOf: (frame: number) => number
+  /** A frame has come: puts it into the receive ring of a queue; false: that is full. */
+  readonly receive: (frame: number, queue: number) => boolean
+  /** An interrupt of a queue; false: nobody wants one, because the ring is being polled. */
+  readonly interrupt: (nowNs: number, queue: number) => boolean
   /** The next frame that is to leave, or -1. */
   readonly take: () => number
   /** A frame has reached the peer. */
@@ -61,8 +64,9 @@ export class NicModel {
   #inUntilNs = 0
   #isSending = false
   #sent = -1
-  #interruptedNs = Number.NEGATIVE_INFINITY
-  #isPending = false
+  /** By queue: its last interrupt, and whether one is to come (1). */
+  readonly #interruptedNs: Float64Array
+  readonly #isPending: Uint8Array
 
   constructor(events: EventList, frames: Frames, nic: Nic, sides: NicSides) {
     this.nic = nic
@@ -71,11 +75,13 @@ export class NicModel {
     this.#sides = sides
     this.#nsPerByte = 8 / nic.gbps
     this.#wireNs = Math.round(nic.wireUs * 1000)
-    this.#moderationNs = Math.round((nic.moderationUs * 1000) / 1)
+    this.#moderationNs = Math.round(nic.moderationUs * 1000)
     this.#arrive = events.register((_, nowNs) => this.#arrived(nowNs))
     this.#departed = events.register((_, nowNs) => this.#leftWire(nowNs))
     this.#delivered = events.register((_, nowNs) => sides.peer(this.#leaving.shift(), nowNs))
-    this.#fire = events.register((_, nowNs) => this.#interrupt(nowNs))
+    this.#fire = events.register((queue, nowNs) => this.#interrupt(nowNs, queue))
+    this.#interruptedNs = new Float64Array(sides.queues).fill(Number.NEGATIVE_INFINITY)
+    this.#isPending = new Uint8Array(sides.queues)
   }
 
   #wireTimeNs(frame: number): number {
@@ -103,23 +109,24 @@ export class NicModel {
       this.#sides.lost(frame)
       return
     }
-    if (!this.#sides.receive(frame)) {
+    const queue = this.#sides.queueOf(frame)
+    if (!this.#sides.receive(frame, queue)) {
       this.drops++
       this.#sides.lost(frame)
       return
     }
-    if (this.#isPending) return
-    const dueNs = this.#interruptedNs + this.#moderationNs
-    if (nowNs >= dueNs) this.#interrupt(nowNs)
+    if (this.#isPending[queue] === 1) return
+    const dueNs = this.#interruptedNs[queue]! + this.#moderationNs
+    if (nowNs >= dueNs) this.#interrupt(nowNs, queue)
     else {
-      this.#isPending = true
-      this.#events.schedule(dueNs, this.#fire, 0)
+      this.#isPending[queue] = 1
+      this.#events.schedule(dueNs, this.#fire, queue)
     }
   }
 
-  #interrupt(nowNs: number): void {
-    this.#isPending = false
-    if (this.#sides.interrupt(nowNs)) this.#interruptedNs = nowNs
+  #interrupt(nowNs: number, queue: number): void {
+    this.#isPending[queue] = 0
+    if (this.#sides.interrupt(nowNs, queue)) this.#interruptedNs[queue] = nowNs
   }
 
   /** Frames lie in its transmit ring. */

@@ -14,7 +14,10 @@ const IMIX = [
 const IMIX_TOTAL = 12
 
 /** Mean bytes of a frame of such traffic. */
-export function meanFrameBytes({ frameBytes, arrivals }: OpenTraffic): number {
+export function meanFrameBytes({
+  frameBytes,
+  arrivals,
+}: Pick<OpenTraffic, 'frameBytes' | 'arrivals'>): number {
   if (arrivals.kind === 'trace')
     return Array.from(arrivals.bytes).reduce((sum, bytes) => sum + bytes, 0) / arrivals.bytes.length
   if (frameBytes === 'imix')

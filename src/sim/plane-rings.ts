@@ -61,6 +61,7 @@ const TCP_PUSH_ACK = 0x18
 const NUMBER_AT = 54
 
 class PlanePort {
+  readonly index: number
   readonly row: PortRow
   readonly driver: NetDriver<ModelledMemory>
   readonly isVm: boolean
@@ -75,6 +76,7 @@ class PlanePort {
   isCalled = false
 
   constructor(memory: LinearMemory, index: number, size: number, isVm: boolean) {
+    this.index = index
     this.isVm = isVm
     this.size = size
     this.row = new PortRow(memory, index)
@@ -164,7 +166,9 @@ export class PlaneRings implements DepthOfRings {
   readonly #plane: Plane
   readonly #globals: Globals
   readonly #frames: Frames
+  /** By number, and those that there are. */
   readonly #ports: PlanePort[] = []
+  readonly #list: PlanePort[] = []
 
   constructor(memory: LinearMemory, plane: Plane, frames: Frames) {
     this.#memory = memory
@@ -177,25 +181,27 @@ export class PlaneRings implements DepthOfRings {
     this.#globals.nowUs = 0
   }
 
-  /** A port, in the order of their numbers. @param size frames of each of its rings, made a power of two */
-  add(size: number, isVm: boolean): void {
-    const index = this.#ports.length
-    this.#ports.push(new PlanePort(this.#memory, index, powerOfTwo(size), isVm))
-    this.#globals.setEntry(ACTIVE_AT, index, index)
-    this.#globals.set(G_ACTIVE, index + 1)
+  /** A port. @param size frames of each of its rings, made a power of two */
+  add(index: number, size: number, isVm: boolean): void {
+    const port = new PlanePort(this.#memory, index, powerOfTwo(size), isVm)
+    this.#ports[index] = port
+    this.#globals.setEntry(ACTIVE_AT, this.#list.length, index)
+    this.#list.push(port)
+    this.#globals.set(G_ACTIVE, this.#list.length)
   }
 
   /** All ports are there: the bridge learns where they are, and what that took is forgotten. */
   start(): void {
-    for (const [index, port] of this.#ports.entries()) {
+    for (const port of this.#list) {
+      const { index } = port
       port.driver.enqueue(frameBytes(index, 0xff, 60, false, 0))
       port.driver.publish(1)
       this.#plane.poll(index, 1)
-      for (const { driver } of this.#ports) while (driver.receive());
+      for (const { driver } of this.#list) while (driver.receive());
       port.driver.reapTx()
     }
     this.#globals.set(G_CALLS, 0)
-    for (const port of this.#ports) {
+    for (const port of this.#list) {
       port.publishedBefore = port.counter(C_PUBLISHED_FRAMES)
       port.publishes = port.counter(C_PUBLISHES)
       port.ingress = port.counter(C_INGRESS_FRAMES)
@@ -256,7 +262,7 @@ export class PlaneRings implements DepthOfRings {
   }
 
   #published(moved: Moved): void {
-    for (const port of this.#ports) {
+    for (const port of this.#list) {
       const publishes = port.counter(C_PUBLISHES)
       if (port.isVm) moved.publications += (publishes - port.publishes) >>> 0
       port.publishes = publishes
@@ -285,7 +291,8 @@ export class PlaneRings implements DepthOfRings {
   }
 
   show(onCall: (port: number) => void, onShown: (port: number) => void): void {
-    for (const [index, port] of this.#ports.entries()) {
+    for (const port of this.#list) {
+      const { index } = port
       const published = port.counter(C_PUBLISHED_FRAMES)
       const fresh = (published - port.publishedBefore) >>> 0
       port.publishedBefore = published

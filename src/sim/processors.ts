@@ -8,6 +8,11 @@
 import type { EventList } from './event-list.js'
 import type { Scheduler, ThreadState, Work } from './scheduler.js'
 
+/** An event's number holds a processor's in its low bits, above it the number of a unit: 31 bits together. */
+const CORE_BITS = 7
+export const MOST_CORES = 1 << CORE_BITS
+const UNIT_MASK = (1 << (31 - CORE_BITS)) - 1
+
 /** Looks on while a model runs. Times in nanoseconds. */
 export interface Tracer {
   /** A thread has worked on a processor. */
@@ -129,15 +134,15 @@ export class Processors {
   #begin(core: number, thread: ThreadState, nowNs: number, tookNs: number): void {
     this.#running[core] = thread.index
     this.#beganNs[core] = nowNs
-    const unit = (this.#units[core]! + 1) & 0xffffff
+    const unit = (this.#units[core]! + 1) & UNIT_MASK
     this.#units[core] = unit
-    this.#events.schedule(nowNs + tookNs, this.#ended, unit * 64 + core)
+    this.#events.schedule(nowNs + tookNs, this.#ended, unit * MOST_CORES + core)
   }
 
   /** Ends the unit that a thread is in, now: it was only waiting for something to happen. */
   cut(thread: ThreadState, nowNs: number): void {
     if (!thread.isRunning || this.#running[thread.core] !== thread.index) return
-    this.#unitEnded(this.#units[thread.core]! * 64 + thread.core, nowNs)
+    this.#unitEnded(this.#units[thread.core]! * MOST_CORES + thread.core, nowNs)
   }
 
   #unitEnded(packed: number, nowNs: number): void {
@@ -146,16 +151,16 @@ export class Processors {
       if (this.#running[core] === -1) this.#dispatch(core, nowNs)
       return
     }
-    const core = packed & 63
+    const core = packed & (MOST_CORES - 1)
     // One that was cut has ended before.
-    if (packed >>> 6 !== this.#units[core] || this.#running[core] === -1) return
+    if (packed >>> CORE_BITS !== this.#units[core] || this.#running[core] === -1) return
     const thread = this.threads[this.#running[core]!]!
     const usedNs = nowNs - this.#beganNs[core]!
     thread.usedNs += usedNs
     this.busyNs[core]! += usedNs
     this.tracer?.unit(thread.work.name, core, this.#beganNs[core]!, nowNs)
     this.#scheduler.charge(thread, usedNs, nowNs)
-    this.#units[core] = (this.#units[core]! + 1) & 0xffffff
+    this.#units[core] = (this.#units[core]! + 1) & UNIT_MASK
     thread.work.end(nowNs)
     if (!this.#scheduler.mustYield(thread, nowNs)) {
       const tookNs = thread.work.begin(nowNs)

@@ -53,8 +53,8 @@ export interface Rings {
 
 /** Rings of either depth, before they are used. */
 export interface DepthOfRings extends Rings {
-  /** A port, in the order of their numbers. @param size frames of each of its rings */
-  add(size: number, isVm: boolean): void
+  /** A port, in rising order of numbers; some may be left out. @param size frames of each of its rings */
+  add(port: number, size: number, isVm: boolean): void
   /** All ports are there. */
   start(): void
   setLimits(port: number, limits: HoldLimits): void

@@ -66,7 +66,7 @@ function simulatedSide() {
   const memory = new LinearMemory(MIN_MEMORY_BYTES)
   const frames = new Frames()
   const rings = new CountedRings(memory, instantiatePlane(memory, planeModule()), frames)
-  for (let vm = 0; vm < VMS; vm++) rings.add(RING, true)
+  for (let vm = 0; vm < VMS; vm++) rings.add(vm, RING, true)
   const moved: Moved = { frames: new Int32Array(4096), count: 0, work: 0, publications: 0, calls: 0 }
   const show = () =>
     rings.show(
