@@ -66,6 +66,14 @@ describe('model files', () => {
     ).toEqual([0, 50, 100])
   })
 
+  it('parseModel makes a load that share of line rate, all VMs of an entry together', async () => {
+    const { model } = await parseModel(GOOD.replace('rateFps: 1000', 'load: 0.5, frameBytes: 60'), 'm.yaml')
+    // 60 bytes take 84 on the wire.
+    const halfFps = 1e9 / 84 / 8 / 2
+    for (const traffic of model.traffic) expect(traffic).toMatchObject({ rateFps: halfFps / 3 })
+    expect(model.traffic[0]).not.toHaveProperty('load')
+  })
+
   it.each([
     ['vms: []', 'm.yaml:3:6: vms is []; it must not be empty'],
     ['targetUs: 200', 'targetUs: -1', 'm.yaml:4:36: vms[0].targetUs is -1; it must be more than 0'],
@@ -74,6 +82,19 @@ describe('model files', () => {
     ['rateFps: 1000', 'rateFps: 1e6', 'm.yaml:6:47: traffic[0].rateFps: 2.112 Gb/s are offered by "eth0"'],
     [', rateFps: 1000', '', 'traffic[0].rateFps is missing'],
     ['gbps: 1', 'gbps: 1, speed: 3', 'unknown setting "speed"'],
+    ['rateFps: 1000', 'rateFps: 1000, load: 1', 'traffic[0].load and rateFps are both given'],
+    ['rateFps: 1000', 'load: 1.5', 'traffic[0].load is 1.5; it must be at most 1'],
+    [
+      'from: eth0, to: v, rateFps: 1000',
+      'from: v1, to: v2, load: 1',
+      'load is a share of line rate, but neither end is a NIC',
+    ],
+    [
+      'nics:',
+      'driverThreads: 2\nnics:',
+      'm.yaml:3:8: nics[0].queues: "eth0" has 1; the driver domain has 2 threads',
+    ],
+    ['nics:', 'driverThreads: 3\nnics:', 'driverThreads: is 3; it must be from 1 to 2'],
     ['nics:', 'costs: { kik: 2 }\nnics:', 'm.yaml:2:8: costs: there is no step "kik" (did you mean "kick"?)'],
     ['nics:', 'replications: { min: 9, max: 3 }\nnics:', 'replications.max is 3, below min (9)'],
     ['rateFps: 1000', 'arrivals: { kind: trace, file: /nowhere }', '/nowhere: there is no such capture file'],

@@ -29,7 +29,13 @@ interface Snapshot {
   readonly counters: readonly PortCounters[]
   readonly delays: readonly PortDelays[]
   readonly guests: readonly { readonly received: number; readonly sent: number }[]
-  readonly nics: readonly { readonly drops: number; readonly outNs: number; readonly inNs: number }[]
+  readonly nics: readonly {
+    readonly drops: number
+    /** Those of them that had crossed the wire. */
+    readonly ringDrops: number
+    readonly outNs: number
+    readonly inNs: number
+  }[]
 }
 
 function figures({ delays, sumUs }: Program['tally']): DelayFigures {
@@ -66,7 +72,9 @@ export class Measurement {
       counters: memories.map((words, at) => readCounters(words, nics.length + at)),
       delays: memories.map((words, at) => readDelays(words, nics.length + at)),
       guests: guests.map(({ received, sentFrames }) => ({ received, sent: sentFrames })),
-      nics: nics.map(({ drops, peerDrops, outNs, inNs }) => ({ drops: drops + peerDrops, outNs, inNs })),
+      nics: nics.map(({ drops, peerDrops, outNs, inNs }) => ({
+        ...{ drops: drops + peerDrops, ringDrops: drops, outNs, inNs },
+      })),
     }
   }
 
@@ -147,6 +155,8 @@ export class Measurement {
     const frames = traffic.reduce((sum, each) => sum + each.frames, 0)
     const calls = vms.reduce((sum, each) => sum + each.calls, 0)
     const nicDrops = end.nics.reduce((sum, { drops }, at) => sum + drops - begin.nics[at]!.drops, 0)
+    const ringDrops = end.nics.reduce((sum, nic, at) => sum + nic.ringDrops - begin.nics[at]!.ringDrops, 0)
+    const vmDrops = vms.reduce((all, { drops }) => all + drops, 0)
     const sum = (of: (each: TrafficResult) => number): number =>
       traffic.reduce((all, each) => all + of(each), 0)
     const isSaturated = traffic.some(({ lossRatio, label }) => {
@@ -167,20 +177,28 @@ export class Measurement {
       cyclesPerFrame: ((driverCpu + guestCpu) * seconds * model.host.ghz * 1e9) / frames,
       callsPerFrame: calls / frames,
       switchesPerS: (processors.switches - begin.switches) / seconds,
-      drops: nicDrops + vms.reduce((all, { drops }) => all + drops, 0),
-      bottleneck: this.#bottleneck(end, cores, seconds),
+      drops: nicDrops + vmDrops,
+      bottleneck: this.#bottleneck(end, { cores, seconds, isLosing: ringDrops + vmDrops > LOSS * frames }),
       isSaturated,
       events: end.events - begin.events,
     }
   }
 
-  #bottleneck(end: Snapshot, cores: readonly number[], seconds: number): string {
+  /** @param isLosing what has crossed a wire is lost behind it: a wire that is full limits nothing then */
+  #bottleneck(
+    end: Snapshot,
+    {
+      cores,
+      seconds,
+      isLosing,
+    }: { readonly cores: readonly number[]; readonly seconds: number; readonly isLosing: boolean },
+  ): string {
     const { nics, vms } = this.#machine.model
     const begin = this.#begin
     for (const [at, { name }] of nics.entries()) {
       const out = (end.nics[at]!.outNs - begin.nics[at]!.outNs) / 1e9 / seconds
       const into = (end.nics[at]!.inNs - begin.nics[at]!.inNs) / 1e9 / seconds
-      if (Math.max(out, into) >= FULL) return `nic ${name}`
+      if (out >= FULL || (into >= FULL && !isLosing)) return `nic ${name}`
     }
     const drivers = this.#drivers(end, seconds)
     const spunOn = (core: number): number => drivers.find((each) => each.core === core)?.spun ?? 0
