@@ -127,6 +127,9 @@ export interface PortCount {
   readonly fromVmFrames?: number
   readonly fromVmBytes?: number
   readonly calls?: number
+  /** Batches that were made visible to the VM, and the frames in them. */
+  readonly publications?: number
+  readonly publishedFrames?: number
   /** Bursts taken from the VM's transmit rings, for the mean burst length. */
   readonly fromVmBursts?: number
   readonly drops?: Readonly<Record<string, number>>
@@ -138,6 +141,16 @@ export interface PortCount {
   }
 }
 
+/** What Ringferry's engine did with its time since its start. */
+export interface EngineTime {
+  /** Of its processor time: polling without finding anything. */
+  readonly spunS: number
+  /** Ready to run, while others had its processor. */
+  readonly waitedS: number
+  /** Sleeps and rests that ended. */
+  readonly wakes: number
+}
+
 /** All that is sampled at the edges of a measured window. */
 export interface BedSample {
   /** On the caller's clock, in seconds. */
@@ -145,6 +158,8 @@ export interface BedSample {
   readonly guestCpuS: Readonly<Record<string, number>>
   /** The switch: Ringferry's engine thread, or the processes of a peer. */
   readonly driverCpuS: number
+  /** Ringferry alone. */
+  readonly engine?: EngineTime
   /** Of /proc/stat, all processors, without burntS. */
   readonly busyS: number
   /** What the bed's threads have used that keep the processors awake. */

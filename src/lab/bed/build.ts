@@ -89,10 +89,14 @@ class BuiltBed implements Bed {
       for (const nic of vm.plan.nics) ports[nic.port] = this.#fabric.counts(vm.plan, nic)
     }
     const driverCpuS = this.#fabric.cpuSeconds()
+    const engine = this.#fabric.engineTime?.()
     const { busyS, stealS } = machineSeconds()
     const burntS = this.burntS()
     const atS = performance.now() / 1000
-    return { atS, guestCpuS, driverCpuS, busyS: busyS - burntS, burntS, stealS, ports }
+    return {
+      ...{ atS, guestCpuS, driverCpuS, busyS: busyS - burntS, burntS, stealS, ports },
+      ...(engine && { engine }),
+    }
   }
 
   burntS(): number {

@@ -1,6 +1,6 @@
 /** What every make of switch offers a bed: places for NICs, and what can be known of them. */
 import type { NicSpec } from '../guest/spec.js'
-import type { BedSpec, PortCount } from './bed.js'
+import type { BedSpec, EngineTime, PortCount } from './bed.js'
 import type { NicPlan, VmPlan } from './plan.js'
 import type { Undo } from './undo.js'
 
@@ -26,6 +26,8 @@ export interface Fabric {
   counts(vm: VmPlan, nic: NicPlan): PortCount
   /** Processor seconds of the switch so far. */
   cpuSeconds(): number
+  /** What the switch's thread did with its time; only Ringferry knows. */
+  engineTime?(): EngineTime
   /** Opens a port on one end of a vhost-user socket pair, which it owns then. Only Ringferry can. */
   embed?(vm: VmPlan, nic: NicPlan, fd: number): Promise<void>
   /** Closes such a port; its counts stay. */

@@ -12,13 +12,25 @@ export function portCountOf({ counts, drops }: PortCounters, delays?: PortDelays
     fromVmFrames: counts.ingress_frames,
     fromVmBytes: counts.ingress_bytes,
     calls: counts.calls + counts.transmit_calls,
+    publications: counts.publishes,
+    publishedFrames: counts.published_frames,
     fromVmBursts: counts.polls,
     drops: { ...drops },
     ...(delays ? { delays } : {}),
   }
 }
 
-const FIGURES = ['toVmFrames', 'toVmBytes', 'fromVmFrames', 'fromVmBytes', 'calls', 'fromVmBursts'] as const
+/** The figures of a count that add up. */
+export const COUNTED = [
+  'toVmFrames',
+  'toVmBytes',
+  'fromVmFrames',
+  'fromVmBytes',
+  'calls',
+  'publications',
+  'publishedFrames',
+  'fromVmBursts',
+] as const
 
 function addArrays(a: ArrayLike<number>, b: ArrayLike<number>): Uint32Array {
   return Uint32Array.from(a, (value, index) => value + (b[index] ?? 0))
@@ -26,8 +38,8 @@ function addArrays(a: ArrayLike<number>, b: ArrayLike<number>): Uint32Array {
 
 /** The sum of two counts of one place: a port that was closed, and the one that follows it. */
 export function addCounts(a: PortCount, b: PortCount): PortCount {
-  const sum: { [name in (typeof FIGURES)[number]]?: number } = {}
-  for (const name of FIGURES)
+  const sum: { [name in (typeof COUNTED)[number]]?: number } = {}
+  for (const name of COUNTED)
     if (a[name] !== undefined || b[name] !== undefined) sum[name] = (a[name] ?? 0) + (b[name] ?? 0)
   const drops: Record<string, number> = { ...a.drops }
   for (const [reason, frames] of Object.entries(b.drops ?? {})) drops[reason] = (drops[reason] ?? 0) + frames

@@ -4,12 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PolicyConfig } from '../../aggregation/create.js'
 import { AWAKE_DEFAULT } from '../../control/awake.js'
 import { BUDGET_DEFAULT, VIF_DEFAULTS } from '../../control/defaults.js'
+import { EngineSigns } from '../../core/globals.js'
 import { Switch } from '../../engine/switch.js'
 import type { SwitchOptions } from '../../engine/switch-types.js'
 import { RingferryError } from '../../errors/errors.js'
 import type { PortConfig } from '../../port/config.js'
 import { nthCpu } from '../../sys/affinity.js'
-import type { BedSpec, PortCount, SwitchSpec, VmSpec } from './bed.js'
+import type { BedSpec, EngineTime, PortCount, SwitchSpec, VmSpec } from './bed.js'
 import type { Fabric, FabricContext, NicLink } from './fabric.js'
 import type { NicPlan, VmPlan } from './plan.js'
 import { addCounts, portCountOf } from './port-count.js'
@@ -161,6 +162,13 @@ class RingferryFabric implements Fabric {
 
   cpuSeconds(): number {
     return this.#switch.cpuSeconds()
+  }
+
+  engineTime(): EngineTime {
+    const { spunUs, wakes } = this.#switch.read(
+      (memory) => new EngineSigns(memory.buffer as unknown as SharedArrayBuffer),
+    )
+    return { spunS: spunUs / 1e6, waitedS: this.#switch.promises().waitedUs / 1e6, wakes }
   }
 
   async reshape(spec: BedSpec): Promise<boolean> {

@@ -46,6 +46,7 @@ const WORKLOAD_METRICS = {
 const MADE_METRICS = {
   guestCpu: metric('guest processor use', 'cores', 'lower'),
   driverCpu: metric('driver domain processor use', 'cores', 'lower'),
+  driverWorkCpu: metric('driver domain processor use without spinning', 'cores', 'lower'),
   hostCpu: metric('processor use of the whole host', 'cores', 'lower'),
   burntCpu: metric('burnt to keep processors awake', 'cores', 'lower'),
   driverCpuPerFrameNs: metric('driver domain processor time a frame', 'ns', 'lower'),
@@ -53,6 +54,7 @@ const MADE_METRICS = {
   /** What hostCpuPerGbS is where a switch counts no bytes, without headers: for comparing switches. */
   hostCpuPerPayloadGbS: metric('host processor time a gigabyte of payload', 's', 'lower'),
   callsPerFrame: metric('calls a frame', '1/frame', 'lower'),
+  batchFrames: metric('frames a publication', 'frames', 'none'),
   dropRatio: metric('frames dropped by the switch', 'share of frames', 'lower'),
   holdP99Us: metric('p99 hold', 'us', 'lower'),
   queueP99Us: metric('p99 queueing', 'us', 'lower'),

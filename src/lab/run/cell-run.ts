@@ -107,14 +107,14 @@ async function measure(run: CellRun, tools: CellTools, prepared: PreparedWorkloa
   const first = cell.uses[0]?.vm ?? ''
   const carried = results.flatMap((result) => result.metrics.mbps ?? [])
   const payloadMbps = carried.length > 0 ? carried.reduce((sum, mbps) => sum + mbps, 0) : undefined
-  const { cpu, metrics, ports } = measureWindow(before, after, first, payloadMbps)
+  const { cpu, metrics, ports, engine } = measureWindow(before, after, first, payloadMbps)
   const described = await bed.describe()
   return {
     ...{ type: 'measurement', cell: cell.id, factors: cell.factors, round },
     ...(twin ? { twin: true } : {}),
     ...{ startedAt, tookS: tools.clock.nowS() - startS },
     ...{ workloads: workloadRuns(cell, results), metrics, cpu, noise },
-    switch: { ...described, counted: countedPorts(ports) },
+    switch: { ...described, counted: countedPorts(ports), ...(engine && { engine }) },
   }
 }
 

@@ -36,6 +36,21 @@ describe('measureWindow', () => {
     },
   })
 
+  it('measureWindow tells work from spinning, and batches, where the switch knows of them', () => {
+    const engine = (spunS: number, wakes: number) => ({ spunS, waitedS: 2 * spunS, wakes })
+    const counted = (at: number) => ({ a: { publications: 10 * at, publishedFrames: 45 * at } })
+    const { metrics, engine: since } = measureWindow(
+      { ...before, engine: engine(1, 0xfffffff0), ports: counted(1) },
+      { ...after, engine: engine(1.25, 0x10), ports: counted(3) },
+      'a',
+    )
+    expect(since).toEqual({ spunS: 0.25, waitedS: 0.5, wakes: 32 })
+    expect(metrics).toMatchObject({ driverCpu: 0.5, driverWorkCpu: 0.375, batchFrames: 4.5 })
+    const unknown = measureWindow(before, after, 'a')
+    expect(unknown.engine).toBeUndefined()
+    expect(unknown.metrics.driverWorkCpu).toBeUndefined()
+  })
+
   it('measureWindow divides what happened by the window, of the cell and of the measured VM', () => {
     const { cpu, metrics } = measureWindow(before, after, 'a')
     expect(cpu).toEqual({

@@ -1,6 +1,7 @@
 /** What two samples of a bed say about the window between them. */
 import { histogramQuantile, merge, newCounts, since, total } from '../../core/histogram.js'
-import type { BedSample, PortCount } from '../bed/bed.js'
+import type { BedSample, EngineTime, PortCount } from '../bed/bed.js'
+import { COUNTED } from '../bed/port-count.js'
 import type { MetricName, Metrics } from '../record/metrics.js'
 import type { CpuUse } from '../record/record.js'
 
@@ -8,10 +9,9 @@ const NS = 1e9
 const GB = 1e9
 const GB_PER_MBIT = 1e6 / 8 / GB
 const DELAYS = ['hold', 'queue', 'total'] as const
-const COUNTS = ['toVmFrames', 'toVmBytes', 'fromVmFrames', 'fromVmBytes', 'calls', 'fromVmBursts'] as const
 
 type Delay = (typeof DELAYS)[number]
-type Count = (typeof COUNTS)[number]
+type Count = (typeof COUNTED)[number]
 
 /** What a port counted within the window. What is not known is absent. */
 export interface PortDelta {
@@ -22,7 +22,7 @@ export interface PortDelta {
 
 function portDelta(before: PortCount | undefined, after: PortCount): PortDelta {
   const counts: Partial<Record<Count, number>> = {}
-  for (const name of COUNTS) {
+  for (const name of COUNTED) {
     const now = after[name]
     if (now !== undefined) counts[name] = now - (before?.[name] ?? 0)
   }
@@ -44,6 +44,8 @@ export interface WindowResult {
   readonly metrics: Metrics
   /** By VM and NIC, as in the samples. */
   readonly ports: Readonly<Record<string, PortDelta>>
+  /** What Ringferry's engine did meanwhile; undefined for other switches. */
+  readonly engine: EngineTime | undefined
 }
 
 /** Sum of a count over ports; undefined when none of them knows it. */
@@ -86,6 +88,19 @@ function cpuUse(before: BedSample, after: BedSample): CpuUse {
   }
 }
 
+/** Pauses are counted on the u32 circle. */
+function engineSince(before: BedSample, after: BedSample): EngineTime | undefined {
+  const [from, to] = [before.engine, after.engine]
+  return (
+    from &&
+    to && {
+      spunS: to.spunS - from.spunS,
+      waitedS: to.waitedS - from.waitedS,
+      wakes: (to.wakes - from.wakes) >>> 0,
+    }
+  )
+}
+
 /**
  * Processor use and port counts between two samples.
  * Rates, frame sizes, bursts and delays are those of one VM's ports; processor use, drops and calls are the cell's.
@@ -99,6 +114,7 @@ export function measureWindow(
   payloadMbps?: number,
 ): WindowResult {
   const cpu = cpuUse(before, after)
+  const engine = engineSince(before, after)
   const named = Object.entries(after.ports).map(
     ([name, port]) => [name, portDelta(before.ports[name], port)] as const,
   )
@@ -118,12 +134,14 @@ export function measureWindow(
       ),
     ],
     ['driverCpu', ratio(cpu.driverDomain, cpu.seconds)],
+    ['driverWorkCpu', ratio(engine && cpu.driverDomain - engine.spunS, cpu.seconds)],
     ['hostCpu', ratio(cpu.busy, cpu.seconds)],
     ['burntCpu', ratio(cpu.burnt, cpu.seconds)],
     ['driverCpuPerFrameNs', ratio(NS * cpu.driverDomain, delivered)],
     ['hostCpuPerGbS', ratio(GB * cpu.busy, sum(all, 'toVmBytes'))],
     ['hostCpuPerPayloadGbS', ratio(cpu.busy, payloadMbps && payloadMbps * GB_PER_MBIT * cpu.seconds)],
     ['callsPerFrame', ratio(sum(all, 'calls'), delivered)],
+    ['batchFrames', ratio(sum(all, 'publishedFrames'), sum(all, 'publications'))],
     ['dropRatio', ratio(dropped, add(delivered, dropped))],
     ['holdP99Us', p99(own, all, 'hold')],
     ['queueP99Us', p99(own, all, 'queue')],
@@ -140,7 +158,7 @@ export function measureWindow(
     ],
   ]
   const known = found.filter(([, value]) => value !== undefined && Number.isFinite(value))
-  return { cpu, metrics: Object.fromEntries(known) as Metrics, ports: Object.fromEntries(named) }
+  return { cpu, metrics: Object.fromEntries(known) as Metrics, ports: Object.fromEntries(named), engine }
 }
 
 /** Port counts as plain data for the record; histograms stay out. */
