@@ -73,6 +73,7 @@ export class DriverDomain implements Work {
   #timerId = 0
   #pausedUs = 0
   #plannedUs = 0
+  #spunUntilUs = 0
   /** Bursts left in the present turn, and frames that it has moved. */
   #left = 0
   #movedInTurn = 0
@@ -154,8 +155,9 @@ export class DriverDomain implements Work {
 
   #resume(nowUs: number): void {
     if (this.#state === 'spinning') {
-      for (let atUs = this.#pausedUs; atUs < nowUs; atUs += MAX_SPIN_TURN_US)
-        this.pace.spun(atUs, Math.min(nowUs, atUs + MAX_SPIN_TURN_US))
+      // Until its processor was given to another: what passed since is no spinning.
+      for (let atUs = this.#pausedUs; atUs < this.#spunUntilUs; atUs += MAX_SPIN_TURN_US)
+        this.pace.spun(atUs, Math.min(this.#spunUntilUs, atUs + MAX_SPIN_TURN_US))
       this.#state = 'awake'
       return
     }
@@ -263,7 +265,10 @@ export class DriverDomain implements Work {
   }
 
   end(nowNs: number): void {
-    if (this.#state === 'spinning') return
+    if (this.#state === 'spinning') {
+      this.#spunUntilUs = nowNs / 1000
+      return
+    }
     const { rings, onCall, onShown, onTaken } = this.#parts
     const port = this.#served
     this.#served = -1

@@ -33,6 +33,20 @@ describe('runModel', () => {
     expect([bottleneck, isSaturated]).toEqual(['load', false])
   })
 
+  it('runModel counts no time of others as spinning when a VM shares the processor of the switch', () => {
+    const shared = {
+      ...model,
+      vms: model.vms.map((vm) => ({ ...vm, cores: [0] })),
+      traffic: model.traffic.map((each) => ({ ...each, rateFps: 80_000 })),
+    }
+    const at = (ghz: number) =>
+      runModel({ ...shared, host: { ...shared.host, ghz } }, { seed: 1, plane }).driverCpu
+    // Half the speed takes twice the time, less what larger batches save.
+    expect(at(2)).toBeGreaterThan(0.05)
+    expect(at(2) / at(4)).toBeGreaterThan(1.4)
+    expect(at(2) / at(4)).toBeLessThan(2.1)
+  })
+
   it('runModel says what is used up when more is offered than the processor carries', () => {
     const traffic = model.traffic.map((each) => ({ ...each, rateFps: 800_000 }))
     const { bottleneck, isSaturated, drops } = runModel(
