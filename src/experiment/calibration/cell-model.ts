@@ -1,0 +1,95 @@
+/** A cell of the lab as a model: the same VMs, policy and traffic, on a host as the calibration says. */
+import { BUDGET_DEFAULT, VIF_DEFAULTS } from '../../control/defaults.js'
+import { policyOf } from '../../lab/bed/ringferry.js'
+import type { Cell, WorkloadPlan } from '../../lab/study/cell.js'
+import type { FramesSettings } from '../../lab/workload/frames.js'
+import {
+  type Arrivals,
+  type Host,
+  MODEL_DEFAULTS,
+  type Model,
+  OPEN_DEFAULTS,
+  type OpenTraffic,
+  VM_DEFAULTS,
+} from '../../sim/model.js'
+import { isOnRings } from './run-cells.js'
+
+/** What a calibration decides of a model. */
+export interface MachineCosts {
+  readonly host: Host
+  readonly costs: Readonly<Record<string, number>>
+}
+
+/** Above all that a sender with a processor of its own can send: what the ring does not take is not sent. */
+const FULL_SPEED_FPS = 4e6
+const MEASURE_MS = 200
+/** Full speed has many events, and no chance. */
+const FULL_SPEED_MS = 60
+const WARM_UP_MS = 50
+/** Until a controller has settled. */
+const SETTLE_MS = 300
+/** Bursts of a trace before it begins again. */
+const TRACE_BURSTS = 64
+
+function arrivalsOf({ arrivals, burstFrames, rateFps }: FramesSettings, bytes: number): Arrivals {
+  if (rateFps === 0) return { kind: 'constant' }
+  if (arrivals !== 'burst') return { kind: arrivals }
+  // Bursts come at regular times; the sources' trains do not.
+  const everyUs = (burstFrames / rateFps) * 1e6
+  const atUs = Array.from(
+    { length: TRACE_BURSTS * burstFrames },
+    (_, at) => Math.floor(at / burstFrames) * everyUs,
+  )
+  return { kind: 'trace', atUs, bytes: atUs.map(() => bytes) }
+}
+
+/** Whether a workload sends as fast as it can: its delays are those of full queues. */
+export function isFullSpeed({ settings }: WorkloadPlan): boolean {
+  return settings.rateFps === 0
+}
+
+function trafficOf({ label, vm, peer, settings }: WorkloadPlan): OpenTraffic[] {
+  const wanted = settings as FramesSettings
+  const { direction, frameBytes, rateFps, also } = wanted
+  const bytes = frameBytes === 'imix' ? 'imix' : frameBytes
+  const receivers = direction === 'from_vm' ? [peer!] : [vm, ...also]
+  const from = direction === 'from_vm' ? vm : peer!
+  return receivers.map((to) => ({
+    ...OPEN_DEFAULTS,
+    ...{ label: receivers.length === 1 ? label : `${label} ${to}`, from, to, frameBytes: bytes },
+    rateFps: (rateFps === 0 ? FULL_SPEED_FPS : rateFps) / receivers.length,
+    arrivals: arrivalsOf(wanted, frameBytes === 'imix' ? 0 : frameBytes),
+  }))
+}
+
+/** Why a cell has no model; undefined: it has one. */
+export function whyNoModel(cell: Cell): string | undefined {
+  if (!isOnRings(cell)) return 'its switch or its VMs are none that the model has costs for'
+  const other = cell.uses.find(({ run }) => run !== 'frames')
+  if (other) return `the workload ${other.run} has no model here`
+  const imix = cell.uses.some(
+    ({ settings }) => settings.frameBytes === 'imix' && settings.arrivals === 'burst',
+  )
+  return imix ? 'bursts of mixed sizes have no model here' : undefined
+}
+
+/** The model of a cell that has one. */
+export function modelOfCell({ id, bed, uses }: Cell, { host, costs }: MachineCosts): Model {
+  const coresOf = (cpu: number | undefined): readonly number[] =>
+    cpu === undefined ? [] : [Math.min(cpu, host.cores - 1)]
+  const settles = bed.switch.policy === 'adaptive' || bed.switch.policy === 'dim'
+  return {
+    ...MODEL_DEFAULTS,
+    ...{ name: id, host, costs, policy: policyOf(bed.switch), budget: bed.switch.budget ?? BUDGET_DEFAULT },
+    driverCore: coresOf(bed.switch.cpu)[0] ?? 0,
+    nics: [],
+    vms: bed.vms.map(({ name, targetUs, weight, cpu }) => ({
+      ...VM_DEFAULTS,
+      ...{ name, targetUs: targetUs ?? VIF_DEFAULTS.targetUs, weight: weight ?? VIF_DEFAULTS.weight },
+      cores: coresOf(cpu),
+    })),
+    traffic: uses.flatMap(trafficOf),
+    measureMs: uses.some(isFullSpeed) ? FULL_SPEED_MS : MEASURE_MS,
+    warmUpMs: settles ? SETTLE_MS : WARM_UP_MS,
+  }
+}
