@@ -41,6 +41,26 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
+describe('commands that follow a switch', () => {
+  it('end with one line when it is killed', async () => {
+    const doomed = new Cli(['up', '--vif', `g1=${folder}/doomed.sock`])
+    await doomed.printed('the switch runs')
+    const followers = [
+      ['events', '--follow'],
+      ['capture', 'g1', '--write', join(folder, 'doomed.pcapng')],
+      ['stats', '--watch'],
+    ].map((args) => new Cli([...args, '--control', doomed.control]))
+    // Each has asked, or asks a socket without a switch: both are told.
+    await followers[2]?.printed('g1')
+    doomed.kill('SIGKILL')
+    for (const { ended } of followers) {
+      const { code, stderr } = await ended
+      expect(stderr).toMatch(/^ringferry: .*(hung up|nobody listens|no such socket).*\n$/)
+      expect([4, 7]).toContain(code)
+    }
+  }, 120_000)
+})
+
 describe('commands of a running switch', () => {
   it('ringferry status and port list and show tell what there is', async () => {
     expect(await json('status')).toMatchObject({ ports: 2, budget: 0.7, configFile: file })

@@ -1,5 +1,6 @@
 /** Asks a running switch: what commands, and programs, use. Routes give the types. */
 import { type IncomingMessage, request } from 'node:http'
+import { PassThrough, pipeline, type Readable } from 'node:stream'
 import type { z } from 'zod'
 import { ERRORS, type ErrorCode, RingferryError } from '../../errors/errors.js'
 import { checkReachable } from '../../sys/socket-reach.js'
@@ -26,9 +27,26 @@ function fill(path: string, params: Readonly<Record<string, unknown>>): string {
   return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name])))
 }
 
-async function text(response: IncomingMessage): Promise<string> {
+/** An error of the connection, said as what it means. */
+function hangUp(path: string, error: unknown): RingferryError {
+  if (error instanceof RingferryError) return error
+  const { message } = error as Error
+  return new RingferryError('SYSCALL', `${path}: the switch hung up (${message})`, { cause: error })
+}
+
+/** What an answer brings. The switch may die in the midst of it: SYSCALL. */
+function bodyOf(path: string, response: IncomingMessage): Readable {
+  const body = new PassThrough({
+    destroy: (error, done) => done(error && hangUp(path, error)),
+  })
+  // Errors of both are the body's.
+  pipeline(response, body, () => {})
+  return body
+}
+
+async function text(path: string, response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
-  for await (const chunk of response) chunks.push(chunk as Buffer)
+  for await (const chunk of bodyOf(path, response)) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks).toString('utf8')
 }
 
@@ -69,16 +87,20 @@ export class ApiClient {
     given: Call<z.infer<P>, z.infer<Q>, z.infer<H>, z.infer<B>> = {},
   ): Promise<z.infer<A>> {
     const response = await this.#send(route, given, ANSWER_LIMIT_MS)
-    return JSON.parse(await text(response)) as z.infer<A>
+    return JSON.parse(await text(this.#socket, response)) as z.infer<A>
   }
 
-  /** Calls a route that answers with a stream. Ends when the switch or the signal ends it. */
+  /**
+   * Calls a route that answers with a stream. It ends when the switch or the signal ends it, and fails with
+   * SYSCALL when the switch dies.
+   */
   async stream<P extends z.ZodObject, Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType>(
     route: Route<P, Q, H, B>,
     given: Call<z.infer<P>, z.infer<Q>, z.infer<H>, z.infer<B>> = {},
     signal?: AbortSignal,
-  ): Promise<IncomingMessage> {
-    return await this.#send(route, given, STREAM_SILENCE_MS, signal)
+  ): Promise<Readable> {
+    const response = await this.#send(route, given, STREAM_SILENCE_MS, signal)
+    return bodyOf(this.#socket, response)
   }
 
   async #send(
@@ -117,18 +139,10 @@ export class ApiClient {
           new RingferryError('SYSCALL', `${socketPath}: the switch says nothing for ${limitMs / 1000} s`),
         ),
       )
-      outgoing.once('error', (error) =>
-        reject(
-          error instanceof RingferryError
-            ? error
-            : new RingferryError('SYSCALL', `${socketPath}: the switch hung up (${error.message})`, {
-                cause: error,
-              }),
-        ),
-      )
+      outgoing.once('error', (error) => reject(hangUp(socketPath, error)))
       outgoing.end(sent)
     })
     if (response.statusCode === OK) return response
-    throw errorOf(socketPath, response.statusCode ?? 0, await text(response))
+    throw errorOf(socketPath, response.statusCode ?? 0, await text(socketPath, response))
   }
 }

@@ -39,6 +39,8 @@ class AwakeProcess {
   /** The processors that it keeps awake, once it does. Throws UNSUPPORTED. */
   async cpus(): Promise<readonly number[]> {
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream })
+    // It repeats the errors of its input, and nobody waits for lines after the first.
+    lines.on('error', () => {})
     const first = await Promise.race([once(lines, 'line'), this.#ended])
     const line = String((first as unknown[])?.[0] ?? '')
     if (line.startsWith('on ')) return line.slice(3).split(' ').map(Number)

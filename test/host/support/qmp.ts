@@ -1,5 +1,5 @@
 import { createConnection, type Socket } from 'node:net'
-import { createInterface } from 'node:readline'
+import { LineSplitter } from '../../../src/lab/guest/agent-line.js'
 import { until } from './network.js'
 
 interface Answer {
@@ -24,9 +24,12 @@ export class Qmp {
       this.#hasEnded = true
       for (const settle of this.#waiting.values()) settle(ENDED)
     })
-    createInterface({ input: socket }).on('line', (line) => {
-      const answer = JSON.parse(line) as Answer
-      if (answer.id !== undefined) this.#waiting.get(answer.id)?.(answer)
+    const lines = new LineSplitter()
+    socket.on('data', (chunk: Buffer) => {
+      for (const line of lines.push(chunk)) {
+        const answer = JSON.parse(line) as Answer
+        if (answer.id !== undefined) this.#waiting.get(answer.id)?.(answer)
+      }
     })
   }
 

@@ -38,8 +38,11 @@ export function sayReady(): void {
 export async function obey(measure: (orders: Orders) => Promise<object>): Promise<void> {
   sayReady()
   const lines = createInterface({ input: process.stdin })
-  const line = await new Promise<string>((resolve) => lines.once('line', resolve))
   try {
+    const line = await new Promise<string>((resolve, reject) => {
+      lines.once('line', resolve)
+      lines.once('error', reject)
+    })
     say({ result: await measure(JSON.parse(line) as Orders) })
     process.exit(0)
   } catch (error) {
