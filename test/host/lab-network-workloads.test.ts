@@ -227,24 +227,6 @@ describe.runIf(able('tap', 'iperf3'))('network workloads between two netns VMs',
     expect(await measure('idle', pair)).toEqual({ metrics: {} })
   })
 
-  /** What a qemu VM would be served with, which boots slowly where it is emulated. */
-  const asQemu = (): Pair => ({ ...pair, vm: disguised(pair.vm, { kind: 'qemu' }) })
-
-  it('request-response finds an echo in busybox where there is no Node', async () => {
-    const { metrics, ran } = await measure('request-response', asQemu(), { bytes: 10 })
-    expect(metrics.transactionsPerS).toBeGreaterThan(0)
-    expect(ran?.server).toBe('busybox nc -e cat')
-    await expect(measure('request-response', asQemu(), { mode: 'crr' })).rejects.toMatchObject({
-      code: 'UNSUPPORTED',
-    })
-  })
-
-  it('the shell loop of cpu-hog counts too', async () => {
-    const { metrics, ran } = await measure('cpu-hog', asQemu())
-    expect(metrics.iterationsPerS).toBeGreaterThan(0)
-    expect(ran?.loop).toMatch('shell')
-  })
-
   for (const name of ['bulk', 'udp-stream', 'request-response', 'latency', 'cpu-hog', 'idle'])
     it(`${name} ends when the window is called off and leaves nothing`, async () => {
       const stop = new AbortController()

@@ -41,7 +41,7 @@ async function bootOne(plan: VmPlan, fabric: Fabric): Promise<Guest> {
   }
   if (spec.kind === 'host') return startHostGuest(guestName, nics)
   const guest: GuestSpec = {
-    ...{ name: guestName, kind: spec.kind as GuestSpec['kind'], nics },
+    ...{ name: guestName, kind: spec.kind as GuestSpec['kind'], nics, programs: true },
     ...(spec.memoryMb === undefined ? {} : { memoryMb: spec.memoryMb }),
   }
   return bootGuest(guest)

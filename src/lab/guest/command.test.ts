@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { bootGuest, type GuestSpec, type NicSpec } from './guest.js'
 import { configureCommands, macOf } from './nic.js'
-import { qemuArguments } from './qemu-command.js'
+import { qemuArguments, qemuInitScript } from './qemu-command.js'
 import { umlArguments, umlInitScript, umlInterfaces } from './uml-command.js'
 
 const vhost: NicSpec = { transport: { type: 'vhost-user', path: '/run/a.sock' } }
@@ -110,6 +110,25 @@ describe('qemuArguments', () => {
   it('qemuArguments backs guest memory by a shared file of its size', () => {
     const args = qemuArguments({ name: 'g', kind: 'qemu', memoryMb: 6144 }, qemuPaths)
     expect(args).toContain('memory-backend-memfd,id=memory,size=6144M,share=on')
+  })
+})
+
+describe('a disk with programs', () => {
+  it('qemuArguments gives the guest the disk that QEMU was handed, read-only', () => {
+    const args = qemuArguments({ name: 'g', kind: 'qemu' }, { ...qemuPaths, diskFd: 3 })
+    expect(args).toContain('if=none,id=programs,file=/dev/fd/3,format=raw,readonly=on')
+    expect(args).toContain('virtio-blk-pci,drive=programs,vectors=0')
+    expect(qemuArguments({ name: 'g', kind: 'qemu' }, qemuPaths).join(' ')).not.toContain('virtio-blk')
+  })
+
+  it('qemuInitScript mounts the disk after its modules and before the agent', () => {
+    const script = qemuInitScript('g', ['virtio_blk'], '/programs')
+    const places = ['insmod', 'mount -t ext4 -o ro /dev/vda /programs', 'agent.sh'].map((text) =>
+      script.indexOf(text),
+    )
+    expect(places).toEqual(places.toSorted((a, b) => a - b))
+    expect(places[0]).toBeGreaterThan(0)
+    expect(qemuInitScript('g', [])).not.toContain('/dev/vda')
   })
 })
 

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { aptOptions } from './fetch.js'
 import { parseStat, processStat, totalCpuSeconds } from './processes.js'
-import { parseLdd } from './qemu.js'
+import { parseLdd } from './program-files.js'
 import { guestCacheFolder } from './tools.js'
 import { umlMemoryFolder } from './uml.js'
 

@@ -10,6 +10,8 @@ export interface QemuPaths {
   readonly consoleLog: string
   /** Hardware virtualization can be used. */
   readonly kvm: boolean
+  /** File descriptor of a disk with more programs, when it has one. */
+  readonly diskFd?: number
 }
 
 function nicArguments(spec: GuestSpec, nic: NicSpec, index: number, kvm: boolean): string[] {
@@ -44,13 +46,24 @@ export function qemuArguments(spec: GuestSpec, paths: QemuPaths): string[] {
     ...['-kernel', paths.kernel, '-initrd', paths.initramfs],
     ...['-append', ['console=ttyS0 quiet panic=-1 net.ifnames=0', ...(spec.kernelArguments ?? [])].join(' ')],
   ]
+  if (paths.diskFd !== undefined)
+    args.push(
+      ...['-drive', `if=none,id=programs,file=/dev/fd/${paths.diskFd},format=raw,readonly=on`],
+      ...[
+        '-device',
+        `virtio-blk-pci,drive=programs${qemuProperties({ vectors: paths.kvm ? undefined : 0 })}`,
+      ],
+    )
   for (const [index, nic] of (spec.nics ?? []).entries())
     args.push(...nicArguments(spec, nic, index, paths.kvm))
   return [...args, ...(spec.extraArguments ?? [])]
 }
 
-/** The first program inside the initramfs. */
-export function qemuInitScript(name: string, modules: readonly string[]): string {
+/**
+ * The first program inside the initramfs.
+ * @param diskFolder where the disk with more programs is mounted, when there is one
+ */
+export function qemuInitScript(name: string, modules: readonly string[], diskFolder?: string): string {
   return [
     '#!/bin/busybox sh',
     '/bin/busybox --install -s /busybox',
@@ -62,6 +75,7 @@ export function qemuInitScript(name: string, modules: readonly string[]): string
     'mount -t tmpfs tmpfs /run',
     `echo ${name} >/proc/sys/kernel/hostname`,
     `for module in ${modules.join(' ')}; do insmod /modules/$module.ko; done`,
+    ...(diskFolder ? [`mount -t ext4 -o ro /dev/vda ${diskFolder}`] : []),
     'ip link set dev lo up',
     // The port appears a moment after its driver, and can be opened once only.
     'until [ -e /dev/vport0p1 ]; do sleep 0.1; done',

@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { RingferryError } from '../../errors/errors.js'
 import { Agent } from './agent.js'
@@ -12,13 +11,17 @@ import { kvmWorks } from './kvm.js'
 import { macOf } from './nic.js'
 import { GuestLog, ProcessGuest } from './process-guest.js'
 import { sessionProcesses } from './processes.js'
+import { DISK_FOLDER, DISK_MODULES, type ProgramDisk, programDisk } from './program-disk.js'
+import { fileEntry, isDynamic, programEntries } from './program-files.js'
 import { qemuArguments, qemuInitScript } from './qemu-command.js'
 import type { Guest, GuestSpec } from './spec.js'
-import { findTool, type Tool, toolEnvironment } from './tools.js'
+import { findTool, toolEnvironment } from './tools.js'
 import { configure } from './uml.js'
 
 export const QEMU_PROGRAM = 'qemu-system-x86_64'
 const BOOT_TIMEOUT_MS = 180_000
+/** The disk's image in QEMU: what comes after the standard streams. */
+const DISK_FD = 3
 /** Programs of the host put into the guest when there are any; busybox has the rest. */
 const PROGRAMS = ['iperf3', 'ethtool', 'sed']
 /**
@@ -29,37 +32,13 @@ const NUDGE_MS = 500
 /** Lets sed write line by line; see agent-script.ts. */
 const STDBUF_LIBRARIES = ['/usr/libexec/coreutils/libstdbuf.so', '/usr/lib/coreutils/libstdbuf.so']
 
-/** Paths of shared libraries in the output of ldd, the loader included. */
-export function parseLdd(text: string): string[] {
-  return text
-    .split('\n')
-    .map((line) => /=> (\/\S+)/.exec(line)?.[1] ?? /^\s+(\/\S+) \(/.exec(line)?.[1])
-    .filter((path) => path !== undefined)
-}
-
-export function programEntries(name: string): ArchiveEntry[] {
-  const tool = findTool(name)
-  if (!tool) return []
-  const program: ArchiveEntry = fileEntry(`usr/bin/${name}`, tool.path, true)
-  return [program, ...libraries(tool).map((path) => fileEntry(libraryPath(path), path, true))]
-}
-
-/** Fetched libraries lie in a cache folder; inside they go where the loader looks. */
-function libraryPath(path: string): string {
-  return path.startsWith('/lib') || path.startsWith('/usr/lib') ? path : join('/usr/lib', basename(path))
-}
-
-function libraries(tool: Tool): string[] {
-  const output = execFileSync('ldd', [tool.path], { encoding: 'utf8', env: toolEnvironment(tool) })
-  return parseLdd(output).filter((path) => existsSync(path))
-}
-
-export function fileEntry(path: string, source: string, executable: boolean): ArchiveEntry {
-  return { type: 'file', path, content: readFileSync(source), executable }
-}
-
 /** The first root file system of a guest: busybox, iperf3, ethtool, kernel modules and the agent. */
-export function guestInitramfs(name: string, kernel: Kernel, moreModules: readonly string[] = []): Buffer {
+function guestInitramfs(
+  name: string,
+  kernel: Kernel,
+  moreModules: readonly string[],
+  disk: ProgramDisk | undefined,
+): Buffer {
   const busybox = findTool('busybox')
   if (!busybox || isDynamic(busybox.path))
     throw new RingferryError(
@@ -67,8 +46,10 @@ export function guestInitramfs(name: string, kernel: Kernel, moreModules: readon
       'a statically linked busybox is needed for a qemu guest; run "apt-get install busybox-static"',
     )
   const files = moduleFiles(kernel.modulesFolder)
-  const modules = [...GUEST_MODULES, ...moreModules].filter((module) => files.has(module))
-  const folders = ['busybox', 'dev', 'proc', 'sys', 'tmp', 'run']
+  const wanted = [...GUEST_MODULES, ...moreModules, ...(disk ? DISK_MODULES : [])]
+  const modules = wanted.filter((module) => files.has(module))
+  const folders = ['busybox', 'dev', 'proc', 'sys', 'tmp', 'run', ...(disk ? [DISK_FOLDER] : [])]
+  const init = qemuInitScript(name, modules, disk ? DISK_FOLDER : undefined)
   return initramfs([
     ...folders.map((path): ArchiveEntry => ({ type: 'folder', path })),
     fileEntry('bin/busybox', busybox.path, true),
@@ -80,13 +61,11 @@ export function guestInitramfs(name: string, kernel: Kernel, moreModules: readon
       return { type: 'file', path: `modules/${module}.ko`, content }
     }),
     { type: 'file', path: 'agent.sh', content: Buffer.from(AGENT_SCRIPT) },
-    { type: 'file', path: 'init', content: Buffer.from(qemuInitScript(name, modules)), executable: true },
+    { type: 'file', path: 'init', content: Buffer.from(init), executable: true },
+    { type: 'file', path: 'etc/passwd', content: Buffer.from('root::0:0::/tmp:/bin/sh\n') },
+    { type: 'file', path: 'etc/group', content: Buffer.from('root::0:\n') },
+    ...(disk?.entries ?? []),
   ])
-}
-
-/** Whether a program has a dynamic loader: the text of its PT_INTERP segment is in its first page. */
-function isDynamic(path: string): boolean {
-  return readFileSync(path).subarray(0, 4096).includes('/ld-')
 }
 
 /** Boots Debian's kernel in QEMU, emulated unless KVM can be used. Needs no root. */
@@ -99,7 +78,8 @@ export async function bootQemu(spec: GuestSpec): Promise<Guest> {
     )
   const more = (spec.nics ?? []).some((nic) => nic.model === 'e1000') ? ['e1000'] : []
   const kernel = findKernel(more)
-  const archive = guestInitramfs(spec.name, kernel, more)
+  const disk = spec.programs ? await programDisk() : undefined
+  const archive = guestInitramfs(spec.name, kernel, more, disk)
   const workFolder = makeWorkFolder(spec.name)
   const consoleLog = join(workFolder, 'console')
   const paths = {
@@ -107,6 +87,7 @@ export async function bootQemu(spec: GuestSpec): Promise<Guest> {
     initramfs: join(workFolder, 'initramfs'),
     consoleLog,
     kvm: await kvmWorks(qemu, kernel.image),
+    ...(disk ? { diskFd: DISK_FD } : {}),
   }
   let args: string[]
   try {
@@ -118,7 +99,7 @@ export async function bootQemu(spec: GuestSpec): Promise<Guest> {
   }
   const child = spawnChild(qemu.path, args, {
     environment: toolEnvironment(qemu),
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...(disk ? [disk.fd] : [])],
     deathSignal: 'KILL',
   })
   const log = new ConsoleLog(consoleLog)

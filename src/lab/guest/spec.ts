@@ -69,6 +69,8 @@ export interface GuestSpec {
   readonly memoryMb?: number
   /** Processors (QEMU). Default 1. */
   readonly cpus?: number
+  /** Node, nginx, wrk and sockperf inside (QEMU; other kinds see the host's files). Default: none of them. */
+  readonly programs?: boolean
   readonly nics?: readonly NicSpec[]
   /** More arguments for linux.uml or QEMU. */
   readonly extraArguments?: readonly string[]

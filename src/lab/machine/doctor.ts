@@ -162,6 +162,7 @@ export function examine(): Check[] {
     check('busybox', 'qemu guests; ping in uml guests', 'apt-get install busybox-static', busybox()),
     check('ethtool', 'guests without offloads', FETCH, program('ethtool')),
     check('qemu', 'qemu guests', 'apt-get install qemu-system-x86', program(QEMU_PROGRAM)),
+    check('mke2fs', 'qemu guests of the lab', 'apt-get install e2fsprogs', program('mke2fs')),
     check('qemu kernel', 'qemu guests', 'apt-get install linux-image-cloud-amd64', qemuKernel()),
     check('/dev/kvm', 'qemu guests at full speed (they are emulated without)', '', opens('/dev/kvm')),
     check(

@@ -72,7 +72,7 @@ export const fileWorkload: Workload<FileSettings> = {
   name: 'file',
   description: 'Reads and writes of blocks of a file in the VM by the peer: HTTP ranges, NFS-like.',
   settings: settingsSchema,
-  runsOn: ['uml', 'netns', 'host'],
+  runsOn: ['uml', 'qemu', 'netns', 'host'],
   needsPeer: true,
   primary: 'requestsPerS',
   gives: ['requestsPerS', 'readMbps', 'writeMbps', 'mbps', 'errors', ...DELAY_METRICS],

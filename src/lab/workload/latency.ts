@@ -87,8 +87,7 @@ export const latency: Workload<LatencySettings> = {
   name: 'latency',
   description: 'UDP round trips from the peer, open loop: delays count from when a probe was due to leave.',
   settings: settingsSchema,
-  // qemu VMs have neither Node nor sockperf.
-  runsOn: ['uml', 'netns', 'host'],
+  runsOn: ['uml', 'qemu', 'netns', 'host'],
   needsPeer: true,
   primary: 'p99Us',
   gives: ['lossRatio', ...DELAY_METRICS],

@@ -101,7 +101,7 @@ export const migrationWorkload: Workload<MigrationSettings> = {
   name: 'migration',
   description: 'Pre-copy live migration of the VM to the peer: rounds of bulk transfer, then a stop phase.',
   settings: settingsSchema,
-  runsOn: ['uml', 'netns', 'host'],
+  runsOn: ['uml', 'qemu', 'netns', 'host'],
   needsPeer: true,
   primary: 'migrationS',
   gives: ['migrationS', 'downtimeMs', 'mbps'],

@@ -33,8 +33,8 @@ describe('prepare', () => {
   const vm = (kind: string) => ({ name: kind, kind, addresses: ['10.0.0.1'] })
   const all: Workload[] = [webWorkload, streamingWorkload, fileWorkload, migrationWorkload]
   for (const workload of all) {
-    it(`${workload.name} throws UNSUPPORTED on a qemu VM and CONFIG without a peer`, async () => {
-      const site = { vm: vm('qemu'), peer: vm('uml'), slot: 0, seed: 1 } as unknown as WorkloadSite
+    it(`${workload.name} throws UNSUPPORTED on an embedded VM and CONFIG without a peer`, async () => {
+      const site = { vm: vm('embedded'), peer: vm('uml'), slot: 0, seed: 1 } as unknown as WorkloadSite
       const settings = workload.settings.parse({})
       await expect(workload.prepare(site, settings)).rejects.toMatchObject({ code: 'UNSUPPORTED' })
       const alone = { ...site, peer: undefined }

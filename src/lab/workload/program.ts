@@ -14,6 +14,7 @@ import { quote } from '../../daemon/shell-word.js'
 import { RingferryError } from '../../errors/errors.js'
 import { builtFile } from '../../sys/built-file.js'
 import type { BedVm } from '../bed/bed.js'
+import { DISK_NODE } from '../guest/program-disk.js'
 import type { BackgroundCommand } from '../guest/spec.js'
 import type { Orders } from './programs/orders.js'
 import { commandFailed, finish } from './server.js'
@@ -38,9 +39,14 @@ const READY_TIMEOUT_MS = 90_000
 /** Beyond the window, until the result is there. */
 const RESULT_GRACE_MS = 60_000
 
-/** The folder of the built programs. */
+/** The folder of the built programs on the host. */
 function programFolder(): string {
   return dirname(builtFile('lab/workload/programs/orders.js'))
+}
+
+/** Where Node lies in a VM: on the disk of a qemu one, else where the host has it. */
+function nodeIn(vm: BedVm): string {
+  return vm.kind === 'qemu' ? DISK_NODE : process.execPath
 }
 
 /** The file names that a built module and its imports consist of, itself first. */
@@ -54,13 +60,13 @@ export function moduleFiles(entry: string, read: (name: string) => string): stri
   return names
 }
 
-/** Throws UNSUPPORTED where our programs cannot run: a qemu VM has no Node, an embedded one runs no commands. */
+/** Throws UNSUPPORTED where our programs cannot run: an embedded VM runs no commands. */
 export function needNode(workload: string, ...vms: readonly (BedVm | undefined)[]): void {
   for (const vm of vms)
-    if (vm && (vm.kind === 'qemu' || vm.kind === 'embedded'))
+    if (vm?.kind === 'embedded')
       throw new RingferryError(
         'UNSUPPORTED',
-        `${workload} needs Node inside VM ${vm.name}, which a VM of kind ${vm.kind} has not; use uml, netns or host`,
+        `${workload} needs Node inside VM ${vm.name}, which a VM of kind ${vm.kind} has not; use uml, qemu, netns or host`,
       )
 }
 
@@ -77,7 +83,7 @@ export function peerOf(workload: string, site: WorkloadSite): BedVm {
 const seen = new WeakMap<BedVm['guest'], Promise<boolean>>()
 
 async function look(vm: BedVm, source: string): Promise<boolean> {
-  const node = process.execPath
+  const node = nodeIn(vm)
   const { stdout } = await vm.guest.run(
     `[ -x ${quote(node)} ] && echo node; [ -r ${quote(join(source, 'orders.js'))} ] && echo source; true`,
   )
@@ -165,7 +171,7 @@ export class GuestProgram {
       const made = await vm.guest.run(prepare)
       if (made.code !== 0) throw commandFailed(vm, prepare, made)
       if (!inPlace) await copyProgram(vm, name, source, folder)
-      const command = `${quote(process.execPath)} ${quote(file)} ${quote(text)}`
+      const command = `${quote(nodeIn(vm))} ${quote(file)} ${quote(text)}`
       program = new GuestProgram(vm, folder, command, `${name} ${text}`)
       await program.#untilReady(name)
       return program

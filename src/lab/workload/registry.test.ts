@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { BedVm, VmKind } from '../bed/bed.js'
 import { METRICS } from '../record/metrics.js'
-import { parseShellHog, shellHog } from './cpu-hog.js'
 import { moduleFiles } from './program.js'
 import { findWorkload, WORKLOADS } from './registry.js'
 import { parseSockperf, sockperfCommand } from './sockperf.js'
@@ -68,16 +67,17 @@ describe('prepare', () => {
     })
   })
 
-  it('of latency throws UNSUPPORTED for a qemu VM and names it', async () => {
-    const tried = prepare('latency', { vm: vm('q', 'qemu'), peer: vm('b', 'netns') })
+  it('of latency throws UNSUPPORTED for an embedded VM and names it', async () => {
+    const tried = prepare('latency', { vm: vm('q', 'embedded'), peer: vm('b', 'netns') })
     await expect(tried).rejects.toMatchObject({
       code: 'UNSUPPORTED',
-      message: 'latency needs Node inside VM q, which a VM of kind qemu has not; use uml, netns or host',
+      message:
+        'latency needs Node inside VM q, which a VM of kind embedded has not; use uml, qemu, netns or host',
     })
   })
 
   it('of request-response throws UNSUPPORTED when the peer cannot ask', async () => {
-    const tried = prepare('request-response', { vm: vm('a', 'netns'), peer: vm('q', 'qemu') })
+    const tried = prepare('request-response', { vm: vm('a', 'netns'), peer: vm('q', 'embedded') })
     await expect(tried).rejects.toMatchObject({ code: 'UNSUPPORTED' })
   })
 })
@@ -114,18 +114,6 @@ describe('guest programs', () => {
       'c.js': '',
     }
     expect(moduleFiles('a.js', (name) => texts[name] ?? '')).toEqual(['a.js', 'b.js', 'c.js'])
-  })
-})
-
-describe('the shell loop of cpu-hog', () => {
-  it('is a program that a shell takes', () => {
-    execFileSync('sh', ['-n', '-c', shellHog(0.25, 1)])
-    expect(shellHog(0.25, 1)).toContain('begin=$((up+25)); end=$((begin+100))')
-  })
-
-  it('parseShellHog reads turns and hundredths', () => {
-    expect(parseShellHog('4200 150\n', 'VM q')).toEqual({ iterations: 4200, seconds: 1.5 })
-    expect(() => parseShellHog('sh: bad\n', 'VM q')).toThrow('VM q: the counting loop printed "sh: bad"')
   })
 })
 

@@ -4,7 +4,7 @@ import { flowAddresses } from './iperf.js'
 import { GuestProgram, needNode, peerOf } from './program.js'
 import type { AskerReport, AskerSettings } from './programs/asker.js'
 import type { EchoSettings } from './programs/echo-server.js'
-import { portOf, type Server, startServer } from './server.js'
+import { portOf } from './server.js'
 import type { PreparedWorkload, Workload, WorkloadSite } from './workload.js'
 
 const settingsSchema = z.strictObject({
@@ -19,20 +19,13 @@ const settingsSchema = z.strictObject({
 })
 export type RequestResponseSettings = z.infer<typeof settingsSchema>
 
-/** The VM serves. busybox has what a qemu VM needs: a program for each connection that sends back what comes. */
-async function startEcho(site: WorkloadSite, settings: EchoSettings): Promise<Pick<Server, 'stop'>> {
-  const { vm, slot } = site
-  if (vm.kind !== 'qemu') return GuestProgram.start(vm, String(slot), 'echo-server', settings)
-  if (settings.mode === 'crr') needNode('request-response with mode crr', vm)
-  return startServer(vm, `exec busybox nc -ll -p ${settings.port} -e cat`, settings)
-}
-
 async function prepare(site: WorkloadSite, settings: RequestResponseSettings): Promise<PreparedWorkload> {
   const peer = peerOf('request-response', site)
-  needNode('request-response', peer)
+  needNode('request-response', site.vm, peer)
   const port = portOf(site.slot)
   const { from, to } = flowAddresses({ sender: peer, receiver: site.vm, nic: 0, port })
-  const server = await startEcho(site, { mode: settings.mode, address: to, port, bytes: settings.bytes })
+  const echo: EchoSettings = { mode: settings.mode, address: to, port, bytes: settings.bytes }
+  const server = await GuestProgram.start(site.vm, String(site.slot), 'echo-server', echo)
   const asking: AskerSettings = { ...settings, from, address: to, port }
   let asker: GuestProgram
   try {
@@ -57,7 +50,6 @@ async function prepare(site: WorkloadSite, settings: RequestResponseSettings): P
         series: { percentiles: percentileCurve(report, lost) },
         ran: {
           program: `own, Node ${process.version}`,
-          server: site.vm.kind === 'qemu' ? 'busybox nc -e cat' : 'own',
           count: report.count,
           ...(report.lastError ? { lastError: report.lastError } : {}),
         },

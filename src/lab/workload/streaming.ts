@@ -74,7 +74,7 @@ export const streamingWorkload: Workload<StreamingSettings> = {
   name: 'streaming',
   description: 'Media segments over HTTP from the VM, played by the peer with a bounded buffer.',
   settings: settingsSchema,
-  runsOn: ['uml', 'netns', 'host'],
+  runsOn: ['uml', 'qemu', 'netns', 'host'],
   needsPeer: true,
   primary: 'mbps',
   gives: ['mbps', 'rebuffers', 'stalledRatio', 'jitterUs', 'errors', ...DELAY_METRICS],

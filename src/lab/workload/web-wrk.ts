@@ -5,7 +5,8 @@
  * answer in time are late for ever.
  *
  * wrk takes whole seconds only and cannot leave out a warm-up: it is started twice, each time for longer than
- * needed, and interrupted in time, upon which it prints what it measured.
+ * needed, and interrupted in time, upon which it prints what it measured. What a shell starts in the background ignores
+ * interrupts until it says otherwise, which takes wrk a while in an emulated guest: so it is interrupted until it ends.
  */
 import { z } from 'zod'
 import { quote } from '../../daemon/shell-word.js'
@@ -98,6 +99,6 @@ export function wrkCommand(load: WrkLoad, warmUpS: number, measureS: number): st
   const longest = Math.ceil(Math.max(warmUpS, measureS)) + 60
   const wrk = `${words.join(' ')} -d ${longest}s ${quote(load.url)}`
   const part = (seconds: number, to: string): string =>
-    `{ ${wrk} ${to}& wrk=$!; sleep ${seconds}; kill -INT "$wrk" 2>/dev/null; wait "$wrk"; }`
+    `{ ${wrk} ${to}& wrk=$!; sleep ${seconds}; while kill -INT "$wrk" 2>/dev/null; do sleep 0.1; done; wait "$wrk"; }`
   return [...(warmUpS > 0 ? [part(warmUpS, '>/dev/null ')] : []), part(measureS, '')].join(' && ')
 }

@@ -57,10 +57,10 @@ ${temporary.map((name) => `  ${name}_temp_path ${folder}/temp;`).join('\n')}
 
 function refuseKinds(...vms: readonly BedVm[]): void {
   for (const { name, kind } of vms)
-    if (kind === 'qemu' || kind === 'embedded')
+    if (kind === 'embedded')
       throw new RingferryError(
         'UNSUPPORTED',
-        `web needs nginx and wrk, which a VM of kind ${kind} (${name}) has not; use uml, netns or host`,
+        `web needs nginx and wrk, which a VM of kind ${kind} (${name}) has not; use uml, qemu, netns or host`,
       )
 }
 
@@ -150,7 +150,7 @@ export const webWorkload: Workload<WebSettings> = {
   name: 'web',
   description: 'nginx in the VM serves a file of 1 to 100 KB, wrk in the peer fetches it.',
   settings: settingsSchema,
-  runsOn: ['uml', 'netns', 'host'],
+  runsOn: ['uml', 'qemu', 'netns', 'host'],
   needsPeer: true,
   primary: 'requestsPerS',
   gives: ['requestsPerS', 'mbps', 'errors', ...DELAY_METRICS],

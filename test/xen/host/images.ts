@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { AGENT_SCRIPT } from '../../../src/lab/guest/agent-script.js'
 import { type ArchiveEntry, initramfs } from '../../../src/lab/guest/initramfs.js'
 import { findKernel, type Kernel, moduleFiles, readModule } from '../../../src/lab/guest/kernel.js'
-import { fileEntry, programEntries } from '../../../src/lab/guest/qemu.js'
+import { fileEntry, programEntries } from '../../../src/lab/guest/program-files.js'
 import { findTool } from '../../../src/lab/guest/tools.js'
 
 /** Drivers of a driver domain, each after those it needs: virtio for its root and the agent, Xen's devices, TAPs. */
