@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -33,13 +33,14 @@ const CHANNELS = 2
 /** A virtio-serial port of an emulated machine may sleep although it has room; what comes in wakes it. */
 const NUDGE_MS = 500
 const DOM0_WORDS = 'console=hvc0 quiet panic=-1 net.ifnames=0 mitigations=off'
-/**
- * With two emulated processors and wide registers, xenstored aborted and programs in guests crashed at random on a busy
- * host: one processor, and what no program here needs left out.
- */
+/** QEMU 7.2 does not get far with the first three; wide registers would be saved at every switch of domains. */
 const CPU = 'max,-smap,-smep,-rdtscp,-avx,-mpx,-pku'
-const XEN_WORDS =
-  'console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M dom0_max_vcpus=1 noreboot xpti=false spec-ctrl=no pv-l1tf=false'
+/**
+ * `eager-fpu` is what keeps programs from crashing: QEMU's XSAVE and XRSTOR do not look at CR0.TS (target/i386/tcg/translate.c),
+ * so a Xen that switches registers lazily is not told when a domain saves or loads them, and domains find each other's.
+ */
+const SPECULATION_WORDS = 'xpti=false spec-ctrl=no,eager-fpu pv-l1tf=false'
+const XEN_WORDS = `console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M dom0_max_vcpus=1 noreboot ${SPECULATION_WORDS}`
 
 /** A machine with Xen, its first domain up and the toolstack running. One at a time: it takes both processors. */
 export class XenMachine {
@@ -71,12 +72,13 @@ export class XenMachine {
 
   /**
    * Boots. Throws with the last lines of the console when the machine does not come up; nothing of it runs then.
-   * @param results where logs go; made when it is missing
+   * @param results where logs go; what is there of an earlier run is removed
    */
   static async boot(results: string): Promise<XenMachine> {
     const qemu = findTool('qemu-system-x86_64')
     if (!qemu) throw new Error('qemu-system-x86_64 is not installed; run "apt-get install qemu-system-x86"')
     const root = await xenRoot()
+    rmSync(results, { recursive: true, force: true })
     mkdirSync(results, { recursive: true })
     const work = makeWorkFolder('xen')
     const dom0 = dom0Image()
