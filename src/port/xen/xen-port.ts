@@ -82,10 +82,13 @@ export class XenPort extends NetifPort<XenConfig> implements VifSlot {
   }
 
   #forget(): void {
+    const { place } = this
     this.#vif = undefined
     this.#device = undefined
     this.#trouble = undefined
     this.#configure({ mac: undefined, rate: undefined })
+    // Also where the frontend had closed before: the port waits only now, and its status is known by reports alone.
+    this.host.report(this, 'detached', `${place} was taken away`)
   }
 
   #configure(told: ToldByToolstack): void {
