@@ -4,9 +4,11 @@ import { statusOf } from '../daemon/api/routes/status.js'
 import { type ApiOptions, openApi, parseListen, type RunningApi } from '../daemon/api/serve.js'
 import { defaultControlPath, makeControlFolder } from '../daemon/control-path.js'
 import { type ConfigSource, Daemon } from '../daemon/daemon.js'
+import { findKept } from '../daemon/keeping.js'
 import { type Log, makeLog } from '../daemon/log.js'
 import { ServiceManager, statusLine } from '../daemon/service-manager.js'
 import { startSwitch } from '../daemon/start.js'
+import type { SwitchEvent } from '../engine/switch-types.js'
 import { RingferryError } from '../errors/errors.js'
 import { didYouMean } from '../errors/suggestion.js'
 import type { PortConfig } from '../port/config.js'
@@ -66,8 +68,11 @@ async function runSwitch(
   const manager = new ServiceManager()
   void interruption.came.then(() => setTimeout(() => endProcess(0), END_LIMIT_MS).unref())
   const reloading = new Reloading(manager)
-  const running = await startSwitch(config)
-  const daemon = new Daemon(running, { config, log, ...(source ? { source } : {}) })
+  const kept = findKept(config.ports)
+  for (const port of kept.lost) log.warn({ port }, 'the guest of a port that is no more was let go')
+  const early: SwitchEvent[] = []
+  const running = await startSwitch(config, { keeping: kept.options, early })
+  const daemon = new Daemon(running, { config, log, early, ...(source ? { source } : {}) })
   const stopListening = running.subscribe((event) => view.event(event))
   daemon.promises.subscribe((change) => view.target(change))
   const sampler = new Sampler()
@@ -91,6 +96,7 @@ async function runSwitch(
     api = await openApi(daemon, apiOptionsOf(config))
     if (api.tcp) sayTcp(api.tcp)
     view.begin(frame(), isInOwnNamespace() ? howToEnter() : undefined)
+    for (const event of early) view.event(event)
     reloading.begin(daemon)
     manager.ready()
     manager.watch(() => running.refresh())

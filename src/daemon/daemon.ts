@@ -7,6 +7,7 @@
 import { readConfigText, type SwitchConfig } from '../config/config.js'
 import type { FdbFilter } from '../core/fdb.js'
 import type { Switch } from '../engine/switch.js'
+import type { SwitchEvent } from '../engine/switch-types.js'
 import { RingferryError } from '../errors/errors.js'
 import { ringferryVersion } from '../sys/version.js'
 import { ConfigFile, type FileEdit } from './config-file.js'
@@ -30,6 +31,8 @@ export interface DaemonOptions {
   readonly config?: SwitchConfig
   readonly source?: ConfigSource
   readonly log?: Log
+  /** What has happened before anybody could listen. */
+  readonly early?: readonly SwitchEvent[]
 }
 
 /** A change that is asked for. */
@@ -70,7 +73,7 @@ export class Daemon {
 
   constructor(
     running: Switch,
-    { config = { engine: {}, ports: [] }, source, log = makeLog() }: DaemonOptions = {},
+    { config = { engine: {}, ports: [] }, source, log = makeLog(), early = [] }: DaemonOptions = {},
   ) {
     this.switch = running
     this.promises = new PromiseBook(running)
@@ -79,7 +82,9 @@ export class Daemon {
     this.#read = config
     this.#source = source
     this.#file = source && new ConfigFile(source.path, source.text)
-    running.subscribe(({ event, port, detail }) => this.events.add(event, port.name, detail))
+    const add = ({ event, port, detail }: SwitchEvent): void => this.events.add(event, port.name, detail)
+    for (const event of early) add(event)
+    running.subscribe(add)
     this.promises.subscribe(({ event, verdict: { name, sentence, advice } }) =>
       this.events.add(event, name, `${sentence}.${advice === '' ? '' : ` ${advice}`}`),
     )

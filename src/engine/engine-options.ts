@@ -1,4 +1,5 @@
 import type { ControllerOptions } from '../control/tuning-settings.js'
+import type { KeepingOptions } from '../port/kept-connections.js'
 import type { PortEvent, PortStatus } from '../port/port.js'
 
 /** How an engine is made. What is left out has its default. */
@@ -25,6 +26,8 @@ export interface EngineOptions extends ControllerOptions {
    * does, as beside the engine of a Switch (src/engine/decider.ts).
    */
   readonly decides?: boolean
+  /** Where the connections of guests are kept beyond the end of this process. Default: nowhere. */
+  readonly keeping?: KeepingOptions
   readonly onReport?: (port: PortStatus, event: PortEvent, detail: string) => void
 }
 

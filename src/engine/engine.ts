@@ -22,6 +22,7 @@ import { GranulePool } from '../grants/granule-pool.js'
 import type { PortChange } from '../port/change.js'
 import type { PortConfig } from '../port/config.js'
 import { createPort, type PortMaker } from '../port/create.js'
+import { KeptConnections } from '../port/kept-connections.js'
 import type { Port, PortEvent, PortHost, PortStatus } from '../port/port.js'
 import { sharpenTimers } from '../sys/clock.js'
 import type { Work } from './containment.js'
@@ -50,6 +51,7 @@ export class Engine implements PortHost {
   readonly plane: Plane
   readonly pool: GranulePool
   readonly grants: GrantCopies
+  readonly kept: KeptConnections | undefined
   /** The tuning as it was set; its buffer holds what was decided, too. */
   readonly settings: TuningSettings
   /** The decision that the engine goes by. */
@@ -73,6 +75,7 @@ export class Engine implements PortHost {
     this.settings = parts.settings
     this.inForce = parts.inForce
     this.pool = new GranulePool(parts.memory)
+    this.kept = options.keeping && new KeptConnections(options.keeping)
     this.#changes = new PortChanges(this, parts)
   }
 
@@ -305,9 +308,13 @@ export class Engine implements PortHost {
     return this.#turns
   }
 
-  /** Removes all ports, also when one of them cannot be closed in order, and frees what the engine holds. */
+  /**
+   * Removes all ports, also when one of them cannot be closed in order, and frees what the engine holds. Guests that are kept
+   * are left to the next process.
+   */
   close(): void {
     const { descriptors, time, detachments } = this.#parts
+    if (this.kept) this.kept.isLeft = true
     doAll([
       ...this.ports.map(
         ({ name }) =>

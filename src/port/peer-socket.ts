@@ -44,11 +44,12 @@ export class PeerSocket {
     this.#refusals = new Refusals(host, port, row)
   }
 
-  /** Listens, or connects for the first time. Throws as listenUnix(). */
+  /** Listens, or connects for the first time, unless the peer is there already. Throws as listenUnix(). */
   open(): void {
     const { mode, socket } = this.#settings
-    if (mode === 'client') this.#connect()
-    else this.#listener = new Listener(this.#host, this.#port.index, socket, this.#settings)
+    if (mode === 'client') {
+      if (!this.#owner.hasPeer()) this.#connect()
+    } else this.#listener = new Listener(this.#host, this.#port.index, socket, this.#settings)
   }
 
   #connect(): void {

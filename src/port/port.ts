@@ -5,6 +5,7 @@ import type { Plane } from '../core/plane.js'
 import type { GranulePool } from '../grants/granule-pool.js'
 import type { PreparedChange } from './change.js'
 import type { PortConfig, PortKind } from './config.js'
+import type { KeptConnections } from './kept-connections.js'
 
 /** What an engine offers its ports. Ports run in the engine's thread; nothing here may block. */
 export interface PortHost {
@@ -13,6 +14,8 @@ export interface PortHost {
   readonly pool: GranulePool
   /** Who carries out the plane's lists of grant copies. */
   readonly grants: GrantCopies
+  /** Where connections are kept beyond the end of this process; undefined: nowhere. */
+  readonly kept: KeptConnections | undefined
   /** Calls back while epoll events (EPOLL*) are pending on a descriptor. */
   watch(fd: number, events: number, onEvents: (events: number) => void): void
   rewatch(fd: number, events: number): void

@@ -23,6 +23,7 @@ const AT_STATX_DONT_SYNC = 0x4000
 /** struct statx. Source: uapi/linux/stat.h. */
 const STATX_BYTES = 256
 const STX_MODE = 28
+const STX_INO = 32
 const STX_DEV_MAJOR = 136
 const STX_DEV_MINOR = 140
 const STX_MNT_ID = 144
@@ -76,6 +77,22 @@ function factsOf(fd: number): FileFacts | undefined {
     kinds.get(`${major}:${data.getUint32(STX_DEV_MINOR, true)}`) ??
     kinds.get(`mount ${data.getBigUint64(STX_MNT_ID, true)}`)
   return { isRegular: (data.getUint16(STX_MODE, true) & S_IFMT) === S_IFREG, hasDevice: major !== 0, kind }
+}
+
+/**
+ * What is the same for two descriptors exactly if either does what the other does: the same file, opened for the same, or
+ * the same eventfd. undefined: not known. To be asked after slowness().
+ */
+export function fileIdentity(fd: number): string | undefined {
+  const access = libc.fcntl(fd, F_GETFL, 0) & O_ACCMODE
+  if (isEventfd(fd)) {
+    const [, id] = /^eventfd-id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? []
+    return id && `eventfd ${id}`
+  }
+  if (nameOf(fd).startsWith('anon_inode:') || factsOf(fd) === undefined || !scratch) return undefined
+  const { data } = scratch
+  const device = `${data.getUint32(STX_DEV_MAJOR, true)}:${data.getUint32(STX_DEV_MINOR, true)}`
+  return `${device} ${data.getBigUint64(STX_INO, true)} ${access}`
 }
 
 /** Whether a file is on tmpfs or hugetlbfs, as every memfd is: only those have seals. */

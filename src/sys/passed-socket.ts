@@ -25,13 +25,23 @@ export function isPassed(socket: string): boolean {
   return socket.startsWith(PREFIX)
 }
 
+/** A descriptor that was handed over, and its name. */
+export interface PassedDescriptor {
+  readonly name: string
+  readonly fd: number
+}
+
+/** All that were handed over to this process with names. */
+export function passedDescriptors(): readonly PassedDescriptor[] {
+  const { LISTEN_FDS = '', LISTEN_PID, LISTEN_FDNAMES = '' } = process.env
+  if (Number(LISTEN_PID) !== process.pid || LISTEN_FDNAMES === '') return []
+  const names = LISTEN_FDNAMES.split(':').slice(0, Number(LISTEN_FDS))
+  return names.map((name, place) => ({ name, fd: FIRST_FD + place }))
+}
+
 /** Whether a socket of this name was handed over to this process. */
 export function hasPassed(name: string): boolean {
-  const { LISTEN_FDS = '', LISTEN_PID, LISTEN_FDNAMES = '' } = process.env
-  return (
-    Number(LISTEN_PID) === process.pid &&
-    LISTEN_FDNAMES.split(':').slice(0, Number(LISTEN_FDS)).includes(name)
-  )
+  return passedDescriptors().some((each) => each.name === name)
 }
 
 function refusal(socket: string, problem: string): RingferryError {

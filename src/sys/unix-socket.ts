@@ -24,10 +24,13 @@ const SOCK_NONBLOCK = 0x800
 const SOCK_CLOEXEC = 0x80000
 const SOL_SOCKET = 1
 const SCM_RIGHTS = 1
+const MSG_PEEK = 0x2
 const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
 const MSG_CMSG_CLOEXEC = 0x40000000
 const MSG_CTRUNC = 0x8
+const FIONREAD = 0x541b
+const TIOCOUTQ = 0x5411
 const PATH_BYTES = 108
 const MAX_FDS = 64
 
@@ -235,13 +238,41 @@ export interface Received {
   readonly lostFds?: 'no more may be open' | 'too many'
 }
 
-/** Receives up to maxBytes with file descriptors. Returns undefined when nothing waits. */
-export function receiveWithFds(fd: number, maxBytes: number): Received | undefined {
+function receive(fd: number, flags: number): number {
+  const { address } = scratch()
+  let count = libc.recvmsg(fd, address + MSGHDR, flags | MSG_DONTWAIT)
+  while (count < 0 && errno() === EINTR) count = libc.recvmsg(fd, address + MSGHDR, flags | MSG_DONTWAIT)
+  return count
+}
+
+/** The bytes that wait, at most so many; they stay, as do descriptors that come with them. */
+export function peekBytes(fd: number, maxBytes: number): Uint8Array {
+  writeHeader(Math.min(maxBytes, MAX_MESSAGE_BYTES), 0)
+  const count = receive(fd, MSG_PEEK)
+  return scratch().bytes.slice(DATA, DATA + Math.max(0, count))
+}
+
+/** Takes bytes off that were peeked at; descriptors that came with them are closed. Returns how many it took. */
+export function dropBytes(fd: number, sizeBytes: number): number {
+  writeHeader(Math.min(sizeBytes, MAX_MESSAGE_BYTES), 0)
+  return Math.max(0, receive(fd, 0))
+}
+
+/** Bytes that wait to be read from a stream socket, or of what was sent, to be read by its peer. */
+export function bytesWaiting(fd: number, direction: 'in' | 'out'): number {
+  const { data, address } = scratch()
+  const request = direction === 'in' ? FIONREAD : TIOCOUTQ
+  return libc.ioctl(fd, request, address + DATA) < 0 ? 0 : data.getInt32(DATA, true)
+}
+
+/**
+ * Receives up to maxBytes with file descriptors. Returns undefined when nothing waits.
+ * @param stays leave it there to be read again: the descriptors are copies
+ */
+export function receiveWithFds(fd: number, maxBytes: number, stays = false): Received | undefined {
   const buffer = scratch()
   writeHeader(Math.min(maxBytes, MAX_MESSAGE_BYTES), CONTROL_BYTES)
-  const flags = MSG_CMSG_CLOEXEC | MSG_DONTWAIT
-  let count = libc.recvmsg(fd, buffer.address + MSGHDR, flags)
-  while (count < 0 && errno() === EINTR) count = libc.recvmsg(fd, buffer.address + MSGHDR, flags)
+  const count = receive(fd, MSG_CMSG_CLOEXEC | (stays ? MSG_PEEK : 0))
   if (count < 0) {
     if (errno() === EAGAIN) return undefined
     return { bytes: new Uint8Array(0), fds: [], closed: true }

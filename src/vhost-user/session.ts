@@ -5,7 +5,8 @@
  *          <── reply or acknowledgement
  *
  * Reads are sized to one message, so that descriptors always belong to the message at hand, and a message
- * may arrive in any number of pieces. A frontend that breaks the protocol is detached: the reason is kept,
+ * may arrive in any number of pieces. Where the connection is kept (session-keeper), one that lies there whole is served
+ * before it is taken off. A frontend that breaks the protocol is detached: the reason is kept,
  * the device hears it once, and every descriptor that the session holds is closed. What the kernel refuses is thrown:
  * the engine detaches the port.
  *
@@ -19,7 +20,7 @@
  */
 import { RingferryError } from '../errors/errors.js'
 import { discardFd, slowness } from '../sys/descriptor.js'
-import { closeFd, receiveWithFds, sendWithFds } from '../sys/unix-socket.js'
+import { closeFd, dropBytes, peekBytes, receiveWithFds, sendWithFds } from '../sys/unix-socket.js'
 import type { DetachCause, VhostUserDevice } from './device.js'
 import { checkFdCount, checkPayloadSize, decodeHeader, encodeMessage, encodeU64 } from './messages.js'
 import type { Outcome } from './outcome.js'
@@ -35,25 +36,55 @@ import {
   requestName,
   SHAPES,
 } from './requests.js'
+import type { KeptSession, SessionKeeper } from './session-keeper.js'
 
 /** Reads in one call of onReadable: a frontend may send a message in as many pieces as it has bytes. */
 const MAX_READS_PER_CALL = 8
+const NO_BYTES = new Uint8Array(0)
 
 export class VhostUserSession {
   readonly fd: number
   readonly #device: VhostUserDevice
   readonly #handler: RequestHandler
+  readonly #keeper: SessionKeeper | undefined
   readonly #buffer = new Uint8Array(HEADER_BYTES + MAX_PAYLOAD_BYTES)
   #filled = 0
   #wanted = HEADER_BYTES
   #fds: number[] = []
   #reason: string | undefined
 
-  /** @param fd a connected, non-blocking socket; the session owns it from here on */
-  constructor(fd: number, device: VhostUserDevice) {
+  /**
+   * @param fd a connected, non-blocking socket; the session owns it from here on
+   * @param keeper keeps the connection beyond this process; whoever made it ends it
+   */
+  constructor(fd: number, device: VhostUserDevice, keeper?: SessionKeeper) {
     this.fd = fd
     this.#device = device
+    this.#keeper = keeper
     this.#handler = new RequestHandler(device)
+  }
+
+  /** Says all again that was said before, to a device that knows nothing. Returns false when the session has ended by it. */
+  resume(kept: KeptSession): boolean {
+    for (const { request, payload, labels } of kept.messages) {
+      const fds: number[] = []
+      try {
+        for (const label of labels) fds.push(kept.open(label))
+        const problem = checkPayloadSize(request, payload.length) ?? checkFdCount(request, fds.length)
+        const outcome = problem ?? this.#handler.handle(request, payload, fds)
+        if (typeof outcome === 'string') return this.#cannotResume(`${requestName(request)}: ${outcome}`)
+      } catch (error) {
+        if (!(error instanceof RingferryError)) throw error
+        return this.#cannotResume(`${requestName(request)}: ${error.message}`, 'fault')
+      } finally {
+        for (const fd of fds) closeFd(fd)
+      }
+    }
+    return this.#keeper?.resumed(kept) !== false || this.#cannotResume('it does not take a reply')
+  }
+
+  #cannotResume(reason: string, cause?: DetachCause): false {
+    return this.close(`the guest of before the restart is let go: ${reason}`, cause)
   }
 
   /** Why the session has ended, or undefined while it lives. */
@@ -64,6 +95,13 @@ export class VhostUserSession {
   /** Serves at most one message. Returns whether more may wait on the socket; false only when it was read empty. */
   onReadable(): boolean {
     if (this.#reason !== undefined) return false
+    if (this.#keeper && this.#filled === 0 && this.#fds.length === 0) {
+      const whole = this.#peekWhole()
+      if (whole) {
+        this.#serve(whole.bytes, whole.fds, true)
+        return this.#reason === undefined
+      }
+    }
     for (let reads = 0; reads < MAX_READS_PER_CALL; reads++) {
       const received = receiveWithFds(this.fd, this.#wanted - this.#filled)
       if (!received) return false
@@ -86,6 +124,7 @@ export class VhostUserSession {
       }
       this.#buffer.set(received.bytes, this.#filled)
       this.#filled += received.bytes.length
+      this.#keeper?.inPieces()
       if (this.#fds.length > MAX_TABLE_REGIONS) {
         this.close(`${this.#fds.length} file descriptors with one message, above ${MAX_TABLE_REGIONS}`)
         return false
@@ -93,10 +132,29 @@ export class VhostUserSession {
       if (this.#filled < this.#wanted) continue
       if (this.#filled === HEADER_BYTES && !this.#headerFits()) return false
       if (this.#filled < this.#wanted) continue
-      this.#serve()
+      const [message, fds] = [this.#buffer.slice(0, this.#wanted), this.#fds]
+      this.#fds = []
+      this.#filled = 0
+      this.#wanted = HEADER_BYTES
+      this.#serve(message, fds, false)
       return this.#reason === undefined
     }
     return true
+  }
+
+  /** The next message, which stays on the socket; undefined when it is not there whole, or something is wrong with it. */
+  #peekWhole(): { readonly bytes: Uint8Array; readonly fds: number[] } | undefined {
+    const header = decodeHeader(peekBytes(this.fd, HEADER_BYTES))
+    if (typeof header === 'string' || !SHAPES.has(header.request)) return undefined
+    if (checkPayloadSize(header.request, header.sizeBytes) !== undefined) return undefined
+    const received = receiveWithFds(this.fd, HEADER_BYTES + header.sizeBytes, true)
+    if (!received) return undefined
+    const { bytes, fds, lostFds } = received
+    const isWhole = bytes.length === HEADER_BYTES + header.sizeBytes && lostFds === undefined
+    if (isWhole && fds.length <= MAX_TABLE_REGIONS && fds.every((fd) => slowness(fd) === undefined))
+      return { bytes, fds }
+    if (lostFds === undefined) for (const fd of fds) discardFd(fd)
+    return undefined
   }
 
   /** Checks a complete header and sets how many bytes the whole message has. */
@@ -111,18 +169,18 @@ export class VhostUserSession {
     return true
   }
 
-  #serve(): void {
-    const data = new DataView(this.#buffer.buffer)
+  /** @param isThere whether the message is still on the socket */
+  #serve(message: Uint8Array, fds: number[], isThere: boolean): void {
+    const data = new DataView(message.buffer, message.byteOffset)
     const request = data.getUint32(0, true)
     const flags = data.getUint32(4, true)
-    const payload = this.#buffer.slice(HEADER_BYTES, this.#wanted)
-    const fds = this.#fds
-    this.#fds = []
-    this.#filled = 0
-    this.#wanted = HEADER_BYTES
+    const payload = message.slice(HEADER_BYTES)
+    const keeper = this.#keeper
     const shapeProblem = checkFdCount(request, fds.length)
+    let labels: readonly string[] = []
     let outcome: Outcome
     try {
+      if (keeper && shapeProblem === undefined) labels = keeper.take(request, fds)
       outcome = shapeProblem ?? this.#handler.handle(request, payload, fds)
     } catch (error) {
       // What failed is reported by whoever serves the port; here is known which request it was.
@@ -131,24 +189,32 @@ export class VhostUserSession {
     } finally {
       for (const fd of fds) closeFd(fd)
     }
-    this.#answer(request, flags, outcome)
+    const reply = this.#replyTo(request, flags, outcome)
+    // A descriptor that is to go out with the reply cannot be left to a successor, which serves the message anew.
+    if (typeof outcome !== 'string' && this.#handler.replyFd < 0)
+      keeper?.served({ request, payload, labels }, outcome, isThere ? message : NO_BYTES, reply)
+    this.#send(request, reply)
     if (typeof outcome === 'string') this.close(shapeProblem ?? `${requestName(request)}: ${outcome}`)
+    if (!isThere || this.#reason !== undefined) return
+    dropBytes(this.fd, message.length)
+    keeper?.taken()
   }
 
-  /** Sends the reply of a request that has one, else the acknowledgement that was asked for. */
-  #answer(request: number, flags: number, outcome: Outcome): void {
+  /** The reply of a request that has one, else the acknowledgement that was asked for; empty: none. */
+  #replyTo(request: number, flags: number, outcome: Outcome): Uint8Array {
+    if (outcome instanceof Uint8Array) return encodeMessage(request, FLAG_REPLY, outcome)
     const acknowledges = (this.#handler.protocolFeatures & PROTOCOL_F.REPLY_ACK) !== 0n
-    let payload: Uint8Array
-    if (outcome instanceof Uint8Array) payload = outcome
-    else if (acknowledges && (flags & FLAG_NEED_REPLY) !== 0)
-      payload = encodeU64(outcome === undefined ? 0n : 1n)
-    else return
+    if (!acknowledges || (flags & FLAG_NEED_REPLY) === 0) return NO_BYTES
+    return encodeMessage(request, FLAG_REPLY, encodeU64(outcome === undefined ? 0n : 1n))
+  }
+
+  #send(request: number, reply: Uint8Array): void {
+    if (reply.length === 0) return
     const replyFd = this.#handler.replyFd
     this.#handler.replyFd = -1
-    const message = encodeMessage(request, FLAG_REPLY, payload)
-    const sent = sendWithFds(this.fd, message, replyFd >= 0 ? [replyFd] : [])
+    const sent = sendWithFds(this.fd, reply, replyFd >= 0 ? [replyFd] : [])
     if (replyFd >= 0) closeFd(replyFd)
-    if (sent !== message.length) this.close(`${requestName(request)}: the frontend does not take its reply`)
+    if (sent !== reply.length) this.close(`${requestName(request)}: the frontend does not take its reply`)
   }
 
   /**

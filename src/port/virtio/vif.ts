@@ -29,6 +29,7 @@ import { PeerSocket } from '../peer-socket.js'
 import type { PortHost, PortStatus, RingPort } from '../port.js'
 import { readSettings } from '../settings.js'
 import { VifDevice } from './device.js'
+import { KeptGuest } from './kept-guest.js'
 
 const UNSHARED =
   'the guest kicks, but its rings never move: its memory is not shared with the switch; with QEMU give ' +
@@ -52,6 +53,8 @@ export class Vif implements RingPort {
   readonly #device: VifDevice
   /** Where guests come; undefined: the only one is there already. */
   readonly #peers: PeerSocket | undefined
+  /** Keeps the guest beyond the end of the switch; undefined: it ends with it. */
+  readonly #kept: KeptGuest | undefined
   #config: VifConfig | EmbeddedConfig
   #session: VhostUserSession | undefined
   /** Whether the session's socket may hold something. */
@@ -75,6 +78,7 @@ export class Vif implements RingPort {
       onUnshared: () => this.#onUnshared(),
       onDetach: (reason, cause) => this.#onDetach(reason, cause),
     })
+    this.#kept = config.kind === 'vif' ? new KeptGuest(host, config) : undefined
     if (config.kind === 'vif')
       this.#peers = new PeerSocket(host, this, this.#row, config, {
         hasPeer: () => this.#session !== undefined,
@@ -93,8 +97,15 @@ export class Vif implements RingPort {
     this.#row.open(readSettings(config), true)
     try {
       if (config.kind === 'embedded') this.#attach(config.fd)
-      else this.#peers?.open()
+      else {
+        // What cannot listen leaves the guest of before to whoever can; what connects has nobody to connect to while it has one.
+        if (config.mode === 'client') this.#takeUp()
+        this.#peers?.open()
+        if (config.mode !== 'client') this.#takeUp()
+      }
     } catch (error) {
+      this.#session?.close('the port was not opened', 'removed')
+      while (this.#grants.sweep());
       this.#row.close()
       throw error
     }
@@ -110,6 +121,7 @@ export class Vif implements RingPort {
       this.#config = next
       this.#row.configure(row)
       this.#device.configure(next)
+      if (next.kind === 'vif') this.#kept?.configure(next)
       if (settings.includes('publish')) {
         this.#row.setHoldLimits(row.hold)
         this.#host.plane.publishPort(this.index)
@@ -121,21 +133,40 @@ export class Vif implements RingPort {
   }
 
   #attach(fd: number): void {
-    const session = new VhostUserSession(fd, this.#device)
+    this.#begin(new VhostUserSession(fd, this.#device, this.#kept?.begin(fd)))
+    this.#host.report(this, 'attached', this.#place())
+  }
+
+  /** Goes on with the guest that was there when the switch ended, if it was kept. */
+  #takeUp(): void {
+    const taken = this.#kept?.takeUp()
+    if (taken === undefined) return
+    if (typeof taken === 'string') {
+      this.#reason = `the guest of before the restart is let go: ${taken}`
+      this.#host.report(this, 'detached', this.#reason)
+      return
+    }
+    const session = new VhostUserSession(taken.session.fd, this.#device, taken.keeper)
+    this.#begin(session)
+    if (session.resume(taken.session))
+      this.#host.report(this, 'attached', `${this.#place()}, as before the restart`)
+  }
+
+  #begin(session: VhostUserSession): void {
     this.#session = session
     this.#row.set(P_BROKEN_REASON, BROKEN_NONE)
     this.#row.flag(PORT_BROKEN, false)
     this.#mayRead = true
-    this.#host.watch(fd, EPOLLIN | EPOLLET, () => {
+    this.#host.watch(session.fd, EPOLLIN | EPOLLET, () => {
       this.#mayRead = true
       this.#host.request(this.index)
     })
     this.#host.request(this.index)
-    this.#host.report(this, 'attached', this.#place())
   }
 
   tick(nowUs: number): void {
     this.#peers?.tick(nowUs)
+    this.#kept?.tick()
     const problem = this.#device.tick()
     if (problem !== undefined) this.#session?.close(problem)
     if (this.#controlWaits) this.#host.wake(this.index)
@@ -237,6 +268,7 @@ export class Vif implements RingPort {
     const session = this.#session
     this.#session = undefined
     if (session) this.#host.unwatch(session.fd)
+    this.#kept?.end()
     this.#reason = reason
     if (cause === 'breach' || cause === 'fault') this.#detachments++
     this.#device.forget()
