@@ -49,6 +49,8 @@ export function runInOwnNamespace(): Promise<number> {
       [CONTROL_VARIABLE]: defaultControlPath(),
       // The service manager's watchdog waits for this process; inside is who can answer.
       WATCHDOG_PID: undefined,
+      // What the manager keeps is handed to this process, and would stay here.
+      FDSTORE: '0',
     },
   })
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal))

@@ -111,8 +111,10 @@ export class SessionState {
         this.#reset()
         return
       case REQUEST.SET_STATUS:
-        if (decodeU64(payload) === 0n) this.#reset()
-        else this.#single.set(request, message)
+        this.#single.set(request, message)
+        if (decodeU64(payload) !== 0n) return
+        this.#single.delete(request)
+        this.#reset()
         return
       case REQUEST.GET_VRING_BASE:
         if (outcome instanceof Uint8Array) this.#stop(payload, outcome)
@@ -173,7 +175,6 @@ export class SessionState {
       for (const request of RING_ORDER) if (request !== REQUEST.SET_VRING_BASE) ring.delete(request)
     this.#config.clear()
     this.#single.delete(REQUEST.NET_SET_MTU)
-    this.#single.delete(REQUEST.SET_STATUS)
     if (!this.#single.has(REQUEST.SET_FEATURES)) return
     const payload = encodeU64(speaks ? VIRTIO_F.VHOST_USER_F_PROTOCOL_FEATURES : 0n)
     this.#single.set(REQUEST.SET_FEATURES, { request: REQUEST.SET_FEATURES, payload, labels: [] })

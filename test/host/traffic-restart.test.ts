@@ -4,12 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bootGuest, cleanUp, type Guest } from '../../src/lab/guest/guest.js'
 import { MAIN } from './cli-process.js'
+import { EndlessStream } from './support/endless-stream.js'
 import { able, socketFolder, until } from './support/network.js'
-import { must, pingLoss, receiveStream, sendStream } from './support/traffic.js'
+import { pingLoss } from './support/traffic.js'
 
-/** Pieces cross, one about every tenth of a second, until the sender finds this file. */
-const ENOUGH = '/tmp/enough'
-const PIECE_BYTES = 2 ** 17
 const NAMES = ['a', 'b'] as const
 
 /** A switch in a process of its own, which can be killed and started again on the same sockets. */
@@ -84,30 +82,15 @@ describe.runIf(able('qemu', 'iperf3'))('two qemu guests that connect again', () 
 
   it('keep a TCP connection when the switch is killed and started again', async () => {
     expect(await pingLoss(a, '10.99.0.2', { count: 3 })).toBe(0)
-    await must(a, `dd if=/dev/urandom of=/tmp/piece bs=${PIECE_BYTES} count=1 2>/dev/null`)
-    const program = `'while [ ! -e ${ENOUGH} ]; do cat /tmp/piece; echo >>/tmp/pieces; sleep 0.1; done'`
-    const receiver = await receiveStream(b, '/tmp/stream')
-    const sender = a.start(`exec ${sendStream('10.99.0.2', `sh -c ${program}`)}`, { timeoutMs: 120_000 })
-    const arrived = async () => Number(await must(b, '[ ! -e /tmp/stream ] || wc -c </tmp/stream'))
+    const stream = await EndlessStream.start(a, b, '10.99.0.2')
     for (let kills = 0; kills < 2; kills++) {
-      const before = await arrived()
-      await until('the stream flows', async () => (await arrived()) > before + 5 * PIECE_BYTES)
+      await stream.flows()
       await running.end('SIGKILL')
-      await until('the stream stands', async () => {
-        const first = await arrived()
-        await new Promise((resolve) => setTimeout(resolve, 500))
-        return first === (await arrived())
-      })
+      await stream.stands()
       await running.start()
     }
-    const before = await arrived()
-    await until('the stream flows again', async () => (await arrived()) > before + 5 * PIECE_BYTES)
-    await must(a, `touch ${ENOUGH}`)
-    const [sent, received] = await Promise.all([sender.done, receiver.done])
-    expect(sent).toMatchObject({ code: 0 })
-    expect(received).toMatchObject({ code: 0 })
-    const whole = 'while read -r piece; do cat /tmp/piece; done </tmp/pieces'
-    expect(await must(b, 'sha256sum </tmp/stream')).toBe(await must(a, `${whole} | sha256sum`))
+    await stream.flows()
+    await stream.finish()
   })
 
   it('keep their network when the switch is stopped in order and started again', async () => {

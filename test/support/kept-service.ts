@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { duplicate } from '../../src/sys/unix-datagram.js'
+import { RecordFile } from '../../src/vhost-user/session-record.js'
 import { MAIN } from '../host/cli-process.js'
 import { NotifyListener } from './notify-listener.js'
 
@@ -14,6 +16,8 @@ export class KeptService {
   readonly manager = new NotifyListener(join(this.folder, 'notify'))
   #child: ChildProcess | undefined
   #printed = ''
+  /** A manager reads all the time. */
+  readonly #reading = setInterval(() => this.manager.take(), 2)
 
   /** The socket of a vif. */
   path(name: string): string {
@@ -62,9 +66,33 @@ export class KeptService {
     while (!holds()) {
       const { exitCode, signalCode } = this.#child ?? {}
       if (exitCode !== null || signalCode !== null) throw new Error(`ended before ${what}: ${this.#printed}`)
-      await new Promise((resolve) => setTimeout(resolve, 5))
-      this.manager.take()
+      await new Promise((resolve) => setTimeout(resolve, 2))
     }
+  }
+
+  /** The records of guests that could be taken up if it ended now. */
+  get #kept(): number {
+    const records = this.manager.stored().filter(({ name }) => name.startsWith('vif-record-'))
+    return records.filter(({ fd }) => {
+      const file = RecordFile.open(duplicate(fd))
+      const isKept = typeof file !== 'string' && !file.isUnsettled
+      if (typeof file !== 'string') file.close()
+      return isKept
+    }).length
+  }
+
+  /** Waits until the manager has all that it needs of so many guests. */
+  hasKept(guests: number): Promise<void> {
+    return this.until(`${guests} guests are kept`, () => this.#kept === guests)
+  }
+
+  /** Waits until it has told that it goes on with so many guests. */
+  hasTakenUp(guests: number): Promise<void> {
+    const told = (): number => this.#printed.split('as before the restart').length - 1
+    return this.until(`${guests} guests are taken up`, () => {
+      if (/is let go[^"]*/.test(this.#printed)) throw new Error(this.#printed)
+      return told() === guests
+    })
   }
 
   /** Ends it. */
@@ -74,12 +102,12 @@ export class KeptService {
     const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill(signal)
     await ended
-    this.manager.take()
   }
 
   /** Ends it for good, and the store with it. */
   async close(): Promise<void> {
     await this.end('SIGKILL')
+    clearInterval(this.#reading)
     this.manager.close()
     rmSync(this.folder, { recursive: true, force: true })
   }

@@ -64,6 +64,8 @@ export class Vif implements RingPort {
   #reason: string | undefined
   #detachments = 0
   #controlWaits = false
+  /** Whether a guest is being taken up: one event tells what came of it. */
+  #isTakingUp = false
 
   constructor(host: PortHost, index: number, config: VifConfig | EmbeddedConfig) {
     this.#host = host
@@ -148,8 +150,12 @@ export class Vif implements RingPort {
     }
     const session = new VhostUserSession(taken.session.fd, this.#device, taken.keeper)
     this.#begin(session)
-    if (session.resume(taken.session))
-      this.#host.report(this, 'attached', `${this.#place()}, as before the restart`)
+    this.#isTakingUp = true
+    const isTakenUp = session.resume(taken.session)
+    this.#isTakingUp = false
+    if (!isTakenUp) return
+    this.#host.report(this, 'attached', `${this.#place()}, as before the restart`)
+    if (this.#device.isUp) this.#onLink(true)
   }
 
   #begin(session: VhostUserSession): void {
@@ -260,6 +266,7 @@ export class Vif implements RingPort {
   }
 
   #onLink(up: boolean): void {
+    if (this.#isTakingUp) return
     if (up) this.#reason = undefined
     this.#host.report(this, up ? 'link-up' : 'link-down', '')
   }
