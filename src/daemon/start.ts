@@ -3,6 +3,7 @@ import { Switch } from '../engine/switch.js'
 import type { SwitchEvent } from '../engine/switch-types.js'
 import type { KeepingOptions } from '../port/kept-connections.js'
 
+/** What a switch is started with beside its configuration. */
 export interface StartOptions {
   /** Where the connections of guests are kept. Default: nowhere. */
   readonly keeping?: KeepingOptions | undefined
