@@ -18,7 +18,7 @@ const SLOW = [
   'src/aggregation/budget.test.ts',
   'src/plan/plan.test.ts',
   'src/experiment/held-out.test.ts',
-  'src/experiment/calibration/*.test.ts',
+  'src/experiment/calibration/{calibrate,validate}.test.ts',
 ]
 const HERE = ['src/**/*.test.ts', 'test/{plane,tools,gallery,docs}/**/*.test.ts']
 

@@ -12,10 +12,12 @@ import type { Model } from '../sim/model.js'
 import { runModel } from '../sim/run.js'
 import { wholeNumber } from './options.js'
 import { print, printJson } from './output.js'
+import { addSimCalibrate } from './sim-calibrate.js'
 import { addSimHeldOut } from './sim-held-out.js'
 import { addSimSteps } from './sim-steps.js'
 import { addSimSweep } from './sim-sweep.js'
 import { seedTable, summaryTable } from './sim-tables.js'
+import { addSimValidate } from './sim-validate.js'
 
 interface SimRunOptions {
   readonly json?: boolean
@@ -127,6 +129,8 @@ Examples:
     )
     .action(simRun)
   addSimSweep(sim)
+  addSimCalibrate(sim)
+  addSimValidate(sim)
   addSimHeldOut(sim)
   addSimSteps(sim)
 }

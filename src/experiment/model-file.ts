@@ -106,7 +106,7 @@ function complete(file: ModelFile, traces: Traces): { readonly model: Model; rea
       origins.traffic.push(at)
     }
   }
-  const { replications, sweep, warmUpMs, policy, ...rest } = file
+  const { replications, sweep, warmUpMs, policy, calibration, ...rest } = file
   const model: Model = {
     ...rest,
     policy: policy as Model['policy'],

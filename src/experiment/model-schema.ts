@@ -129,6 +129,28 @@ const trafficSchema = z.discriminatedUnion('kind', [
   }),
 ])
 
+const range = z.tuple([number, number])
+const bounds = z.strictObject({ estimate: number, low: number, high: number })
+
+/** What a calibration says of itself; a run of the model does not need it. */
+const calibrationSchema = z.strictObject({
+  run: z.string().describe('Of the lab, by its name.'),
+  machine: z.string(),
+  guests: z.string().describe('The kind whose network stack the costs are of.'),
+  ranges: z
+    .strictObject({
+      vms: range,
+      rateFps: range.describe('All VMs together.'),
+      frameBytes: range,
+      policies: z.array(z.string()),
+    })
+    .describe('What was measured: outside of it nobody knows.'),
+  costsNs: z.record(z.string(), bounds).describe('With 95 % intervals, in nanoseconds.'),
+  wakeUs: bounds.optional(),
+  fitted: z.array(z.string()).describe('Cells that costs were fitted to.'),
+  heldOut: z.array(z.string()).describe('Cells that they were not.'),
+})
+
 /** Figures of a run that replications can be held to. */
 export const WATCHED = ['mbps', 'fps', 'driverCpu', 'hostCpu', 'cyclesPerFrame', 'callsPerFrame'] as const
 
@@ -161,6 +183,7 @@ export const modelSchema = z.strictObject({
     .preprocess((value) => (typeof value === 'string' ? { name: value } : value), policySchema)
     .default(MODEL_DEFAULTS.policy as { name: 'natural' }),
   budget: number.positive().max(1).default(MODEL_DEFAULTS.budget),
+  calibration: calibrationSchema.optional().describe('Written by "ringferry sim calibrate".'),
   nics: z.array(nicSchema).default([]),
   vms: z.array(vmSchema).min(1),
   traffic: z.array(trafficSchema).min(1),
@@ -196,6 +219,7 @@ export const modelSchema = z.strictObject({
 
 /** A model file as it is read, defaults filled in. */
 export type ModelFile = z.infer<typeof modelSchema>
+export type CalibrationOfModel = z.infer<typeof calibrationSchema>
 export type Factors = NonNullable<ModelFile['sweep']>
 
 /** The JSON Schema of a model file: docs/schema/model.schema.json. */

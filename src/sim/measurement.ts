@@ -92,6 +92,7 @@ export class Measurement {
       lossRatio: traffic.kind === 'open' && offered > 0 ? Math.max(0, lost / offered) : 0,
       transactionsPerS: transactions / seconds,
       delay: figures(tally),
+      delays: tally.delays.slice(),
     }
   }
 

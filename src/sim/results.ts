@@ -21,6 +21,8 @@ export interface TrafficResult {
   readonly transactionsPerS: number
   /** From the sender's program to the receiver's; requests: until the answer came. */
   readonly delay: DelayFigures
+  /** The same as a histogram (src/core/histogram). */
+  readonly delays: Uint32Array
 }
 
 /** One VM over the measured time. */

@@ -23,7 +23,7 @@ export interface Calibration {
   readonly wake: WakeDelay | undefined
   readonly fitted: readonly string[]
   readonly heldOut: readonly string[]
-  /** Rounds before which the machine was not quiet, of all. */
+  /** Rounds before which the machine was not quiet, of those that were used: none of their cells has a quiet one. */
   readonly noisy: number
   readonly rounds: number
   /** Of all cells: outside of them nothing was measured. */

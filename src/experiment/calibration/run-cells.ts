@@ -19,6 +19,7 @@ import { WORKLOADS } from '../../lab/workload/registry.js'
 
 export interface MeasuredCell {
   readonly cell: Cell
+  /** Those before which the machine was quiet; all where it never was. */
   readonly measurements: readonly Measurement[]
 }
 
@@ -56,7 +57,8 @@ export function readCalibrationRun(folder: string): CalibrationRun {
   const data = runData([header, ...stored.records])
   const cells = plan.cells.flatMap((cell) => {
     const measurements = data.cells.find(({ id }) => id === cell.id)?.measurements ?? []
-    return measurements.length === 0 ? [] : [{ cell, measurements }]
+    const quiet = measurements.filter(({ noise }) => noise.verdict === 'quiet')
+    return measurements.length === 0 ? [] : [{ cell, measurements: quiet.length > 0 ? quiet : measurements }]
   })
   return { folder, header, cells }
 }

@@ -12,7 +12,7 @@ import type { MeasuredCell } from './run-cells.js'
 import { workingVms } from './work.js'
 
 /** Microseconds that are simulated; between them the median is linear. */
-const TRIED_US = [0, 2, 5, 10, 20, 40, 80]
+const TRIED_US = [0, 2, 5, 10, 20, 40, 80, 160]
 /** Steps of the search. */
 const STEP_US = 0.1
 /** Of a processor, switch and receivers together: above, delays tell of queues. */

@@ -38,7 +38,7 @@ interface Counted {
 const NS = 1e9
 
 /** What the ports of the VMs counted together; one VM: its own. */
-function countsOf({ switch: made }: Measurement, vm?: string): (name: string) => number {
+export function countsOf({ switch: made }: Measurement, vm?: string): (name: string) => number {
   const { counted = {} } = made as Counted
   const ports = Object.entries(counted).filter(
     ([port]) => vm === undefined || port === vm || port.startsWith(`${vm}.`),
