@@ -30,8 +30,9 @@ function resting() {
     for (let at = 0; at < BURST; at++) a.driver.enqueue(datagram())
     a.driver.publish(1)
   }
-  for (const endMs = performance.now() + EVENT_LIMIT_MS; engine.inForce.restUs === 0; ) {
-    if (performance.now() > endMs) throw new Error('it never rests')
+  // A bound of hangs, by the clock of the day: the other one jumps when it stands for interruptions.
+  for (const endMs = Date.now() + EVENT_LIMIT_MS; engine.inForce.restUs === 0; ) {
+    if (Date.now() > endMs) throw new Error('it never rests')
     send()
     engine.step(20)
     drain()
