@@ -194,7 +194,7 @@ describe('SessionKeeper', () => {
     negotiate()
     site.frontend.setMemTable(memory.regions)
     say(() => 0)
-    const bytes = new Uint8Array(2 * 131_072)
+    const bytes = new Uint8Array(2 * 262_144)
     let letGo = 0
     for (let round = 0; round < 200; round++) {
       site.restart((fds) => {
@@ -206,7 +206,7 @@ describe('SessionKeeper', () => {
             Uint8Array.of(random(256)),
             0,
             1,
-            pick(random, [random(24), 4096 + random(600), 4096 + 131_072 + random(600)]),
+            pick(random, [random(24), 4096 + random(600), 4096 + 262_144 + random(600)]),
           )
       })
       if (site.refusal === undefined) continue

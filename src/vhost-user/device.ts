@@ -82,6 +82,10 @@ export interface VhostUserDevice {
   /** Announce the guest's address on the bridge. */
   sendRarp(mac: Uint8Array): boolean
   setMtu(mtu: number): boolean
+  /** What its driver has said before comes again: nothing of that is unknown. */
+  takeUp(): void
+  /** A command that its driver gave before, by its control queue. Returns whether it was carried out. */
+  repeatCommand(command: Uint8Array): boolean
   /** Called once when the session has ended: close everything that was handed over. */
   onDetach(reason: string, cause: DetachCause): void
 }

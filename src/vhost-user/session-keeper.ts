@@ -17,7 +17,7 @@ import { duplicate } from '../sys/unix-datagram.js'
 import { bytesWaiting, closeFd, dropBytes, peekBytes, sendWithFds } from '../sys/unix-socket.js'
 import type { Outcome } from './outcome.js'
 import { RecordFile, type SessionRecord } from './session-record.js'
-import { BRINGS_KEPT_FDS, type KeptMessage, SessionState } from './session-state.js'
+import { BRINGS_KEPT_FDS, DRIVER_COMMAND, type KeptMessage, SessionState } from './session-state.js'
 
 const RECORD = 'record'
 const SOCKET = 'socket'
@@ -191,9 +191,18 @@ export class SessionKeeper {
     this.#sweep()
   }
 
+  /** A driver's command was carried out; it is answered after this. */
+  commanded(command: Uint8Array): void {
+    this.#state.note({ request: DRIVER_COMMAND, payload: command, labels: [] }, undefined)
+    this.#write()
+    this.#file.taken()
+  }
+
   /** The message is off the socket. */
   taken(): void {
     this.#file.taken()
+    this.#served = NONE
+    this.#reply = NONE
   }
 
   /** A message comes in pieces. */

@@ -13,17 +13,17 @@ import { createHash } from 'node:crypto'
 import { readSync, writeSync } from 'node:fs'
 import { createSealedMemfd, fileSize } from '../sys/memory-map.js'
 import { closeFd } from '../sys/unix-socket.js'
-import { MAX_PAYLOAD_BYTES, HEADER_BYTES as MESSAGE_HEADER_BYTES } from './requests.js'
 import { KEPT_REQUESTS, type KeptMessage } from './session-state.js'
 
 const MAGIC = 0x31_53_46_52
 const VERSION = 1
 const HEAD_BYTES = 4096
-const SLOT_BYTES = 131_072
+const SLOT_BYTES = 262_144
 const SLOT_HEAD_BYTES = 40
 const FILE_BYTES = HEAD_BYTES + 2 * SLOT_BYTES
-const MAX_MESSAGES = 2048
-const MAX_HEX = 2 * (MESSAGE_HEADER_BYTES + MAX_PAYLOAD_BYTES)
+const MAX_MESSAGES = 8192
+/** Of a message or a command: those of drivers are the longest. */
+const MAX_HEX = 2 * 8192
 
 const AT = { MAGIC: 0, TAKE_UPS: 4, UNSETTLED: 8, TAKEN: 12, SERVES: 16 } as const
 

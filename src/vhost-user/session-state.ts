@@ -4,10 +4,11 @@
  * messages go through, and all that is checked then is checked again.
  *
  *   features -> backend channel -> memory -> log -> MTU, address -> per ring NUM, BASE, ADDR, CALL, ERR, KICK, ENABLE -> status
+ *   -> what the driver has commanded by its control queue
  *
  * The state of ring indices is none of it: rings go on at their used index, in guest memory.
  */
-import { VIRTIO_F } from '../virtio/virtio.js'
+import { VIRTIO_F, VIRTIO_NET_CTRL, VIRTIO_NET_CTRL_VLAN } from '../virtio/virtio.js'
 import {
   decodeMemoryTable,
   decodeRegion,
@@ -51,8 +52,12 @@ const FIRST: readonly number[] = [
 ]
 const THEN: readonly number[] = [REQUEST.SET_LOG_BASE, REQUEST.SET_LOG_FD, REQUEST.NET_SET_MTU]
 
+/** No request of the protocol: the payload is a command of the driver's, class, command and data. */
+export const DRIVER_COMMAND = 0x1_0000
+
 /** Messages that a state consists of; no other is said again. */
 export const KEPT_REQUESTS: ReadonlySet<number> = new Set([
+  DRIVER_COMMAND,
   ...[...FIRST, ...THEN, ...RING_ORDER],
   ...[REQUEST.SET_MEM_TABLE, REQUEST.ADD_MEM_REG, REQUEST.SET_CONFIG, REQUEST.SET_STATUS],
 ])
@@ -74,6 +79,8 @@ export class SessionState {
   /** As often as each was announced. */
   #regions: KeptRegion[] = []
   readonly #rings = new Map<number, Map<number, KeptMessage>>()
+  /** The last of each kind; of VLANs, all that are let in. */
+  readonly #commands = new Map<string, KeptMessage>()
 
   /**
    * Takes note of a message that was served.
@@ -119,7 +126,11 @@ export class SessionState {
       case REQUEST.GET_VRING_BASE:
         if (outcome instanceof Uint8Array) this.#stop(payload, outcome)
         return
+      case DRIVER_COMMAND:
+        this.#command(message)
+        return
       case REQUEST.SET_FEATURES:
+        if (!this.#isSameDriver(payload)) this.#commands.clear()
         this.#single.set(request, message)
         // Without protocol features all rings are enabled by it.
         if (!this.#speaks) for (const ring of this.#rings.values()) ring.delete(REQUEST.SET_VRING_ENABLE)
@@ -127,6 +138,27 @@ export class SessionState {
     }
     if (RING_ORDER.includes(request)) this.#noteRing(message)
     else if (KEPT_REQUESTS.has(request)) this.#single.set(request, message)
+  }
+
+  #command(message: KeptMessage): void {
+    const [kind, command, ...data] = message.payload
+    if (kind === VIRTIO_NET_CTRL.ANNOUNCE) return
+    if (kind !== VIRTIO_NET_CTRL.VLAN) {
+      this.#commands.set(`${kind} ${command}`, message)
+      return
+    }
+    const key = `${kind} vlan ${data[0]} ${data[1]}`
+    if (command === VIRTIO_NET_CTRL_VLAN.ADD) this.#commands.set(key, message)
+    else this.#commands.delete(key)
+  }
+
+  /** Whether features are those of before, but for the log of a migration. */
+  #isSameDriver(payload: Uint8Array): boolean {
+    const before = this.#single.get(REQUEST.SET_FEATURES)?.payload
+    const [was, is] = [before && decodeU64(before), decodeU64(payload)]
+    if (typeof was !== 'bigint' || typeof is !== 'bigint') return false
+    const isAboutLog = ((was | is) & VIRTIO_F.VHOST_F_LOG_ALL) !== 0n
+    return isAboutLog && (was | VIRTIO_F.VHOST_F_LOG_ALL) === (is | VIRTIO_F.VHOST_F_LOG_ALL)
   }
 
   /** Whether the frontend has negotiated protocol features: only then are rings enabled one by one. */
@@ -174,6 +206,7 @@ export class SessionState {
     for (const ring of this.#rings.values())
       for (const request of RING_ORDER) if (request !== REQUEST.SET_VRING_BASE) ring.delete(request)
     this.#config.clear()
+    this.#commands.clear()
     this.#single.delete(REQUEST.NET_SET_MTU)
     if (!this.#single.has(REQUEST.SET_FEATURES)) return
     const payload = encodeU64(speaks ? VIRTIO_F.VHOST_USER_F_PROTOCOL_FEATURES : 0n)
@@ -194,6 +227,7 @@ export class SessionState {
       ...this.#config.values(),
       ...rings,
       ...said([REQUEST.SET_STATUS]),
+      ...this.#commands.values(),
     ]
   }
 

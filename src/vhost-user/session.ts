@@ -37,6 +37,7 @@ import {
   SHAPES,
 } from './requests.js'
 import type { KeptSession, SessionKeeper } from './session-keeper.js'
+import { DRIVER_COMMAND } from './session-state.js'
 
 /** Reads in one call of onReadable: a frontend may send a message in as many pieces as it has bytes. */
 const MAX_READS_PER_CALL = 8
@@ -66,7 +67,13 @@ export class VhostUserSession {
 
   /** Says all again that was said before, to a device that knows nothing. Returns false when the session has ended by it. */
   resume(kept: KeptSession): boolean {
+    this.#device.takeUp()
     for (const { request, payload, labels } of kept.messages) {
+      if (request === DRIVER_COMMAND) {
+        if (!this.#device.repeatCommand(payload))
+          return this.#cannotResume('its driver has commanded what cannot be')
+        continue
+      }
       const fds: number[] = []
       try {
         for (const label of labels) fds.push(kept.open(label))

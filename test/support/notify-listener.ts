@@ -73,8 +73,14 @@ export class NotifyListener {
     }
   }
 
-  close(): void {
+  /** Closes all that is in the store, as for a service that is stopped. */
+  empty(): void {
+    this.take()
     this.#remove(() => true)
+  }
+
+  close(): void {
+    this.empty()
     closeFd(this.#fd)
     this.#memory.free()
   }

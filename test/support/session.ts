@@ -80,6 +80,8 @@ export class RecordingDevice implements VhostUserDevice {
   getStatus = () => this.status
   sendRarp = (mac: Uint8Array) => this.#note('rarp', [...mac]) === undefined
   setMtu = (mtu: number) => mtu <= 9000
+  takeUp = () => {}
+  repeatCommand = (command: Uint8Array) => this.#note('command', ...command) === undefined
   onDetach(reason: string): void {
     this.reasons.push(reason)
     for (const fd of this.fds.splice(0)) closeFd(fd)

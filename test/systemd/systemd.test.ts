@@ -123,6 +123,33 @@ describe.runIf(isAble)('the package under systemd', () => {
     must('rm /etc/systemd/system/ringferry.service.d/watchdog.conf; systemctl daemon-reload')
   })
 
+  it('goes on with its guests when it is killed, aborted or restarted, and lets them go when it is stopped', async () => {
+    sandbox.must('cat >/root/guest.mjs', readFileSync(join(ROOT, 'test/systemd/guest.mjs')))
+    must('systemd-run --unit=guest node /root/guest.mjs /run/ringferry/g1.sock')
+    const isUp = 'ringferry port list | grep -E "g1 .* up"'
+    await sandbox.until(isUp)
+    const ends = [
+      'systemctl kill --signal=KILL ringferry',
+      'systemctl restart ringferry',
+      'systemctl kill --signal=ABRT ringferry',
+    ]
+    for (const end of ends) {
+      const before = property('MainPID')
+      // Its record, its connection, its memory, and a kick and a call for each of two rings.
+      await sandbox.until('[ $(systemctl show --value -p NFileDescriptorStore ringferry) = 7 ]')
+      must(end)
+      await another(before)
+      await sandbox.until(isUp)
+      expect(must('ringferry events')).toContain('as before the restart')
+      expect(property('ActiveState', 'guest')).toBe('active')
+    }
+    must('systemctl stop ringferry')
+    await sandbox.until('systemctl is-failed guest')
+    expect(must('journalctl --sync; journalctl -u guest -o cat')).toMatch(/hung up|does not take/)
+    must('systemctl reset-failed guest; systemctl start ringferry')
+    expect(property('NFileDescriptorStore')).toBe('0')
+  })
+
   it('drains and ends without an error when it is stopped', () => {
     must('systemctl restart ringferry; systemctl stop ringferry')
     expect([property('Result'), property('ExecMainStatus')]).toEqual(['success', '0'])

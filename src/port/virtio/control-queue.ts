@@ -38,6 +38,8 @@ export interface ControlActions {
   setMac(mac: Uint8Array): void
   /** The driver wishes that received frames wait no longer than `holdUs`, and no more than `maxFrames` of them (0: any). */
   boundHold(holdUs: number, maxFrames: number): void
+  /** A command was carried out; it is answered after this. */
+  onDone(command: Uint8Array): void
 }
 
 export class VifControl {
@@ -69,7 +71,8 @@ export class VifControl {
     const head = (taken & CONTROL_HEAD_MASK) - 1
     const readable = taken >>> CONTROL_READABLE_SHIFT
     const command = this.#gather(readable)
-    const ok = command !== undefined && this.#execute(command)
+    const ok = command !== undefined && this.execute(command)
+    if (ok) this.#actions.onDone(command)
     const [ack] = this.#segment(readable)
     this.#row.memory.u8[ack] = ok ? VIRTIO_NET_OK : VIRTIO_NET_ERR
     this.#host.plane.completeControl(this.#row.index, head, ack)
@@ -101,7 +104,8 @@ export class VifControl {
     return command
   }
 
-  #execute(command: Uint8Array): boolean {
+  /** Carries a command out: class, command, data. Returns whether it could. */
+  execute(command: Uint8Array): boolean {
     if (command.length < 2) return false
     const data = command.subarray(2)
     const kind = command[1] as number

@@ -41,6 +41,8 @@ export interface DeviceOwner {
   onLink(up: boolean): void
   /** The guest kicks, and its rings never move. */
   onUnshared(): void
+  /** The driver has commanded something by its control queue. */
+  onCommand(command: Uint8Array): void
   /** The session has ended. */
   onDetach(reason: string, cause: DetachCause): void
 }
@@ -62,6 +64,8 @@ export class VifDevice implements VhostUserDevice {
   #features = 0n
   #deviceStatus = 0
   #isUp = false
+  /** Whether all that the driver has said so far is known here. */
+  #isTakenUp = false
 
   constructor(
     host: PortHost,
@@ -86,6 +90,7 @@ export class VifDevice implements VhostUserDevice {
       setGuestOffloads: (features) => this.#setGuestOffloads(features),
       setMac: (mac) => this.#space.setMac(mac),
       boundHold: (holdUs, maxFrames) => this.#row.boundHold({ holdUs, maxFrames }),
+      onDone: (command) => owner.onCommand(command),
     })
   }
 
@@ -108,7 +113,7 @@ export class VifDevice implements VhostUserDevice {
     return (told & VIRTIO_NET_F.MTU) !== 0n
   }
 
-  /** Gets other settings. What a guest was told has not changed while one is attached. */
+  /** What a guest was told has not changed while one is attached. */
   configure(config: VifConfig | EmbeddedConfig): void {
     this.#space.configure(config)
     this.#config = config
@@ -135,7 +140,7 @@ export class VifDevice implements VhostUserDevice {
     return this.#log.tell()
   }
 
-  /** Why an offset of the linear memory lost its page, if it belongs to the device. */
+  /** Why an offset of the linear memory lost its page, if it is the device's. */
   lossAt(offset: number): string | undefined {
     return this.#grants.lossAt(offset) ?? this.#log.lossAt(offset)
   }
@@ -147,6 +152,7 @@ export class VifDevice implements VhostUserDevice {
     this.#log.forget()
     this.#regions = []
     this.#deviceStatus = 0
+    this.#isTakenUp = false
   }
 
   // ---- features and memory ----
@@ -241,7 +247,7 @@ export class VifDevice implements VhostUserDevice {
     const queue = this.#queue(ring)
     const reason = this.#rings.setKick(queue, fd)
     const isFirst = queue === CONTROL_VRING && this.#pairs.followControl()
-    if (isFirst && this.#rings.usedIndex(queue) !== 0) this.#control.filter.resume()
+    if (isFirst && !this.#isTakenUp && this.#rings.usedIndex(queue) !== 0) this.#control.filter.resume()
     this.#pairs.update()
     this.#updateLink()
     return reason
@@ -312,9 +318,7 @@ export class VifDevice implements VhostUserDevice {
     if (status === 0) this.resetDevice()
   }
 
-  getStatus(): number {
-    return this.#deviceStatus
-  }
+  getStatus = (): number => this.#deviceStatus
 
   /** Broadcasts a reverse ARP in the guest's name, so that bridges learn where it is. */
   sendRarp(mac: Uint8Array): boolean {
@@ -330,6 +334,14 @@ export class VifDevice implements VhostUserDevice {
   setMtu(mtu: number): boolean {
     this.#space.setFrontendMtu(mtu)
     return true
+  }
+
+  takeUp(): void {
+    this.#isTakenUp = true
+  }
+
+  repeatCommand(command: Uint8Array): boolean {
+    return this.#control.execute(command)
   }
 
   onDetach(reason: string, cause: DetachCause): void {

@@ -47,6 +47,11 @@ export class KeptGuest {
     if (this.#keeper) this.#keeper.identity = identityOf(config)
   }
 
+  /** Its driver has commanded something. */
+  commanded(command: Uint8Array): void {
+    this.#keeper?.commanded(command)
+  }
+
   tick(): void {
     this.#keeper?.tick()
   }

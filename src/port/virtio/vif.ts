@@ -78,6 +78,7 @@ export class Vif implements RingPort {
     this.#device = new VifDevice(host, this.#row, this.#grants, config, {
       onLink: (up) => this.#onLink(up),
       onUnshared: () => this.#onUnshared(),
+      onCommand: (command) => this.#kept?.commanded(command),
       onDetach: (reason, cause) => this.#onDetach(reason, cause),
     })
     this.#kept = config.kind === 'vif' ? new KeptGuest(host, config) : undefined
