@@ -35,6 +35,8 @@ export const HOST_TEST_PACKAGES = [
   'man-db',
   'groff-base',
   'strace',
+  // The queue of sweeps over many machines.
+  'redis-server',
 ]
 
 /** @param {string} name */

@@ -1,26 +1,18 @@
-import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
-import { planeModule } from '../engine/plane-module.js'
 import { RingferryError } from '../errors/errors.js'
 import { loadModel } from '../experiment/model-file.js'
 import type { SweepLine } from '../experiment/sweep-job.js'
 import { sweepPoints } from '../experiment/sweep-points.js'
-import { runSweep } from '../experiment/sweep-run.js'
-import { Interruption } from './interruption.js'
-import { Progress, shortTime } from './lab-progress.js'
-import { wholeNumber } from './options.js'
 import { formatTable, print, printJson } from './output.js'
 import { value } from './sim-tables.js'
+import { addSweepFlags, DEFAULT_SEED, type SweepFlags, sweepWithProgress } from './sweep-flags.js'
 
-interface SweepOptions {
+interface SweepOptions extends SweepFlags {
   readonly out?: string
-  readonly seed?: number
-  readonly workers?: number
   readonly json?: boolean
 }
 
-const SEED = 1
 const FIGURES = ['mbps', 'fps', 'driverCpu', 'hostCpu', 'callsPerFrame'] as const
 
 /** Points as rows: their factors, then figures. */
@@ -39,38 +31,28 @@ export function sweepTable(lines: readonly SweepLine[]): string {
 }
 
 async function simSweep(name: string, options: SweepOptions): Promise<void> {
-  const { seed = SEED, workers = availableParallelism(), json } = options
+  const { seed = DEFAULT_SEED, json } = options
   const out = options.out ?? `${basename(name).replace(/\.ya?ml$/, '')}.sweep.jsonl`
   const { file, data } = await loadModel(name)
   if (!file.sweep)
     throw new RingferryError('USAGE', `${name}: has no sweep; run it by "ringferry sim run ${name}"`)
   const points = sweepPoints(data, file.sweep, seed)
-  const progress = new Progress(process.stderr)
-  const interruption = new Interruption()
-  const startMs = performance.now()
-  const lines = await runSweep(points, {
-    ...{ seed, plane: planeModule(), workers, file: out, signal: interruption.signal },
-    onLine: (_, done, todo) => {
-      const left = ((performance.now() - startMs) / done / 1000) * (todo - done)
-      progress.status(`${done} of ${todo} points, about ${shortTime(left)} left`)
-    },
-  })
-  progress.end()
+  const lines = await sweepWithProgress(points, out, options)
   if (json) printJson({ model: file.name, seed, points: lines })
   else print(`${sweepTable(lines)}\n\n${lines.length} points in ${out}`)
 }
 
 /** `ringferry sim sweep`: a model at many points. */
 export function addSimSweep(sim: Command): void {
-  sim
-    .command('sweep')
-    .argument('<model>', 'a YAML file with a sweep (schema: docs/schema/model.schema.json)')
-    .description(
-      'runs a model at many points on all processors; what is done is kept, and the same command goes on',
-    )
+  addSweepFlags(
+    sim
+      .command('sweep')
+      .argument('<model>', 'a YAML file with a sweep (schema: docs/schema/model.schema.json)')
+      .description(
+        'runs a model at many points on all processors; what is done is kept, and the same command goes on',
+      ),
+  )
     .option('--out <file>', 'where results go, a JSON line a point; default MODEL.sweep.jsonl here')
-    .option('--seed <number>', 'of all chance; default 1', wholeNumber)
-    .option('--workers <number>', 'threads; default: one a processor', wholeNumber)
     .option('--json', 'all points as one JSON line')
     .addHelpText('after', '\nExamples:\n  ringferry sim sweep examples/sweep.yaml --out /tmp/sweep.jsonl')
     .action(simSweep)

@@ -13,11 +13,14 @@ import { runModel } from '../sim/run.js'
 import { wholeNumber } from './options.js'
 import { print, printJson } from './output.js'
 import { addSimCalibrate } from './sim-calibrate.js'
+import { addSimFrontier } from './sim-frontier.js'
 import { addSimHeldOut } from './sim-held-out.js'
+import { addSimLineRate } from './sim-line-rate.js'
 import { addSimSteps } from './sim-steps.js'
 import { addSimSweep } from './sim-sweep.js'
 import { seedTable, summaryTable } from './sim-tables.js'
 import { addSimValidate } from './sim-validate.js'
+import { addSimWorker } from './sim-worker.js'
 
 interface SimRunOptions {
   readonly json?: boolean
@@ -131,6 +134,9 @@ Examples:
   addSimSweep(sim)
   addSimCalibrate(sim)
   addSimValidate(sim)
+  addSimWorker(sim)
+  addSimLineRate(sim)
+  addSimFrontier(sim)
   addSimHeldOut(sim)
   addSimSteps(sim)
 }

@@ -39,6 +39,7 @@ const VM = [
   'batchFrames',
   'calls',
   'drops',
+  'holdMeanUs',
   'holdP99Us',
   'queueP99Us',
   'totalP99Us',

@@ -15,6 +15,15 @@ export interface SweepPoint {
   readonly data: unknown
 }
 
+/** A point of such data. @param data a model file's */
+export function pointOf(data: unknown, factors: SweepPoint['factors'], seed: number): SweepPoint {
+  const id = createHash('sha256')
+    .update(JSON.stringify([data, seed]))
+    .digest('hex')
+    .slice(0, 16)
+  return { id, factors, data }
+}
+
 const MOST_POINTS = 100_000
 
 /** "vms[0].count" as steps. Throws CONFIG. */
@@ -118,10 +127,6 @@ export function sweepPoints(data: unknown, { method, factors, points }: Factors,
       (model, [name, value]) => withSetting(model, name, value),
       base as unknown,
     )
-    const id = createHash('sha256')
-      .update(JSON.stringify([changed, seed]))
-      .digest('hex')
-      .slice(0, 16)
-    return { id, factors: point, data: changed }
+    return pointOf(changed, point, seed)
   })
 }

@@ -1,14 +1,11 @@
 /**
- * A sweep on threads. Every point that is done is a line of a file, written before the next one is taken: a sweep that was
+ * A sweep. Every point that is done is a line of a file, written before the next one is taken: a sweep that was
  * interrupted goes on where it was, and one that is run again does nothing.
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { Worker } from 'node:worker_threads'
 import { RingferryError } from '../errors/errors.js'
-import { builtFile } from '../sys/built-file.js'
 import type { SweepLine } from './sweep-job.js'
 import type { SweepPoint } from './sweep-points.js'
-import type { SweepWorkerData } from './sweep-worker.js'
 
 /** Lines of a sweep's file; one that was cut off by an interruption is dropped. Throws CONFIG, PERMISSION. */
 export function readSweep(file: string): SweepLine[] {
@@ -44,12 +41,21 @@ function append(file: string, line: SweepLine): void {
   }
 }
 
+/** What a carrier is told. */
+export interface Carriage {
+  readonly seed: number
+  readonly signal: AbortSignal
+  /** A point is done. */
+  readonly onDone: (line: SweepLine) => void
+}
+
+/** Has points run somewhere, in any order; returns when all are done, or soon after the signal. */
+export type Carrier = (points: readonly SweepPoint[], carriage: Carriage) => Promise<void>
+
 /** A sweep as it is run. */
 export interface SweepOptions {
   readonly seed: number
-  readonly plane: WebAssembly.Module
-  /** Threads. */
-  readonly workers: number
+  readonly carrier: Carrier
   /** Where lines go; they are read first. */
   readonly file: string
   readonly signal: AbortSignal
@@ -59,49 +65,20 @@ export interface SweepOptions {
 
 /** Runs what is to do. Returns all lines in the order of the points. Throws INTERRUPTED, with what is done kept. */
 export async function runSweep(points: readonly SweepPoint[], options: SweepOptions): Promise<SweepLine[]> {
-  const { seed, plane, workers, file, signal, onLine } = options
+  const { seed, carrier, file, signal, onLine } = options
   const known = new Map(readSweep(file).map((line) => [line.id, line]))
   const todo = points.filter(({ id }) => !known.has(id))
-  let [next, done] = [0, 0]
-  const data: SweepWorkerData = { seed, plane }
-  const work = async (): Promise<void> => {
-    if (next >= todo.length) return
-    const worker = new Worker(builtFile('experiment/sweep-worker.js'), { workerData: data })
-    try {
-      while (next < todo.length && !signal.aborted) {
-        const point = todo[next++]!
-        const line = await answer(worker, point, signal)
-        if (!line) return
-        known.set(line.id, line)
-        append(file, line)
-        onLine(line, ++done, todo.length)
-      }
-    } finally {
-      await worker.terminate()
-    }
+  let done = 0
+  const onDone = (line: SweepLine): void => {
+    known.set(line.id, line)
+    append(file, line)
+    onLine(line, ++done, todo.length)
   }
-  await Promise.all(Array.from({ length: Math.max(1, Math.min(workers, todo.length)) }, work))
+  if (todo.length > 0) await carrier(todo, { seed, signal, onDone })
   if (signal.aborted)
     throw new RingferryError(
       'INTERRUPTED',
       `interrupted after ${done} of ${todo.length} points; the same command goes on`,
     )
   return points.flatMap(({ id }) => known.get(id) ?? [])
-}
-
-/** What a thread makes of a point; undefined when the sweep is interrupted meanwhile. */
-function answer(worker: Worker, point: SweepPoint, signal: AbortSignal): Promise<SweepLine | undefined> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => settle(() => resolve(undefined))
-    const onMessage = (line: SweepLine): void => settle(() => resolve(line))
-    const onError = (error: Error): void => settle(() => reject(error))
-    const settle = (then: () => void): void => {
-      signal.removeEventListener('abort', onAbort)
-      worker.off('message', onMessage).off('error', onError)
-      then()
-    }
-    signal.addEventListener('abort', onAbort)
-    worker.on('message', onMessage).on('error', onError)
-    worker.postMessage(point)
-  })
 }

@@ -5,12 +5,17 @@ import type { SweepPoint } from './sweep-points.js'
 
 /** What a thread is started with. */
 export interface SweepWorkerData {
-  readonly seed: number
   readonly plane: WebAssembly.Module
 }
 
-const { seed, plane } = workerData as SweepWorkerData
+/** What it is sent. */
+export interface SweepTask {
+  readonly point: SweepPoint
+  readonly seed: number
+}
 
-parentPort?.on('message', async (point: SweepPoint) => {
+const { plane } = workerData as SweepWorkerData
+
+parentPort?.on('message', async ({ point, seed }: SweepTask) => {
   parentPort?.postMessage(await runPoint(point, seed, plane))
 })

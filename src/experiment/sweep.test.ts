@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { planeModule } from '../engine/plane-module.js'
 import { sweepPoints } from './sweep-points.js'
 import { readSweep, runSweep } from './sweep-run.js'
+import { onThreads } from './sweep-threads.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'ringferry-sweep-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -62,7 +63,7 @@ describe('runSweep', () => {
     { method: 'grid', factors: { 'vms[0].count': [1, 2, 3], budget: [0.5, 7] } },
     1,
   )
-  const options = { seed: 1, plane: planeModule(), workers: 2, signal: new AbortController().signal }
+  const options = { seed: 1, carrier: onThreads(planeModule(), 2), signal: new AbortController().signal }
 
   it('runSweep writes each point once, keeps what a broken one says, and goes on after an interruption', async () => {
     const file = join(folder, 'a.jsonl')
