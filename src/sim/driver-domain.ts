@@ -48,6 +48,9 @@ export interface DriverDomainParts {
   readonly onTaken: (port: number, nowNs: number) => void
 }
 
+/** A spin that is shorter would be many events for nothing. */
+const LEAST_SPIN_NS = 1000
+
 type State = 'awake' | 'spinning' | 'sleeping' | 'resting'
 
 export class DriverDomain implements Work {
@@ -74,6 +77,8 @@ export class DriverDomain implements Work {
   #pausedUs = 0
   #plannedUs = 0
   #spunUntilUs = 0
+  /** What its thread had waited for its processor when the present pause began. */
+  #waitedNs = 0
   /** Bursts left in the present turn, and frames that it has moved. */
   #left = 0
   #movedInTurn = 0
@@ -146,7 +151,9 @@ export class DriverDomain implements Work {
       if (step === SPIN) {
         this.#state = 'spinning'
         this.#pausedUs = nowUs
-        return Math.max(1000, Math.round(this.pace.spinUs * 1000))
+        // It looks at held batches all the while: the first that is due ends it.
+        const us = Math.min(this.pace.spinUs, this.#parts.rings.heldDueUs(nowUs))
+        return Math.max(LEAST_SPIN_NS, Math.round(us * 1000))
       }
       this.#pause(step, nowUs, nowNs)
       return 0
@@ -161,10 +168,13 @@ export class DriverDomain implements Work {
       this.#state = 'awake'
       return
     }
-    if (this.#state === 'sleeping') this.pace.slept(this.#pausedUs, nowUs, this.#plannedUs)
-    else this.pace.rested(nowUs)
+    if (this.#state === 'sleeping') {
+      const waitedUs = (this.#thread.waitedNs - this.#waitedNs) / 1000
+      this.pace.slept(this.#pausedUs, nowUs, this.#plannedUs, waitedUs)
+      // What it waited for its processor its frames waited. A rest is all theirs.
+      this.#parts.rings.woke(nowUs - waitedUs)
+    } else this.pace.rested(nowUs)
     this.pace.resumed(nowUs)
-    this.#parts.rings.woke(nowUs)
     this.#owedCycles += this.#parts.costs.driver.toVm.wake
     this.#state = 'awake'
     this.#wokenByCall = false
@@ -177,6 +187,7 @@ export class DriverDomain implements Work {
     const us = step === SLEEP ? this.pace.sleepUs(nowUs, TICK_US, due) : this.pace.restUs(TICK_US, due)
     this.#plannedUs = us
     this.#pausedUs = nowUs
+    this.#waitedNs = this.#thread.waitedNs
     this.#state = step === SLEEP ? 'sleeping' : 'resting'
     this.#parts.events.schedule(nowNs + Math.max(1, Math.ceil(us * 1000)), this.#timer, ++this.#timerId)
   }

@@ -47,6 +47,16 @@ describe('runModel', () => {
     expect(at(2) / at(4)).toBeLessThan(2.1)
   })
 
+  it('runModel counts the rest of the engine as time that frames have waited', () => {
+    const scarce: Model = { ...model, policy: { name: 'adaptive' }, budget: 0.05, warmUpMs: 400 }
+    const { vms, traffic } = runModel(scarce, { seed: 1, plane })
+    for (const [at, { totalP99Us }] of vms.entries()) {
+      expect(totalP99Us).toBeGreaterThan(30)
+      // The plane does not know when a frame came: its bound is not below what most of them waited there.
+      expect(totalP99Us).toBeGreaterThan(traffic[at]!.delay.p50Us)
+    }
+  })
+
   it('runModel says what is used up when more is offered than the processor carries', () => {
     const traffic = model.traffic.map((each) => ({ ...each, rateFps: 800_000 }))
     const { bottleneck, isSaturated, drops } = runModel(
