@@ -13,6 +13,7 @@ const BENCHES = [
   'host',
   'sim',
   'migration',
+  'xen',
 ]
 if (!BENCHES.includes(name)) {
   console.error(`usage: node bench/run.mjs ${BENCHES.join('|')} [--help]`)

@@ -13,7 +13,8 @@ const DOM0_MODULES = [
 ]
   .join(' ')
   .split(' ')
-const GUEST_MODULES = ['ipv6', 'xen_netfront']
+/** pktgen sends what the bench measures; it does nothing until it is told. */
+const GUEST_MODULES = ['ipv6', 'pktgen', 'xen_netfront']
 /** busybox has the rest. */
 const GUEST_PROGRAMS = ['iperf3', 'ethtool', 'sed']
 

@@ -42,6 +42,12 @@ const CPU = 'max,-smap,-smep,-rdtscp,-avx,-mpx,-pku'
 const SPECULATION_WORDS = 'xpti=false spec-ctrl=no,eager-fpu pv-l1tf=false'
 const XEN_WORDS = `console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M dom0_max_vcpus=1 noreboot ${SPECULATION_WORDS}`
 
+/** What of a machine its user chooses. */
+export interface XenMachineOptions {
+  /** Emulated processors; the driver domain has one virtual one, whatever their number. */
+  readonly cpus?: number
+}
+
 /** A machine with Xen, its first domain up and the toolstack running. One at a time: it takes both processors. */
 export class XenMachine {
   readonly #child: ChildProcess
@@ -74,7 +80,7 @@ export class XenMachine {
    * Boots. Throws with the last lines of the console when the machine does not come up; nothing of it runs then.
    * @param results where logs go; what is there of an earlier run is removed
    */
-  static async boot(results: string): Promise<XenMachine> {
+  static async boot(results: string, { cpus = 1 }: XenMachineOptions = {}): Promise<XenMachine> {
     const qemu = findTool('qemu-system-x86_64')
     if (!qemu) throw new Error('qemu-system-x86_64 is not installed; run "apt-get install qemu-system-x86"')
     const root = await xenRoot()
@@ -97,7 +103,7 @@ export class XenMachine {
       qemu.path,
       [
         ...['-accel', 'tcg,thread=multi', '-machine', 'pc', '-cpu', CPU],
-        ...['-smp', '1', '-m', '2560', '-nodefaults', '-display', 'none', '-no-reboot', '-name', 'xen'],
+        ...['-smp', `${cpus}`, '-m', '2560', '-nodefaults', '-display', 'none', '-no-reboot', '-name', 'xen'],
         ...[
           '-kernel',
           xen,

@@ -64,6 +64,14 @@ ${config}END
     }
   }
 
+  /** Changes policy, budget or targets: the body of PATCH /v1/tuning. */
+  async tune(change: Readonly<Record<string, unknown>>): Promise<void> {
+    const body = JSON.stringify(change)
+    await this.#machine.must(
+      `curl -sf --unix-socket ${SOCKET} -X PATCH -H 'content-type: application/json' -d '${body}' http://x/v1/tuning`,
+    )
+  }
+
   async state(name: string): Promise<string> {
     const { ports } = await this.#get<{ ports: { name: string; state: string }[] }>('/v1/ports')
     return ports.find((each) => each.name === name)?.state ?? 'missing'
