@@ -12,14 +12,14 @@ const options = readOptions('xen', "netback of the kernel and Ringferry in an em
     default: Object.keys(DIRECTIONS).join(','),
     help: 'which way: guest to driver domain, back, guest to guest',
   },
-  sizes: { default: undefined, help: 'frame lengths in bytes (default 64,256,512,1024,1500; quick 64,1500)' },
+  sizes: { default: undefined, help: 'frame lengths in bytes (default 64,512,1500; quick 64,1500)' },
   rounds: { default: undefined, help: 'rounds, each with every backend and policy (default 3; quick 1)' },
   hold: { default: '1000', help: 'policy fixed: hold time in us' },
   cpus: { default: '2', help: 'processors of the emulated machine' },
 })
 const seconds = Number(options.seconds ?? (options.quick ? 2 : 3))
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 3))
-const sizes = numbers(options.sizes ?? (options.quick ? '64,1500' : '64,256,512,1024,1500'))
+const sizes = numbers(options.sizes ?? (options.quick ? '64,1500' : '64,512,1500'))
 const directions = options.directions.split(',')
 const TCP = 'tcp'
 const FIXED_FRAMES = 64
