@@ -15,7 +15,7 @@ const SLOW = [
   'src/embedded/traffic.test.ts',
   'src/engine/{decider,keep-awake,promises}.test.ts',
   'src/lab/{bed/awake,guest/agent}.test.ts',
-  'src/aggregation/budget.test.ts',
+  'src/aggregation/{budget,closed-loop}.test.ts',
   'src/plan/plan.test.ts',
   'src/experiment/held-out.test.ts',
   'src/experiment/calibration/{calibrate,validate}.test.ts',

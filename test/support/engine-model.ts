@@ -144,7 +144,7 @@ class VmState {
 }
 
 /** A control period as it was. */
-export interface Period {
+interface Period {
   readonly atUs: number
   readonly use: number
   readonly p99Us: number
@@ -218,6 +218,3 @@ export function run(policy: Policy, vms: readonly Vm[], budget: number, ms: numb
 
 /** A VM whose load stands still. */
 export const steady = (rate: number, targetUs: number): Vm => ({ rate: () => rate, targetUs })
-
-/** Delays by decision, rest and hold together. */
-export const delays = (decisions: readonly VifDecision[]) => decisions.map(({ figures }) => figures.delayUs!)
