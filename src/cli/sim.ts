@@ -6,6 +6,7 @@ import { loadModel } from '../experiment/model-file.js'
 import { replicate } from '../experiment/replicate.js'
 import { columnTitle, seedChart, seedFigure } from '../experiment/seed-figure.js'
 import { summarise } from '../experiment/summary.js'
+import { TapFile } from '../experiment/tap-file.js'
 import { UnitTrace } from '../experiment/trace-file.js'
 import { standalone } from '../lab/report/picture-file.js'
 import type { Model } from '../sim/model.js'
@@ -28,6 +29,8 @@ interface SimRunOptions {
   readonly replications?: number
   readonly plot?: string
   readonly trace?: string
+  readonly pcap?: string
+  readonly port?: string
 }
 
 const SEED = 1
@@ -53,26 +56,39 @@ function runSeed({ json, seed = SEED, replications, plot }: SimRunOptions): void
   else print(seedTable(bars))
 }
 
-/** The first replication once more, with a trace of it. */
-function traceRun(model: Model, seed: number, file: string): void {
-  const trace = new UnitTrace()
-  runModel(model, { seed, plane: planeModule(), tracer: trace })
-  trace.write(file)
-  if (trace.left > 0)
-    process.stderr.write(`${file}: the first ${trace.units.length} units; ${trace.left} more are left out\n`)
+/** The first replication once more, looked at. */
+function watchRun(model: Model, seed: number, { trace, pcap, port }: SimRunOptions): void {
+  const tracer = trace === undefined ? undefined : new UnitTrace()
+  const tap = pcap === undefined ? undefined : new TapFile(model, port ?? model.vms[0]!.name)
+  runModel(model, { seed, plane: planeModule(), tracer, tap })
+  const say = (file: string, kept: number, left: number, what: string): void => {
+    if (left > 0) process.stderr.write(`${file}: the first ${kept} ${what}; ${left} more are left out\n`)
+  }
+  if (tracer && trace !== undefined) {
+    tracer.write(trace)
+    say(trace, tracer.units.length, tracer.left, 'units')
+  }
+  if (tap && pcap !== undefined) {
+    tap.write(pcap)
+    say(pcap, tap.captured, tap.left, 'frames')
+  }
 }
 
 async function simRun(name: string, options: SimRunOptions): Promise<void> {
   if (name === 'seed') {
-    if (options.trace !== undefined)
-      throw new RingferryError('USAGE', '--trace: give a model file; seed is many models')
+    for (const flag of ['trace', 'pcap'] as const)
+      if (options[flag] !== undefined)
+        throw new RingferryError('USAGE', `--${flag}: give a model file; seed is many models`)
     runSeed(options)
     return
   }
   if (options.plot !== undefined)
     throw new RingferryError('USAGE', '--plot: only "sim run seed" has a figure')
   const { seed = SEED, replications, json } = options
+  if (options.port !== undefined && options.pcap === undefined)
+    throw new RingferryError('USAGE', '--port: says what --pcap captures; give that, too')
   const { file, model } = await loadModel(name)
+  if (options.port !== undefined) new TapFile(model, options.port)
   if (file.sweep)
     throw new RingferryError('USAGE', `${name}: has a sweep; run it by "ringferry sim sweep ${name}"`)
   const rules =
@@ -88,8 +104,8 @@ async function simRun(name: string, options: SimRunOptions): Promise<void> {
     },
   })
   if (isWatched) process.stderr.write('\r\x1b[K')
-  if (options.trace !== undefined)
-    traceRun({ ...model, warmUpMs: done.warmUpMs }, done.runs[0]!.seed, options.trace)
+  if (options.trace !== undefined || options.pcap !== undefined)
+    watchRun({ ...model, warmUpMs: done.warmUpMs }, done.runs[0]!.seed, options)
   const summary = summarise(done, seed)
   if (json) printJson(summary)
   else print(summaryTable(summary, rules))
@@ -123,6 +139,8 @@ Examples:
       '--trace <file>',
       'what threads do in the first replication, for Perfetto; .jsonl: a JSON line a unit',
     )
+    .option('--pcap <file>', 'frames of one port in the first replication, as pcapng')
+    .option('--port <name>', 'VM or NIC that --pcap captures; default the first VM')
     .addHelpText(
       'after',
       `

@@ -8,6 +8,7 @@ import type { Arrivals, Model, Traffic, Vm } from '../sim/model.js'
 import { wireBytes } from '../sim/nic.js'
 import { meanFrameBytes } from '../sim/open-source.js'
 import { type ModelFile, modelSchema } from './model-schema.js'
+import { type Plain, plainTraffic, type RunTraffic } from './plain-traffic.js'
 import { atRate, readTrace, type Trace } from './trace-arrivals.js'
 
 /** A model file. */
@@ -25,7 +26,7 @@ interface Origins {
   readonly traffic: readonly number[]
 }
 
-type FileTraffic = ModelFile['traffic'][number]
+type FileTraffic = RunTraffic
 type FileVm = ModelFile['vms'][number]
 
 /** The VMs of an entry: itself, or as many as it counts. */
@@ -36,7 +37,7 @@ function namesOf({ name, count }: FileVm): string[] {
 type Traces = ReadonlyMap<string, Trace>
 
 /** Captures that the file names. Throws NOT_FOUND, PERMISSION, USAGE. */
-async function readTraces({ traffic }: ModelFile): Promise<Traces> {
+async function readTraces(traffic: readonly FileTraffic[]): Promise<Traces> {
   const traces = new Map<string, Trace>()
   for (const entry of traffic)
     if (entry.kind === 'open' && entry.arrivals.kind === 'trace')
@@ -83,21 +84,26 @@ function makeTraffic(
   }
 }
 
-function complete(file: ModelFile, traces: Traces): { readonly model: Model; readonly origins: Origins } {
+function complete(
+  file: ModelFile,
+  plain: Plain,
+  traces: Traces,
+): { readonly model: Model; readonly origins: Origins } {
   const vms: Vm[] = []
   const origins = { vms: [] as number[], traffic: [] as number[] }
   const members = new Map<string, readonly string[]>()
   for (const [at, entry] of file.vms.entries()) {
     const { count, ...vm } = entry
     const names = namesOf(entry)
+    const computes = Math.max(vm.computes, plain.computes.get(entry.name) ?? 0)
     members.set(entry.name, names)
     for (const name of names) {
-      vms.push({ ...vm, name })
+      vms.push({ ...vm, name, computes })
       origins.vms.push(at)
     }
   }
   const traffic: Traffic[] = []
-  for (const [at, entry] of file.traffic.entries()) {
+  for (const { entry: at, ...entry } of plain.traffic) {
     const ends = (name: string): readonly string[] => members.get(name) ?? [name]
     const pairs = ends(entry.from).flatMap((from) => ends(entry.to).map((to) => [from, to] as const))
     const gbps = file.nics.find(({ name }) => name === entry.from || name === entry.to)?.gbps ?? 0
@@ -153,11 +159,16 @@ export async function checkModelData(
       'CONFIG',
       `${at(['replications', 'max'])}: replications.max is ${file.replications.max}, below min (${file.replications.min})`,
     )
-  for (const [index, entry] of file.traffic.entries()) {
+  const plain = plainTraffic(file, at)
+  for (const entry of plain.traffic) {
     const problem = entry.kind === 'open' && rateProblem(entry, file)
-    if (problem) throw new RingferryError('CONFIG', `${at(['traffic', index])}: traffic[${index}].${problem}`)
+    if (problem)
+      throw new RingferryError(
+        'CONFIG',
+        `${at(['traffic', entry.entry])}: traffic[${entry.entry}].${problem}`,
+      )
   }
-  const { model, origins } = complete(file, await readTraces(file))
+  const { model, origins } = complete(file, plain, await readTraces(plain.traffic))
   try {
     checkModel(model)
   } catch (error) {

@@ -86,7 +86,7 @@ const ends = {
 }
 const connections = whole.min(1).default(1)
 
-const trafficSchema = z.discriminatedUnion('kind', [
+const trafficKinds = [
   z.strictObject({
     kind: z.literal('open'),
     ...ends,
@@ -126,6 +126,19 @@ const trafficSchema = z.discriminatedUnion('kind', [
       .nonnegative()
       .default(REQUEST_DEFAULTS.thinkUs)
       .describe('Mean pause between an answer and the next question; exponential.'),
+  }),
+] as const
+/** What a simulator runs. */
+export const plainTrafficSchema = z.discriminatedUnion('kind', trafficKinds)
+const trafficSchema = z.discriminatedUnion('kind', [
+  ...trafficKinds,
+  z.strictObject({
+    kind: z.literal('workload'),
+    run: z.string().describe('One of the lab\'s workloads, as "ringferry lab workloads" lists them.'),
+    label: ends.label,
+    vm: name.describe('Its VM, or all VMs of a count.'),
+    peer: name.describe('Who talks to it: a NIC or a VM. None for what has no traffic.').optional(),
+    settings: z.record(z.string(), z.unknown()).default({}).describe('As in a study of the lab.'),
   }),
 ])
 

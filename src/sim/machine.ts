@@ -5,14 +5,15 @@ import { createScheduler } from './create-scheduler.js'
 import { EventList } from './event-list.js'
 import { Fifo } from './fifo.js'
 import { Frames } from './frames.js'
-import { Guest } from './guest.js'
+import { Guest, type GuestSides } from './guest.js'
 import type { Model, Traffic } from './model.js'
-import { NicModel } from './nic.js'
+import { NicModel, type NicSides } from './nic.js'
 import { OpenSource } from './open-source.js'
 import { Processors } from './processors.js'
 import type { Network, Program } from './program.js'
 import { Requests } from './requests.js'
 import { Streams } from './streams.js'
+import type { Tap, TappedFrame } from './tap.js'
 import { Tcp } from './tcp.js'
 
 /** Cycles that a byte costs beside, when not all working sets lie in the cache: the share of them that does not. */
@@ -59,9 +60,12 @@ export class Machine {
   /** Whether a guest asks for the interrupts of its NICs. */
   readonly #isArmed: Uint8Array
 
+  readonly #tap: Tap | undefined
+
   /** @param plane compiled from plane.wasm */
-  constructor(model: Model, seed: number, plane: WebAssembly.Module) {
+  constructor(model: Model, seed: number, plane: WebAssembly.Module, tap?: Tap) {
     this.model = model
+    this.#tap = tap
     this.frames = new Frames(model.traffic.length)
     this.streams = new Streams(seed)
     this.costs = costsOf(model)
@@ -131,7 +135,9 @@ export class Machine {
       },
     }
     const sides = this.backends.length > 0 ? this.#bridged(at) : this.#direct(at)
-    this.nics.push(new NicModel(this.events, this.frames, nic, { ...shared, ...sides }))
+    this.nics.push(
+      new NicModel(this.events, this.frames, nic, { ...shared, ...this.#tappedNic(name, sides) }),
+    )
   }
 
   /** The thread that serves a port. */
@@ -234,7 +240,53 @@ export class Machine {
               return false
             },
           }
-    this.guests.push(new Guest(vm, cores, parts, { ...sides, deliver }))
+    this.guests.push(new Guest(vm, cores, parts, { ...this.#tappedGuest(vm.name, sides), deliver }))
+  }
+
+  /** Tells the tap of a frame that crosses its port. */
+  #tell(frame: number, direction: TappedFrame['direction']): void {
+    const { from, to, flow, bytes, urgent } = this.frames
+    this.#tap?.frame(
+      {
+        ...{ direction, from: from[frame]!, to: to[frame]!, flow: flow[frame]!, bytes: bytes[frame]! },
+        isUrgent: urgent[frame] === 1,
+      },
+      this.events.nowNs,
+    )
+  }
+
+  /** A NIC's sides, told to the tap where it looks at this one. */
+  #tappedNic<Sides extends Pick<NicSides, 'receive' | 'take'>>(name: string, sides: Sides): Sides {
+    if (this.#tap?.port !== name) return sides
+    return {
+      ...sides,
+      receive: (frame: number, queue: number) => {
+        const isIn = sides.receive(frame, queue)
+        if (isIn) this.#tell(frame, 'ingress')
+        return isIn
+      },
+      take: () => {
+        const frame = sides.take()
+        if (frame >= 0) this.#tell(frame, 'egress')
+        return frame
+      },
+    }
+  }
+
+  #tappedGuest<Sides extends Pick<GuestSides, 'receive' | 'send'>>(name: string, sides: Sides): Sides {
+    if (this.#tap?.port !== name) return sides
+    return {
+      ...sides,
+      receive: () => {
+        const frame = sides.receive()
+        if (frame >= 0) this.#tell(frame, 'egress')
+        return frame
+      },
+      send: (frame: number) => {
+        this.#tell(frame, 'ingress')
+        return sides.send(frame)
+      },
+    }
   }
 
   #bridgedGuest(port: number) {

@@ -6,6 +6,7 @@ import { Measurement } from './measurement.js'
 import type { Model } from './model.js'
 import type { Tracer } from './processors.js'
 import type { Results } from './results.js'
+import type { Tap } from './tap.js'
 
 const NS_PER_MS = 1e6
 /** Seconds of modelled time beyond which integers are not exact. */
@@ -18,13 +19,14 @@ export interface RunOptions {
   /** Compiled from plane.wasm: its rules decide here, too. */
   readonly plane: WebAssembly.Module
   readonly tracer?: Tracer | undefined
+  readonly tap?: Tap | undefined
 }
 
-function begin(model: Model, { seed, plane, tracer }: RunOptions): Machine {
+function begin(model: Model, { seed, plane, tracer, tap }: RunOptions): Machine {
   checkModel(model)
   if (model.warmUpMs + model.measureMs > LONGEST_MS)
     throw new RingferryError('CONFIG', `measureMs: at most ${LONGEST_MS} ms of modelled time`)
-  const machine = new Machine(model, seed, plane)
+  const machine = new Machine(model, seed, plane, tap)
   machine.processors.tracer = tracer
   machine.start()
   return machine

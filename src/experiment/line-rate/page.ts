@@ -6,6 +6,9 @@ import { pictureSection } from '../page.js'
 import { answerOf } from './answer.js'
 import { leastFilling, most, type Outcome, type Outcomes } from './outcome.js'
 
+/** Beyond it the axis is logarithmic. */
+const MOST_LINEAR_GBPS = 40
+
 const text = (words: string): Block => ({ kind: 'text', text: words })
 
 /** "from 4 VMs", or the largest share. */
@@ -38,7 +41,11 @@ function vmChart(outcomes: Outcomes, frameBytes: number, gbps: number): Section 
   const chart = lineChart({
     ...{ id, title, subtitle: 'to VMs, one thread of the driver domain' },
     x: { label: 'VMs', scale: 'log', from: 1 },
-    y: { label: 'carried, on the wire', unit: 'Gb/s', better: 'higher', from: 0 },
+    // Where a thread carries a small part of the line, the part is what is to be seen.
+    y: {
+      ...{ label: 'carried, on the wire', unit: 'Gb/s', better: 'higher' },
+      ...(gbps > MOST_LINEAR_GBPS ? { scale: 'log', from: 1 } : { from: 0 }),
+    },
     series: outcomes.policies.map((policy) => ({
       label: policy,
       points: outcomes

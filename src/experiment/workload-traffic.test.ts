@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import { planeModule } from '../engine/plane-module.js'
+import { runModel } from '../sim/run.js'
+import { parseModel } from './model-file.js'
+import { MODELLED_WORKLOADS, modelWorkload } from './workload-traffic.js'
+
+const RATED = ['udp-stream', 'frames']
+const modelOf = (run: string, settings = '{}', more = 'peer: eth0') =>
+  parseModel(
+    `nics: [{ name: eth0, gbps: 10 }]
+vms: [{ name: v, count: 2 }]
+traffic:
+  - { kind: workload, run: ${run}, vm: v, ${more}, settings: ${settings} }
+  - { kind: open, from: eth0, to: v1, rateFps: 1000 }
+measureMs: 20
+warmUpMs: 5
+`,
+    'm.yaml',
+  )
+
+describe("the lab's workloads as models", () => {
+  it.each(MODELLED_WORKLOADS)('a model runs workload %s with the defaults of the lab', async (run) => {
+    // As fast as possible is line rate, which leaves nothing for others.
+    const { model } = await modelOf(run, RATED.includes(run) ? '{ rateFps: 20000 }' : '{}')
+    const { traffic, vms } = runModel(model, { seed: 1, plane: planeModule() })
+    const own = traffic.filter(({ label }) => label.startsWith(run))
+    if (run === 'idle') expect(own).toEqual([])
+    else if (run === 'cpu-hog') for (const { cpu } of vms) expect(cpu).toBeGreaterThan(0.4)
+    else {
+      expect(own.length).toBeGreaterThanOrEqual(2)
+      for (const { frames } of own) expect(frames).toBeGreaterThan(0)
+    }
+  })
+
+  it('modelWorkload takes directions, sizes and rates from the settings', async () => {
+    const { model } = await modelOf('udp-stream', '{ frameBytes: 500, rateFps: 3000, direction: from_vm }')
+    expect(model.traffic[0]).toMatchObject({ kind: 'open', from: 'v1', to: 'eth0', frameBytes: 500 })
+    const web = (await modelOf('web', '{ fileKb: 100, connections: 4 }')).model.traffic[0]
+    expect(web).toMatchObject({ kind: 'requests', connections: 4, answerBytes: 102_400, to: 'v1' })
+    expect(modelWorkload('file', { readShare: 1 }, ['v', 'eth0'])).toMatchObject({
+      traffic: [{ connections: 4 }],
+    })
+    expect((await modelOf('cpu-hog')).model.vms.map(({ computes }) => computes)).toEqual([1, 1])
+  })
+
+  it.each([
+    [
+      'wbe',
+      '{}',
+      'peer: eth0',
+      'm.yaml:4:5: traffic[0].run: there is no workload "wbe" (did you mean "web"?)',
+    ],
+    ['rfc2544', '{}', 'peer: eth0', 'the workload "rfc2544" is not modelled; there are: bulk'],
+    ['web', '{ fileKb: 11 }', 'peer: eth0', 'traffic[0].settings: '],
+    ['web', '{ keepAlive: false }', 'peer: eth0', 'settings.keepAlive: false is not modelled'],
+    ['request-response', '{ mode: crr }', 'peer: eth0', 'settings.mode: crr is not modelled'],
+    ['bulk', '{}', 'label: x', 'traffic[0].peer is missing: who bulk of "v" talks to'],
+    ['bulk', '{}', 'peer: eth9', 'm.yaml:4:5: traffic[0].from: there is no VM or NIC "eth9"'],
+  ])('a model says in one line what is wrong: %s %s', async (run, settings, more, message) => {
+    await expect(modelOf(run, settings, more)).rejects.toThrow(message)
+  })
+})
