@@ -4,8 +4,7 @@
  */
 import type { PortConfig } from '../port/config.js'
 import type { KeepingOptions } from '../port/kept-connections.js'
-import { FdStore, storedFds } from '../sys/fd-store.js'
-import { closeFd } from '../sys/unix-socket.js'
+import { discardStored, storedFds } from '../sys/fd-store.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -26,11 +25,7 @@ export function findKept(ports: readonly PortConfig[], environment: Environment 
     (name) => !ports.some((port) => port.kind === 'vif' && port.name === name),
   )
   for (const name of lost) {
-    const store = new FdStore(socket, name)
-    for (const [label, fd] of stored.get(name) ?? []) {
-      store.drop(label)
-      closeFd(fd)
-    }
+    discardStored(socket, name, stored.get(name) ?? new Map())
     stored.delete(name)
   }
   return { options: { socket, stored }, lost }

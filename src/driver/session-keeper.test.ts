@@ -4,6 +4,7 @@ import { pick, randomOf } from '../../fuzz/random.js'
 import { KeptSessionSite, KILLS } from '../../test/support/kept-session.js'
 import { ALL, FEATURES, passedFiles, type RecordingDevice } from '../../test/support/session.js'
 import { createEventfd } from '../sys/eventfd.js'
+import { createMemfd } from '../sys/memory-map.js'
 import { closeFd, sendWithFds } from '../sys/unix-socket.js'
 import { PROTOCOL_F } from '../vhost-user/requests.js'
 import { decodeRecord, encodeRecord } from '../vhost-user/session-record.js'
@@ -123,7 +124,7 @@ describe('SessionKeeper', () => {
     const names = site.manager.stored().map(({ name }) => name)
     expect(names.length).toBeGreaterThan(4)
     expect(new Set(names).size).toBe(names.length)
-    expect(names.every((name) => /^vif-(record|socket|d\d+)-g1$/.test(name))).toBe(true)
+    expect(names.every((name) => /^ringferry-(record|socket|d\d+)-g1$/.test(name))).toBe(true)
     site.frontend.close()
     site.serve()
     expect(site.manager.stored()).toEqual([])
@@ -187,6 +188,30 @@ describe('SessionKeeper', () => {
     })
     expect(site.refusal).toMatch(label === 'socket' ? 'it has gone' : 'is not there')
     expect(site.manager.stored().length).toBeLessThanOrEqual(1)
+  })
+
+  test('whatever a frontend sends, nothing of it stays open or in the store when it has gone', () => {
+    const random = randomOf(5)
+    for (let round = 0; round < 300; round++) {
+      const fds = Array.from({ length: random(4) === 0 ? random(10) : random(2) }, () =>
+        pick(random, [createEventfd, () => createMemfd('x', 4096)])(),
+      )
+      const message = new Uint8Array(12 + random(48))
+      new DataView(message.buffer).setUint32(0, 1 + random(44), true)
+      new DataView(message.buffer).setUint32(4, random(8) === 0 ? random(16) : 9, true)
+      new DataView(message.buffer).setUint32(8, random(4) === 0 ? random(5000) : message.length - 12, true)
+      for (let at = 12; at < message.length; at += 1 + random(8)) message[at] = random(256)
+      const cut = random(4) === 0 ? random(message.length) : message.length
+      sendWithFds(site.frontend.channel.fd, message.subarray(0, cut), fds)
+      for (const fd of fds) closeFd(fd)
+      for (let reads = 0; reads < 3; reads++) site.serve()
+      if (random(8) === 0 && site.refusal === undefined) site.restart()
+      if (site.refusal === undefined) continue
+      expect(site.manager.stored()).toEqual([])
+      site.close()
+      site = new KeptSessionSite()
+      if (random(2) === 0) negotiate()
+    }
   })
 
   test('whatever a record says, a connection is taken up or let go, and nothing stays open', () => {

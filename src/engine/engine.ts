@@ -228,6 +228,7 @@ export class Engine implements PortHost {
     pace.ticked(now, time.isCrowded)
     globals.setF64(G_WAKE_US, pace.wakeUs)
     globals.setF64(G_SPIN_US, pace.maxSpinUs)
+    this.kept?.tick()
     for (const port of this.ports) containment.run(port, TICK, now)
     const report: PortHost['report'] = (port, event, detail) => this.report(port, event, detail)
     bridgeEvents.check(now, this.ports, report)

@@ -12,6 +12,8 @@ export interface KeepingOptions {
 export class KeptConnections {
   readonly #socket: string
   readonly #stored: Map<string, StoredFds>
+  /** Those that were asked for: what they have to tell may outlive guest and port. */
+  readonly #stores = new Map<string, FdStore>()
   /** Whether this process ends: what is kept is left to the next one. */
   isLeft = false
 
@@ -22,7 +24,14 @@ export class KeptConnections {
 
   /** A port's part of the store. */
   storeOf(name: string): FdStore {
-    return new FdStore(this.#socket, name)
+    const store = this.#stores.get(name) ?? new FdStore(this.#socket, name)
+    this.#stores.set(name, store)
+    return store
+  }
+
+  /** Called some ten times a second. */
+  tick(): void {
+    for (const store of this.#stores.values()) store.tick()
   }
 
   /** Takes what was kept for a port, once; its descriptors are the caller's. */

@@ -5,7 +5,7 @@
  * Source: sd_notify(3), FDSTORE= and FDSTOREREMOVE=; systemd.service(5), FileDescriptorStoreMax=.
  */
 import { EAGAIN, libc } from './libc.js'
-import { sendNoticeWithFds } from './notify-socket.js'
+import { sendNotice, sendNoticeWithFds } from './notify-socket.js'
 import { passedDescriptors } from './passed-socket.js'
 import { closeFd } from './unix-socket.js'
 
@@ -14,7 +14,7 @@ const ETOOMANYREFS = 109
 /** Notices that one owner may send at once, and how many more with each tick: whatever its peer does. */
 const MAX_NOTICES = 512
 const NOTICES_PER_TICK = 64
-const NAME = /^vif-([a-z0-9]+)-(.+)$/
+const NAME = /^ringferry-([a-z0-9]+)-(.+)$/
 
 /** What one owner has in the store, by label. */
 export type StoredFds = ReadonlyMap<string, number>
@@ -32,6 +32,16 @@ export function storedFds(): ReadonlyMap<string, StoredFds> {
     else fds.set(label, fd)
   }
   return owners
+}
+
+const nameOf = (owner: string, label: string): string => `FDNAME=ringferry-${label}-${owner}`
+
+/** Closes what this process was handed for an owner, and takes it out of the store. Waits for a manager that is slow. */
+export function discardStored(socket: string, owner: string, fds: StoredFds): void {
+  for (const [label, fd] of fds) {
+    sendNotice(socket, `FDSTOREREMOVE=1\n${nameOf(owner, label)}`)
+    closeFd(fd)
+  }
 }
 
 /** The store, as one owner uses it. */
@@ -81,7 +91,7 @@ export class FdStore {
   /** Returns whether nothing more can come of it. */
   #send(label: string, fd: number): boolean {
     if (this.#credit === 0) return false
-    const name = `FDNAME=vif-${label}-${this.#owner}`
+    const name = nameOf(this.#owner, label)
     const result = sendNoticeWithFds(
       this.#socket,
       fd < 0 ? `FDSTOREREMOVE=1\n${name}` : `FDSTORE=1\n${name}`,

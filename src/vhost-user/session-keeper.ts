@@ -238,9 +238,8 @@ export class SessionKeeper {
     this.#file.isUnsettled = isUnsettled
   }
 
-  /** Called some ten times a second. */
+  /** Called some ten times a second, after the store was. */
   tick(): void {
-    this.#store.tick()
     this.#settle()
   }
 

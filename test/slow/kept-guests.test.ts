@@ -1,4 +1,6 @@
 /** Guests whose connections a service manager keeps while their switch is killed and started again. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { GuestMemory } from '../../src/driver/guest-memory.js'
 import { NetDriver } from '../../src/driver/net-driver.js'
@@ -12,6 +14,7 @@ import {
   VIRTIO_NET_F,
   VIRTIO_NET_OK,
 } from '../../src/virtio/virtio.js'
+import { MAIN } from '../host/cli-process.js'
 import { KeptService } from '../support/kept-service.js'
 
 const FEATURES = VIRTIO_F.VERSION_1 | VIRTIO_F.EVENT_IDX | VIRTIO_NET_F.MRG_RXBUF
@@ -148,14 +151,13 @@ describe('guests of a switch that a service manager starts again', () => {
     await service.hasKept(2)
     await service.end('SIGKILL')
     await service.start(['b,mtu=1400', 'c'])
+    await service.until('the store is empty', () => service.manager.stored().length === 0)
     expect(() => a.frontend.getFeatures()).toThrow(/hung up|does not take/)
     expect(() => b.frontend.getFeatures()).toThrow(/hung up|does not take/)
     expect(service.printed).toContain('the guest of a port that is no more was let go')
     await service.until('b is told of', () =>
       service.printed.includes('is let go: its port, or what it was told of it, has changed'),
     )
-    await service.hasKept(0)
-    expect(service.manager.stored()).toEqual([])
     b.close()
     b = new Guest(service.path('b'), 2)
     await service.hasKept(1)
@@ -189,13 +191,23 @@ describe('guests of a switch that a service manager starts again', () => {
     }
   })
 
+  it('are hung up on, and kept no longer, when their port is removed', async () => {
+    await service.hasKept(2)
+    const removal = spawn(process.execPath, [MAIN, 'port', 'del', 'b'], { env: service.environment })
+    expect(await once(removal, 'exit')).toEqual([0, null])
+    const left = () => service.manager.stored().filter(({ name }) => name.endsWith('-b'))
+    await service.until('b is kept no longer', () => left().length === 0)
+    expect(() => b.frontend.getFeatures()).toThrow(/hung up|does not take/)
+    await service.hasKept(1)
+  })
+
   it('leave nothing in the store when they go, also while it is away', async () => {
     await service.hasKept(2)
     b.close()
     await service.hasKept(1)
     await service.end('SIGKILL')
     a.close()
-    expect(service.manager.stored().map(({ name }) => name)).not.toContain('vif-socket-a')
+    expect(service.manager.stored().map(({ name }) => name)).not.toContain('ringferry-socket-a')
     await service.start(['a', 'b'])
     await service.until('a is told of', () => service.printed.includes('is let go: it has gone'))
     await service.until('the store is empty', () => service.manager.stored().length === 0)

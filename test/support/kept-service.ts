@@ -33,6 +33,15 @@ export class KeptService {
     return this.#child?.pid as number
   }
 
+  /** For the service and its commands. */
+  get environment(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      NOTIFY_SOCKET: join(this.folder, 'notify'),
+      RINGFERRY_CONTROL: join(this.folder, 'control.sock'),
+    }
+  }
+
   /** Starts it with what is in the store. @param vifs names, settings behind commas: "a,mtu=9000" */
   async start(vifs: readonly string[]): Promise<void> {
     const flags = vifs.flatMap((vif) => {
@@ -43,9 +52,7 @@ export class KeptService {
     const child = spawn('sh', ['-c', START, 'sh', process.execPath, MAIN, 'up', '--json', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe', ...stored.map(({ fd }) => fd)],
       env: {
-        ...process.env,
-        NOTIFY_SOCKET: join(this.folder, 'notify'),
-        RINGFERRY_CONTROL: join(this.folder, 'control.sock'),
+        ...this.environment,
         ...(stored.length > 0 && {
           LISTEN_FDS: String(stored.length),
           LISTEN_FDNAMES: stored.map(({ name }) => name).join(':'),
@@ -72,7 +79,7 @@ export class KeptService {
 
   /** The records of guests that could be taken up if it ended now. */
   get #kept(): number {
-    const records = this.manager.stored().filter(({ name }) => name.startsWith('vif-record-'))
+    const records = this.manager.stored().filter(({ name }) => name.startsWith('ringferry-record-'))
     return records.filter(({ fd }) => {
       const file = RecordFile.open(duplicate(fd))
       const isKept = typeof file !== 'string' && !file.isUnsettled

@@ -22,6 +22,7 @@ export type Kill = (typeof KILLS)[number]
 export class KeptSessionSite {
   readonly #address = `@ringferry-kept/${process.pid}-${made++}`
   readonly manager = new NotifyListener(this.#address)
+  #store = new FdStore(this.#address, OWNER)
   readonly frontend: VhostUserFrontend
   device = new RecordingDevice()
   session: VhostUserSession
@@ -33,7 +34,7 @@ export class KeptSessionSite {
 
   constructor() {
     const [backend, front] = socketPair()
-    this.#keeper = SessionKeeper.begin(new FdStore(this.#address, OWNER), IDENTITY, backend)
+    this.#keeper = SessionKeeper.begin(this.#store, IDENTITY, backend)
     this.session = new VhostUserSession(backend, this.device, this.#watched(this.#keeper))
     this.frontend = new VhostUserFrontend(front, { pump: () => this.serve(), tries: 100 })
   }
@@ -72,6 +73,7 @@ export class KeptSessionSite {
   /** One step of the session, and what comes after its end. */
   serve(): void {
     this.manager.take()
+    this.#store.tick()
     this.#keeper.tick()
     try {
       this.session.onReadable()
@@ -90,8 +92,9 @@ export class KeptSessionSite {
     )
     spoil(fds)
     this.refusal = undefined
+    this.#store = new FdStore(this.#address, OWNER)
     this.device = new RecordingDevice()
-    const taken = SessionKeeper.takeUp(new FdStore(this.#address, OWNER), IDENTITY, fds)
+    const taken = SessionKeeper.takeUp(this.#store, IDENTITY, fds)
     if (typeof taken === 'string') {
       this.refusal = taken
       return

@@ -1,3 +1,4 @@
+import { RingferryError } from '../../errors/errors.js'
 import { type KeptSession, SessionKeeper } from '../../vhost-user/session-keeper.js'
 import type { VifConfig } from '../config.js'
 import type { PortHost } from '../port.js'
@@ -25,10 +26,19 @@ export class KeptGuest {
     this.#config = config
   }
 
-  /** A guest comes. */
-  begin(fd: number): SessionKeeper | undefined {
+  /**
+   * A guest comes.
+   * @param onTrouble called when it cannot be kept, and ends with the switch
+   */
+  begin(fd: number, onTrouble: (reason: string) => void): SessionKeeper | undefined {
     const { kept } = this.#host
-    this.#keeper = kept && SessionKeeper.begin(kept.storeOf(this.#config.name), identityOf(this.#config), fd)
+    if (!kept) return undefined
+    try {
+      this.#keeper = SessionKeeper.begin(kept.storeOf(this.#config.name), identityOf(this.#config), fd)
+    } catch (error) {
+      if (!(error instanceof RingferryError)) throw error
+      onTrouble(`the guest will not outlive the switch: ${error.message}`)
+    }
     return this.#keeper
   }
 

@@ -136,7 +136,8 @@ export class Vif implements RingPort {
   }
 
   #attach(fd: number): void {
-    this.#begin(new VhostUserSession(fd, this.#device, this.#kept?.begin(fd)))
+    const keeper = this.#kept?.begin(fd, (reason) => this.#host.report(this, 'error', reason))
+    this.#begin(new VhostUserSession(fd, this.#device, keeper))
     this.#host.report(this, 'attached', this.#place())
   }
 
