@@ -52,7 +52,9 @@ async function questionOf(flags: PlanFlags): Promise<Question> {
       'USAGE',
       `${nic === undefined ? '--nic' : '--workload'} is missing; for example: ringferry plan --nic 10g --cores 8 --vms 24 --workload web:10KB --target 300us`,
     )
-  const calibrated = file === undefined ? undefined : (await loadModel(file)).model
+  const loaded = file === undefined ? undefined : await loadModel(file)
+  const calibrated = loaded?.model
+  const calibration = loaded?.file.calibration
   const question: Question = {
     ...{ nics, architecture, device, budget },
     nicGbps: parseQuantity(nic, '--nic', BIT_RATE) / 1e9,
@@ -63,6 +65,10 @@ async function questionOf(flags: PlanFlags): Promise<Question> {
     targetUs: target === undefined ? QUESTION_DEFAULTS.targetUs : parseQuantity(target, '--target', DURATION),
     policy: { name: policy } as PolicyConfig,
     costs: calibrated?.costs ?? {},
+    wakeUs: calibrated?.host.wakeUs ?? QUESTION_DEFAULTS.wakeUs,
+    ...(calibration && {
+      calibrated: { run: calibration.run, guests: calibration.guests, ranges: calibration.ranges },
+    }),
   }
   if (question.vms > mostVms(question))
     throw new RingferryError(

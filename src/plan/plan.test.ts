@@ -3,7 +3,7 @@ import { planeModule } from '../engine/plane-module.js'
 import { type Evaluation, evaluate } from './evaluate.js'
 import { planPage } from './page.js'
 import { plan } from './plan.js'
-import { QUESTION_DEFAULTS, type Question } from './question.js'
+import { modelOf, QUESTION_DEFAULTS, type Question } from './question.js'
 import { alternativeWords, answer, cautions } from './words.js'
 import { parseWorkload } from './workload.js'
 
@@ -79,6 +79,35 @@ describe('plan', () => {
     const { found } = plan(tight, { find: 'target', seed: 1, plane })
     expect(evaluated({ ...tight, targetUs: found! }).fits).toBe(true)
     expect(evaluated({ ...tight, targetUs: found! / 1.3 }).fits).toBe(false)
+  })
+
+  it('modelOf takes the calibrated costs of steps that the architecture has', () => {
+    const calibrated = ask('udp', { costs: { 'wake-up': 9000, 'stack receive': 700 } })
+    expect(modelOf(calibrated, 1).costs).toEqual({ 'wake-up': 9000, 'stack receive': 700 })
+    // Where a VM has a function of the NIC there is no switch that wakes up.
+    expect(modelOf({ ...calibrated, device: 'direct' }, 1).costs).toEqual({ 'stack receive': 700 })
+  })
+
+  it('cautions tell where a question lies outside what its model has seen', () => {
+    const ranges = {
+      vms: [2, 4] as [number, number],
+      rateFps: [1000, 300_000] as [number, number],
+      frameBytes: [60, 1514] as [number, number],
+      policies: ['natural'],
+    }
+    const inside = { ...ask('udp@10k/s', { vms: 2 }), policy: { name: 'natural' } as const }
+    const known = { run: 'mine', guests: 'uml', ranges }
+    expect(cautions({ ...inside, calibrated: known }, true)).toEqual([
+      'Costs of NIC drivers are assumed: a run of the lab has no NIC.',
+    ])
+    const outside = { ...ask('udp@100k/s', { vms: 5 }), policy: { name: 'dim' } as const }
+    expect(cautions({ ...outside, calibrated: { ...known, guests: 'embedded' } }, true)).toEqual([
+      '5 VMs: the model was calibrated with 4 VMs at most (mine).',
+      '500000 frames/s: the model was calibrated with 300000 at most (mine).',
+      'Policy dim: the model was calibrated under natural (mine).',
+      'Costs of guests are those of programs on a ring: a kernel with a network stack takes more.',
+      'Costs of NIC drivers are assumed: a run of the lab has no NIC.',
+    ])
   })
 
   it('cautions tell what was not calibrated', () => {

@@ -1,5 +1,6 @@
 /** What a plan is asked, and the model that answers it for a number of VMs. */
 import type { PolicyConfig } from '../aggregation/create.js'
+import type { CalibrationOfModel } from '../experiment/model-schema.js'
 import {
   type ArchitectureName,
   type DeviceName,
@@ -9,6 +10,7 @@ import {
   NIC_DEFAULTS,
   VM_DEFAULTS,
 } from '../sim/model.js'
+import { stepsOf } from '../sim/steps.js'
 import { FRAME_BYTES, type Workload } from './workload.js'
 
 export interface Question {
@@ -27,6 +29,10 @@ export interface Question {
   readonly budget: number
   /** Cycles in place of the tables', of a calibrated model. */
   readonly costs: Readonly<Record<string, number>>
+  /** From waking a thread to its running. */
+  readonly wakeUs: number
+  /** What the calibration of that model has seen. */
+  readonly calibrated?: Pick<CalibrationOfModel, 'run' | 'guests' | 'ranges'>
 }
 
 export const QUESTION_DEFAULTS: Omit<Question, 'nicGbps' | 'vms' | 'workload'> = {
@@ -39,6 +45,7 @@ export const QUESTION_DEFAULTS: Omit<Question, 'nicGbps' | 'vms' | 'workload'> =
   policy: { name: 'adaptive' },
   budget: MODEL_DEFAULTS.budget,
   costs: {},
+  wakeUs: HOST_DEFAULTS.wakeUs,
 }
 
 /** Ports of a switch. */
@@ -53,9 +60,15 @@ const WARM_UP_MS = 60
 /** Most VMs that can be asked about. */
 export const mostVms = ({ nics }: Pick<Question, 'nics'>): number => MOST_PORTS - nics
 
+/** The costs of steps that an architecture with a device has: a calibration knows those of one. */
+function costsOf({ architecture, device, costs }: Question): Record<string, number> {
+  const names = new Set(stepsOf({ ...MODEL_DEFAULTS, architecture, device }).map(({ name }) => name))
+  return Object.fromEntries(Object.entries(costs).filter(([name]) => names.has(name)))
+}
+
 /** The machine of the question with so many VMs; VM i uses NIC i modulo their number. The switch has processor 0 first. */
 export function modelOf(question: Question, vms: number): Model {
-  const { workload, nics, nicGbps, cores, ghz, targetUs, architecture, device, policy, budget, costs } =
+  const { workload, nics, nicGbps, cores, ghz, targetUs, architecture, device, policy, budget, wakeUs } =
     question
   const names = Array.from({ length: vms }, (_, at) => `vm${at + 1}`)
   const nicNames = Array.from({ length: nics }, (_, at) => `nic${at + 1}`)
@@ -64,8 +77,8 @@ export function modelOf(question: Question, vms: number): Model {
   return {
     ...MODEL_DEFAULTS,
     name: `${vms} VMs`,
-    ...{ architecture, device, policy, budget, costs },
-    host: { ...HOST_DEFAULTS, cores, ghz },
+    ...{ architecture, device, policy, budget, costs: costsOf(question) },
+    host: { ...HOST_DEFAULTS, cores, ghz, wakeUs },
     nics: nicNames.map((name) => ({ ...NIC_DEFAULTS, name, gbps: nicGbps })),
     vms: names.map((name) => ({ ...VM_DEFAULTS, name, targetUs })),
     traffic: names.map((name, at) => workload.traffic(name, nicNames[at % nics]!)),

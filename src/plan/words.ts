@@ -95,12 +95,35 @@ export function alternativeWords({ vms: before, isMost: wasMost, alternatives }:
 /** Line rate of the fastest host NIC whose costs are known, and processors of the machines that were measured. */
 const [KNOWN_GBPS, KNOWN_CORES] = [10, 2]
 
-/** Where the question lies outside what was calibrated. */
-export function cautions(
-  { nicGbps, cores, ghz, architecture, device }: Question,
-  isCalibrated: boolean,
-): string[] {
+/** Where the question lies outside what its model has seen. */
+function outsideOf({ calibrated, vms, workload, policy }: Question): string[] {
+  if (!calibrated) return []
+  const { run, guests, ranges } = calibrated
+  const frames = workload.unit === 'frames/s' ? vms * workload.demand : 0
   return [
+    ...(vms > ranges.vms[1]
+      ? [`${count(vms, 'VM')}: the model was calibrated with ${count(ranges.vms[1], 'VM')} at most (${run}).`]
+      : []),
+    ...(frames > ranges.rateFps[1]
+      ? [
+          `${digits(frames)} frames/s: the model was calibrated with ${digits(ranges.rateFps[1])} at most (${run}).`,
+        ]
+      : []),
+    ...(ranges.policies.includes(policy.name)
+      ? []
+      : [`Policy ${policy.name}: the model was calibrated under ${ranges.policies.join(', ')} (${run}).`]),
+    ...(guests === 'embedded'
+      ? ['Costs of guests are those of programs on a ring: a kernel with a network stack takes more.']
+      : []),
+    'Costs of NIC drivers are assumed: a run of the lab has no NIC.',
+  ]
+}
+
+/** Where the question lies outside what was calibrated. */
+export function cautions(question: Question, isCalibrated: boolean): string[] {
+  const { nicGbps, cores, ghz, architecture, device } = question
+  return [
+    ...outsideOf(question),
     ...(isCalibrated
       ? []
       : [
