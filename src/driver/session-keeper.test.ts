@@ -1,4 +1,4 @@
-import { readSync, writeSync } from 'node:fs'
+import { openSync, readSync, writeSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { pick, randomOf } from '../../fuzz/random.js'
 import { KeptSessionSite, KILLS } from '../../test/support/kept-session.js'
@@ -188,6 +188,24 @@ describe('SessionKeeper', () => {
     })
     expect(site.refusal).toMatch(label === 'socket' ? 'it has gone' : 'is not there')
     expect(site.manager.stored().length).toBeLessThanOrEqual(1)
+  })
+
+  test('a connection is let go when its record cannot be written, or is none', () => {
+    for (const other of [
+      (fd: number) => openSync(`/proc/self/fd/${fd}`, 'r'),
+      () => createMemfd('x', 4096),
+      createEventfd,
+    ]) {
+      negotiate()
+      site.restart((fds) => {
+        const fd = fds.get('record') as number
+        fds.set('record', other(fd))
+        closeFd(fd)
+      })
+      expect(site.refusal).toMatch(/cannot be written|is none|cannot be read/)
+      site.close()
+      site = new KeptSessionSite()
+    }
   })
 
   test('whatever a frontend sends, nothing of it stays open or in the store when it has gone', () => {

@@ -81,7 +81,6 @@ export class SessionKeeper {
       return found
     }
     const { file, record, socket } = found
-    file.takeUps += 1
     const keeper = new SessionKeeper(store, identity, file)
     keeper.#isUnsettled = false
     keeper.#adopt(record, fds)
@@ -109,6 +108,11 @@ export class SessionKeeper {
     if (record.identity !== identity) return 'its port, or what it was told of it, has changed'
     const missing = record.messages.flatMap(({ labels }) => labels).find((label) => !fds.has(label))
     if (missing !== undefined) return `its descriptor ${missing} is not there (FileDescriptorStoreMax=)`
+    try {
+      file.takeUps += 1
+    } catch {
+      return 'its record cannot be written'
+    }
     return { file, record, socket }
   }
 

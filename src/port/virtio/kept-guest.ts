@@ -47,9 +47,15 @@ export class KeptGuest {
     const { kept } = this.#host
     const fds = kept?.take(this.#config.name)
     if (!kept || !fds) return undefined
-    const taken = SessionKeeper.takeUp(kept.storeOf(this.#config.name), identityOf(this.#config), fds)
-    if (typeof taken !== 'string') this.#keeper = taken.keeper
-    return taken
+    try {
+      const taken = SessionKeeper.takeUp(kept.storeOf(this.#config.name), identityOf(this.#config), fds)
+      if (typeof taken !== 'string') this.#keeper = taken.keeper
+      return taken
+    } catch (error) {
+      // Without descriptors for one guest there are none for others; the switch starts all the same.
+      if (error instanceof RingferryError) return error.message
+      throw error
+    }
   }
 
   configure(config: VifConfig): void {
