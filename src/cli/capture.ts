@@ -3,9 +3,11 @@ import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
 import { startCapture } from '../daemon/api/routes/captures.js'
 import { RingferryError } from '../errors/errors.js'
+import { unwritable } from '../sys/output-file.js'
 import { type ControlOptions, clientOf, controlOption } from './control-options.js'
 import { Interruption } from './interruption.js'
 import { wholeNumber } from './options.js'
+import { printJson } from './output.js'
 import { PcapngTail } from './pcapng-tail.js'
 
 interface CaptureOptions extends ControlOptions {
@@ -15,32 +17,26 @@ interface CaptureOptions extends ControlOptions {
   readonly count?: number
 }
 
-/** Where the file goes. Throws PERMISSION or NOT_FOUND for a file that cannot be made. */
+/** Where the file goes. Throws PERMISSION, NOT_FOUND or USAGE for a file that cannot be made. */
 async function openOutput(path: string): Promise<NodeJS.WritableStream> {
   if (path === '-') return process.stdout
   const file = createWriteStream(path)
   await new Promise<void>((resolve, reject) => {
     file.once('open', () => resolve())
-    file.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(
-        new RingferryError(
-          cause.code === 'ENOENT' ? 'NOT_FOUND' : 'PERMISSION',
-          `${path}: cannot be written (${cause.code}); choose another file`,
-          { cause },
-        ),
-      ),
-    )
+    file.once('error', (cause: NodeJS.ErrnoException) => reject(unwritable(path, cause)))
   })
   return file
 }
 
 async function capture(port: string, options: CaptureOptions): Promise<void> {
-  const { write, filter, snaplen, count } = options
+  const { write, filter, snaplen, count, json } = options
   if (write === '-' && process.stdout.isTTY)
     throw new RingferryError(
       'USAGE',
       'capture: pcapng is no text for a terminal; give -w FILE, or pipe it: ringferry capture PORT | tshark -r -',
     )
+  if (json && write === '-')
+    throw new RingferryError('USAGE', 'capture: standard output has the frames; --json needs -w FILE')
   const interruption = new Interruption()
   const tail = new PcapngTail()
   try {
@@ -66,7 +62,8 @@ async function capture(port: string, options: CaptureOptions): Promise<void> {
     // Ctrl-C, and a reader that has enough, end a capture in order: what was written is whole blocks.
     if (!interruption.signal.aborted && (error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
   }
-  process.stderr.write(`ringferry: ${tail.summary}\n`)
+  if (json) printJson({ file: write, frames: tail.frames, summary: tail.summary })
+  else process.stderr.write(`ringferry: ${tail.summary}\n`)
 }
 
 export function addCapture(program: Command): void {
@@ -79,6 +76,7 @@ export function addCapture(program: Command): void {
     .option('--snaplen <bytes>', 'most bytes kept of a frame', wholeNumber)
     .option('--count <frames>', 'end after so many frames', wholeNumber)
     .addOption(controlOption())
+    .option('--json', 'with -w FILE: how it ended, as one JSON line')
     .addHelpText(
       'after',
       `

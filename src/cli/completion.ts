@@ -4,19 +4,34 @@ import { commandTree } from './command-tree.js'
 import { bashCompletion, zshCompletion } from './completion-bash.js'
 import { fishCompletion } from './completion-fish.js'
 import { clientOf } from './control-options.js'
-import { print } from './output.js'
+import { print, printJson } from './output.js'
 
 const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion } as const
 type Shell = keyof typeof SHELLS
 
-/** Names of the ports of the running switch: what scripts of completion ask for. Nothing without one. */
-async function printPorts(): Promise<void> {
+/** Names of the ports of the running switch: what scripts of completion ask for. None without one: completion is silent. */
+async function portNames(): Promise<string[]> {
   try {
-    const { ports } = await clientOf({}).call(listPorts)
-    for (const { name } of ports) print(name)
+    return (await clientOf({}).call(listPorts)).ports.map(({ name }) => name)
   } catch {
-    // Completion is silent.
+    return []
   }
+}
+
+async function complete(
+  program: Command,
+  shell: Shell | 'ports',
+  { json }: { readonly json?: boolean },
+): Promise<void> {
+  if (shell === 'ports') {
+    const ports = await portNames()
+    if (json) printJson({ ports })
+    else for (const name of ports) print(name)
+    return
+  }
+  const script = SHELLS[shell](commandTree(program)).trimEnd()
+  if (json) printJson({ shell, script })
+  else print(script)
 }
 
 export function addCompletion(program: Command): void {
@@ -24,6 +39,7 @@ export function addCompletion(program: Command): void {
     .command('completion')
     .description('completion of commands, options and port names, for a shell')
     .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices([...Object.keys(SHELLS), 'ports']))
+    .option('--json', 'the script as a string in one JSON line')
     .addHelpText(
       'after',
       `
@@ -33,8 +49,7 @@ Examples:
   ringferry completion zsh > ~/.zfunc/_ringferry
   ringferry completion fish > ~/.config/fish/completions/ringferry.fish`,
     )
-    .action(async (shell: Shell | 'ports') => {
-      if (shell === 'ports') await printPorts()
-      else print(SHELLS[shell](commandTree(program)).trimEnd())
-    })
+    .action((shell: Shell | 'ports', options: { readonly json?: boolean }) =>
+      complete(program, shell, options),
+    )
 }

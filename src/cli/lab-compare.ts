@@ -3,9 +3,9 @@ import { ERRORS, RingferryError } from '../errors/errors.js'
 import { type CellComparison, type Comparison, compareRuns } from '../lab/analysis/compare.js'
 import { METRIC_NAMES, type MetricName } from '../lab/record/metrics.js'
 import { comparePage, outcomeText } from '../lab/report/compare-page.js'
-import { writeWhole } from '../lab/report/write.js'
 import { readRun, type StoredRun } from '../lab/run/store.js'
 import { mean } from '../stats/summary.js'
+import { checkWritable, writeWhole } from '../sys/output-file.js'
 import { formatTable, print, printJson, shortNumber } from './output.js'
 
 const REGRESSION_EXIT = 1
@@ -58,6 +58,7 @@ function readForComparison(folder: string): StoredRun {
 }
 
 function compare(a: string, b: string, { json, metric, minEffect, html }: CompareCommandOptions): void {
+  if (html !== undefined) checkWritable(html)
   const [runA, runB] = [readForComparison(a), readForComparison(b)]
   const comparison = compareRuns(runA, runB, { minEffect, ...(metric === undefined ? {} : { metric }) })
   if (html !== undefined) {

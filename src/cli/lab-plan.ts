@@ -31,7 +31,7 @@ export interface LabRunOptions {
   /** A run, or true: the newest that did not finish. */
   readonly resume?: string | true
   readonly strict?: boolean
-  readonly json?: string
+  readonly json?: string | true
   readonly only?: OnlyFactors
   readonly loadsFrom?: string
   readonly dryRun?: boolean

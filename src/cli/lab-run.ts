@@ -1,5 +1,4 @@
-import { accessSync, constants, writeFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { RingferryError } from '../errors/errors.js'
 import { buildBed } from '../lab/bed/build.js'
@@ -20,11 +19,12 @@ import { RunStore, type StoredRun } from '../lab/run/store.js'
 import { measuredValue } from '../lab/run/value.js'
 import type { StudyPlan } from '../lab/study/cell.js'
 import { primaryOf } from '../lab/workload/registry.js'
+import { checkWritable, writeWhole } from '../sys/output-file.js'
 import { Interruption } from './interruption.js'
 import { collectOnly, KNOWN_WORKLOADS, type LabRunOptions, planRun, usesNetworkRights } from './lab-plan.js'
 import { Progress, shortTime } from './lab-progress.js'
 import { wholeNumber } from './options.js'
-import { formatTable, print, shortNumber } from './output.js'
+import { formatTable, print, printJson, shortNumber } from './output.js'
 import { needsOwnNamespace, runInOwnNamespace } from './own-namespace.js'
 
 /** Of a run whose user gives none: any fixed number makes runs repeatable. */
@@ -54,6 +54,12 @@ export function planText(plan: StudyPlan): string {
   return `${formatTable(['cell', 'VMs', 'workloads', 'window'], rows)}
 
 ${plan.cells.length} cells, ${rounds} rounds, guests ${plan.guests}: about ${shortTime(leastS)}${max > min ? `, at most ${shortTime(mostS)}` : ''}${expectedText(plan)}`
+}
+
+/** The same as data. */
+function planRecord(plan: StudyPlan): object {
+  const { study, guests, rounds, cells } = plan
+  return { study: study.name, guests, rounds, ...estimateStudy(plan), cells }
 }
 
 /** What a run gave, as a table and the list of what is missing. */
@@ -124,21 +130,6 @@ class Observer implements RunObserver {
   }
 }
 
-/** Finds out before the work that a file can be written after it. */
-function checkWritable(file: string): void {
-  try {
-    accessSync(dirname(resolve(file)), constants.W_OK)
-  } catch (cause) {
-    throw new RingferryError(
-      'PERMISSION',
-      `${file}: its folder is not there or cannot be written; choose another`,
-      {
-        cause,
-      },
-    )
-  }
-}
-
 async function openStore(
   plan: StudyPlan,
   before: StoredRun | undefined,
@@ -174,11 +165,12 @@ function howToResume(study: string, folder: string): string {
 
 async function labRun(name: string, options: LabRunOptions): Promise<void> {
   const { json, strict = false } = options
-  if (json !== undefined) checkWritable(json)
+  if (typeof json === 'string') checkWritable(json)
   const { signal } = new Interruption()
-  const progress = new Progress(process.stdout)
+  // Standard output has the JSON, then.
+  const progress = new Progress(json === true ? process.stderr : process.stdout)
   const { plan, before } = await planRun(name, options, (text) => progress.line(text), signal)
-  if (options.dryRun) return print(planText(plan))
+  if (options.dryRun) return json === true ? printJson(planRecord(plan)) : print(planText(plan))
   // Whatever had to be fetched is there: a new namespace has no network.
   if (usesNetworkRights(plan) && needsOwnNamespace()) {
     progress.line('network rights are missing: measuring in a user namespace of its own')
@@ -206,11 +198,15 @@ async function labRun(name: string, options: LabRunOptions): Promise<void> {
     await store.close()
   }
   const summary = summariseRun(plan, history, primaryOf, { run, folder: resolve(store.folder), seed })
-  print(`\n${summaryText(summary)}`)
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(summarySchema.parse(summary), null, 2)}\n`)
+  if (json !== true) print(`\n${summaryText(summary)}`)
+  const record = summarySchema.parse(summary)
+  if (typeof json === 'string') writeWhole(json, `${JSON.stringify(record, null, 2)}\n`)
   const { report, html } = writeReport(store.folder, store.folder, { primaryOf })
-  if (report.answer.length > 0) print(`\n${report.answer.join('\n')}`)
-  print(`\nreport: ${html}`)
+  if (json === true) printJson(record)
+  else {
+    if (report.answer.length > 0) print(`\n${report.answer.join('\n')}`)
+    print(`\nreport: ${html}`)
+  }
   if (summary.cells.every(({ rounds }) => rounds === 0))
     throw new RingferryError('GUEST', `nothing could be measured: ${summary.missing[0]?.reason ?? 'no cell'}`)
 }
@@ -233,7 +229,10 @@ export function addLabRun(lab: Command): void {
     .option('--out <dir>', `folder of the run; default ./${RUNS_FOLDER}/STUDY-TIME`)
     .option('--resume [run]', 'goes on with a run; without a name with the newest that did not finish')
     .option('--strict', 'waits for a quiet machine before each cell, and refuses to measure on a busy one')
-    .option('--json <file>', 'writes what the cells gave, too (schema: docs/schema/lab-summary.schema.json)')
+    .option(
+      '--json [file]',
+      'what the cells gave, into a file or as one line on standard output (schema: docs/schema/lab-summary.schema.json)',
+    )
     .addOption(
       new Option('--only <factor=value>', 'only these cells; may be repeated').argParser(collectOnly),
     )

@@ -1,11 +1,11 @@
-import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { RingferryError } from '../errors/errors.js'
 import { writeReport } from '../lab/report/write.js'
-import { runCsv } from '../lab/run/csv.js'
+import { runCsv, runRows } from '../lab/run/csv.js'
 import { readRun } from '../lab/run/store.js'
 import { listStudies } from '../lab/study/load.js'
 import { primaryOf } from '../lab/workload/registry.js'
+import { writeWhole } from '../sys/output-file.js'
 import { addLabCompare } from './lab-compare.js'
 import { addLabRun } from './lab-run.js'
 import { addLabWorkloads } from './lab-workloads.js'
@@ -22,23 +22,32 @@ function list({ json }: { readonly json?: boolean }): void {
   else print(formatTable(['study', 'guests', 'takes', 'about'], rows))
 }
 
-function exportRun(folder: string, { csv }: { readonly csv?: string | true }): void {
-  if (csv === undefined) throw new RingferryError('USAGE', 'say what to export: --csv [file]')
-  const text = runCsv(readRun(folder))
-  if (csv === true) process.stdout.write(text)
-  else {
-    try {
-      writeFileSync(csv, text)
-    } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException
-      throw new RingferryError('PERMISSION', `${csv}: cannot be written (${code}); choose another`, { cause })
-    }
-  }
+interface ExportOptions {
+  readonly csv?: string | true
+  readonly json?: boolean
 }
 
-function report(folder: string, { out }: { readonly out?: string }): void {
+function exportRun(folder: string, { csv, json }: ExportOptions): void {
+  if (csv === undefined && !json)
+    throw new RingferryError('USAGE', 'say what to export: --csv [file] or --json')
+  if (csv === true && json)
+    throw new RingferryError('USAGE', '--csv and --json both go to standard output; give --csv a file')
+  const run = readRun(folder)
+  if (csv === true) process.stdout.write(runCsv(run))
+  else if (csv !== undefined) writeWhole(csv, runCsv(run))
+  if (!json) return
+  const { head, rows } = runRows(run)
+  printJson(rows.map((row) => Object.fromEntries(head.map((name, at) => [name, row[at]]))))
+}
+
+function report(
+  folder: string,
+  { out, json: asJson }: { readonly out?: string; readonly json?: boolean },
+): void {
   const { html, markdown, json, chosen } = writeReport(folder, out, { primaryOf })
-  print([html, markdown, json, ...(chosen === undefined ? [] : [chosen])].join('\n'))
+  const files = { html, markdown, json, ...(chosen === undefined ? {} : { chosen }) }
+  if (asJson) printJson(files)
+  else print(Object.values(files).join('\n'))
 }
 
 /** `ringferry lab ...`: studies on real guests. */
@@ -67,6 +76,7 @@ Examples:
     .argument('<run>', 'folder of a run, finished or not')
     .description('writes the report of a run anew: one HTML file that needs nothing else, Markdown, JSON')
     .option('--out <dir>', "where to; default: the run's folder")
+    .option('--json', 'names of the files as one JSON line')
     .addHelpText(
       'after',
       `
@@ -81,6 +91,7 @@ Examples:
     .argument('<run>', 'folder of a run')
     .description('the measurements of a run as a table: one row a metric')
     .option('--csv [file]', 'comma-separated (RFC 4180); without a file on standard output')
+    .option('--json', 'as one JSON line, an object a metric')
     .addHelpText(
       'after',
       `

@@ -29,6 +29,11 @@ export class PcapngTail extends Transform {
     this.#said = block.subarray(24, 24 + block.readUInt16LE(22)).toString('utf8')
   }
 
+  /** Passed on so far. */
+  get frames(): number {
+    return this.#frames
+  }
+
   /** How the capture ended: as the switch says, or how many frames came. */
   get summary(): string {
     return this.#said === '' ? `${this.#frames} frames captured` : this.#said

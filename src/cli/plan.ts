@@ -4,13 +4,13 @@ import { shellQuote } from '../daemon/shell-word.js'
 import { planeModule } from '../engine/plane-module.js'
 import { RingferryError } from '../errors/errors.js'
 import { loadModel } from '../experiment/model-file.js'
-import { writeWhole } from '../lab/report/write.js'
 import { planPage } from '../plan/page.js'
 import { FINDS, type Find, plan } from '../plan/plan.js'
 import { BIT_RATE, DURATION, parseQuantity } from '../plan/quantity.js'
 import { mostVms, QUESTION_DEFAULTS, type Question } from '../plan/question.js'
 import { parseWorkload, WORKLOAD_HELP } from '../plan/workload.js'
 import { ARCHITECTURE_NAMES, type ArchitectureName, DEVICE_NAMES, type DeviceName } from '../sim/model.js'
+import { checkWritable, writeWhole } from '../sys/output-file.js'
 import { wholeNumber } from './options.js'
 import { print, printJson } from './output.js'
 import { placementPlan } from './plan-placement.js'
@@ -84,6 +84,7 @@ async function planCommand(flags: PlanFlags): Promise<void> {
     return
   }
   const question = await questionOf(flags)
+  if (flags.report !== undefined) checkWritable(flags.report)
   const isWatched = process.stderr.isTTY
   const startMs = performance.now()
   let steps = 0

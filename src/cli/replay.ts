@@ -97,6 +97,8 @@ async function* openFile(path: string): AsyncGenerator<Uint8Array> {
     else yield* createReadStream(path)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
+    if (code === 'EISDIR')
+      throw new RingferryError('USAGE', `${path}: is a folder; give a pcap or pcapng file`, { cause })
     throw new RingferryError(
       code === 'ENOENT' ? 'NOT_FOUND' : 'PERMISSION',
       `${path}: cannot be read (${code}); give a pcap or pcapng file`,

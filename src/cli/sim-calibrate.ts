@@ -6,7 +6,7 @@ import { calibratedModel, notesOf } from '../experiment/calibration/calibrated-m
 import { readCalibrationRun } from '../experiment/calibration/run-cells.js'
 import { parseModel } from '../experiment/model-file.js'
 import { VM_KINDS, type VmKind } from '../lab/bed/bed.js'
-import { writeWhole } from '../lab/report/write.js'
+import { checkWritable, writeWhole } from '../sys/output-file.js'
 import { formatTable, print, printJson } from './output.js'
 
 /** In the folder of the run. */
@@ -45,6 +45,7 @@ async function simCalibrate(folder: string, { out, guests, json }: CalibrateOpti
   const run = readCalibrationRun(folder)
   const calibration = calibrate(run, planeModule(), guests)
   const file = out ?? join(folder, MODEL_FILE)
+  checkWritable(file)
   const text = calibratedModel(calibration, run)
   // What could not be read back is a mistake of ours, and must not lie on anybody's disk.
   await parseModel(text, file)

@@ -15,7 +15,7 @@ import { errorsOf, regimesOf, verdictOf } from '../experiment/calibration/verdic
 import { loadModel } from '../experiment/model-file.js'
 import { renderPage } from '../lab/report/html.js'
 import { markdownPage } from '../lab/report/markdown.js'
-import { writeWhole } from '../lab/report/write.js'
+import { writeWhole } from '../sys/output-file.js'
 import { wholeNumber } from './options.js'
 import { formatTable, print, printJson } from './output.js'
 import { MODEL_FILE } from './sim-calibrate.js'

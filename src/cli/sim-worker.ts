@@ -5,17 +5,22 @@ import { checkQueueUrl } from '../experiment/queue-connection.js'
 import { checkThreadCount, serveQueue } from '../experiment/queue-worker.js'
 import { Interruption } from './interruption.js'
 import { wholeNumber } from './options.js'
+import { printJson } from './output.js'
 
 interface WorkerOptions {
   readonly queue: string
   readonly workers?: number
+  readonly json?: boolean
 }
 
-async function simWorker({ queue, workers = availableParallelism() }: WorkerOptions): Promise<void> {
+async function simWorker({ queue, json, workers = availableParallelism() }: WorkerOptions): Promise<void> {
   const { signal } = new Interruption()
   await serveQueue({
     ...{ url: checkQueueUrl(queue), plane: planeModule(), threads: checkThreadCount(workers), signal },
-    say: (text) => process.stderr.write(`${text}\n`),
+    say: (text) => {
+      if (json) printJson({ time: new Date().toISOString(), text })
+      else process.stderr.write(`${text}\n`)
+    },
   })
   // Connections to a server that is away would be tried for ever.
   process.exit(0)
@@ -30,6 +35,7 @@ export function addSimWorker(sim: Command): void {
     )
     .requiredOption('--queue <url>', 'Redis: redis://HOST:6379, rediss://HOST or unix:/PATH')
     .option('--workers <number>', 'threads; default: one a processor', wholeNumber)
+    .option('--json', 'what happens as JSON lines')
     .addHelpText('after', '\nExamples:\n  ringferry sim worker --queue redis://sweeps.example:6379')
     .action(simWorker)
 }

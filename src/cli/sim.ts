@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { planeModule } from '../engine/plane-module.js'
 import { RingferryError } from '../errors/errors.js'
@@ -11,6 +10,7 @@ import { UnitTrace } from '../experiment/trace-file.js'
 import { standalone } from '../lab/report/picture-file.js'
 import type { Model } from '../sim/model.js'
 import { runModel } from '../sim/run.js'
+import { checkWritable, writeWhole } from '../sys/output-file.js'
 import { wholeNumber } from './options.js'
 import { print, printJson } from './output.js'
 import { addSimCalibrate } from './sim-calibrate.js'
@@ -35,29 +35,22 @@ interface SimRunOptions {
 
 const SEED = 1
 
-function writePlot(file: string, svg: string): void {
-  try {
-    writeFileSync(file, standalone(svg))
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new RingferryError('PERMISSION', `${file}: cannot be written (${code}); choose another`, { cause })
-  }
-}
-
 function runSeed({ json, seed = SEED, replications, plot }: SimRunOptions): void {
+  if (plot !== undefined) checkWritable(plot)
   const isWatched = process.stderr.isTTY
   let done = 0
   const bars = seedFigure({ seed, plane: planeModule(), replications }, (bar, of) => {
     if (isWatched) process.stderr.write(`\r\x1b[K${++done} of ${of}: ${columnTitle(bar)}, ${bar.direction}`)
   })
   if (isWatched) process.stderr.write('\r\x1b[K')
-  if (plot !== undefined) writePlot(plot, seedChart(bars).svg)
+  if (plot !== undefined) writeWhole(plot, standalone(seedChart(bars).svg))
   if (json) printJson({ model: 'seed', seed, bars })
   else print(seedTable(bars))
 }
 
 /** The first replication once more, looked at. */
 function watchRun(model: Model, seed: number, { trace, pcap, port }: SimRunOptions): void {
+  for (const file of [trace, pcap]) if (file !== undefined) checkWritable(file)
   const tracer = trace === undefined ? undefined : new UnitTrace()
   const tap = pcap === undefined ? undefined : new TapFile(model, port ?? model.vms[0]!.name)
   runModel(model, { seed, plane: planeModule(), tracer, tap })

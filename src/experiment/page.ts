@@ -6,8 +6,8 @@ import { renderPage } from '../lab/report/html.js'
 import { markdownPage } from '../lab/report/markdown.js'
 import { pictureFile, standalone } from '../lab/report/picture-file.js'
 import type { Section } from '../lab/report/sections.js'
-import { writeWhole } from '../lab/report/write.js'
 import type { Chart } from '../plot/chart.js'
+import { writeWhole } from '../sys/output-file.js'
 
 const PICTURES = 'report'
 

@@ -2,14 +2,19 @@
  * A sweep. Every point that is done is a line of a file, written before the next one is taken: a sweep that was
  * interrupted goes on where it was, and one that is run again does nothing.
  */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { RingferryError } from '../errors/errors.js'
+import { checkWritable, unwritable } from '../sys/output-file.js'
 import type { SweepLine } from './sweep-job.js'
 import type { SweepPoint } from './sweep-points.js'
 
-/** Lines of a sweep's file; one that was cut off by an interruption is dropped. Throws CONFIG, PERMISSION. */
+/** Lines of a sweep's file; one that was cut off by an interruption is dropped. Throws CONFIG, PERMISSION, USAGE. */
 export function readSweep(file: string): SweepLine[] {
+  checkWritable(file)
   if (!existsSync(file)) return []
+  // A pipe or a device has nothing of before.
+  if (!statSync(file).isFile()) return []
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -34,10 +39,10 @@ export function readSweep(file: string): SweepLine[] {
 
 function append(file: string, line: SweepLine): void {
   try {
+    mkdirSync(dirname(file), { recursive: true })
     appendFileSync(file, `${JSON.stringify(line)}\n`)
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new RingferryError('PERMISSION', `${file}: cannot be written (${code}); choose another`, { cause })
+    throw unwritable(file, cause)
   }
 }
 

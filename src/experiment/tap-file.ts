@@ -2,11 +2,11 @@
  * What crosses a port of a simulated machine, as a capture (pcapng). Frames have headers that tools read: MACs and addresses
  * by number of the port, UDP or TCP by what sends them; payload is left out, the length is that of the frame.
  */
-import { writeFileSync } from 'node:fs'
 import { type PcapngHead, PcapngWriter } from '../capture/pcapng.js'
 import { RingferryError } from '../errors/errors.js'
 import type { Model } from '../sim/model.js'
 import type { Tap, TappedFrame } from '../sim/tap.js'
+import { writeWhole } from '../sys/output-file.js'
 import { ringferryVersion } from '../sys/version.js'
 
 /** Ethernet, IPv4 and TCP: what is written of a frame. */
@@ -105,13 +105,6 @@ export class TapFile implements Tap {
   write(file: string): void {
     const { captured, left } = this
     const end = this.#writer.statistics({ seen: captured + left, captured, missed: left }, this.#lastUs, '')
-    try {
-      writeFileSync(file, Buffer.concat([...this.#blocks, end]))
-    } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException
-      throw new RingferryError('PERMISSION', `${file}: cannot be written (${code}); choose another`, {
-        cause,
-      })
-    }
+    writeWhole(file, Buffer.concat([...this.#blocks, end]))
   }
 }

@@ -34,5 +34,5 @@ it('UnitTrace has every unit once, none over another on its processor, and chang
   expect(readFileSync(lines, 'utf8').split('\n').length).toBe(trace.units.length + 1)
   const { traceEvents } = JSON.parse(readFileSync(chrome, 'utf8')) as { traceEvents: { ph: string }[] }
   expect(traceEvents.filter(({ ph }) => ph === 'X')).toHaveLength(trace.units.length)
-  expect(() => trace.write(join(folder, 'none', 'a.json'))).toThrow('cannot be written (ENOENT)')
+  expect(() => trace.write(join(lines, 'a.json'))).toThrow(/cannot be written \(E\w+\): .*no folder/)
 })

@@ -2,9 +2,8 @@
  * What threads did, unit by unit, as a file: JSON lines, or the trace format of Chrome, which Perfetto opens.
  * Source: "Trace Event Format", Google, complete events (ph X) and metadata (ph M); times in microseconds.
  */
-import { writeFileSync } from 'node:fs'
-import { RingferryError } from '../errors/errors.js'
 import type { Tracer } from '../sim/processors.js'
+import { writeWhole } from '../sys/output-file.js'
 
 /** A viewer does not open more. */
 const MOST_UNITS = 1_000_000
@@ -49,15 +48,8 @@ export class UnitTrace implements Tracer {
     return JSON.stringify({ traceEvents: [...names, ...units], displayTimeUnit: 'ns' })
   }
 
-  /** Writes `lines` to a name that ends in .jsonl, else `chrome`. Throws PERMISSION. */
+  /** Writes `lines` to a name that ends in .jsonl, else `chrome`. Throws PERMISSION, USAGE, SYSCALL. */
   write(file: string): void {
-    try {
-      writeFileSync(file, file.endsWith('.jsonl') ? this.lines() : this.chrome())
-    } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException
-      throw new RingferryError('PERMISSION', `${file}: cannot be written (${code}); choose another`, {
-        cause,
-      })
-    }
+    writeWhole(file, file.endsWith('.jsonl') ? this.lines() : this.chrome())
   }
 }

@@ -11,6 +11,8 @@ const ANSWER_LIMIT_MS = 10_000
 /** A stream says something at least so often. */
 const STREAM_SILENCE_MS = 30_000
 const OK = 200
+/** Characters of an answer that is none. */
+const MOST_QUOTED = 200
 
 /** What a call may give; what a route has none of is left out. */
 export interface Call<Params, Query, Headers, Body> {
@@ -60,7 +62,7 @@ function errorOf(path: string, status: number, body: string): Error {
   }
   return new RingferryError(
     'SYSCALL',
-    `${path}: the switch answered with status ${status}: ${body.slice(0, 200)}`,
+    `${path}: the switch answered with status ${status}: ${body.slice(0, MOST_QUOTED)}`,
   )
 }
 
@@ -87,7 +89,15 @@ export class ApiClient {
     given: Call<z.infer<P>, z.infer<Q>, z.infer<H>, z.infer<B>> = {},
   ): Promise<z.infer<A>> {
     const response = await this.#send(route, given, ANSWER_LIMIT_MS)
-    return JSON.parse(await text(this.#socket, response)) as z.infer<A>
+    const answer = await text(this.#socket, response)
+    try {
+      return JSON.parse(answer) as z.infer<A>
+    } catch (cause) {
+      const said = answer.slice(0, MOST_QUOTED)
+      throw new RingferryError('SYSCALL', `${this.#socket}: this is no answer of a switch: ${said}`, {
+        cause,
+      })
+    }
   }
 
   /**

@@ -24,6 +24,7 @@ export function readToken(path: string): string {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT')
       throw new RingferryError('NOT_FOUND', `${path}: there is no such token file`, { cause })
+    if (code === 'EISDIR') throw new RingferryError('USAGE', `${path}: is a folder; give a file`, { cause })
     throw new RingferryError('PERMISSION', `${path}: the token cannot be read (${code})`, { cause })
   }
   if ((mode & OTHERS) !== 0)

@@ -1,8 +1,9 @@
 /** Reports as files beside a run. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { RingferryError } from '../../errors/errors.js'
+import { writeWhole } from '../../sys/output-file.js'
 import { ringferryVersion } from '../../sys/version.js'
 import { runCsv } from '../run/csv.js'
 import { RUN_FILE, readRun, type StoredRun } from '../run/store.js'
@@ -23,22 +24,6 @@ export interface WrittenReport {
   readonly json: string
   /** Of a representative study: where its choice lies, for the study colocation. */
   readonly chosen?: string
-}
-
-/** Writes a file that is there whole or not at all. Throws PERMISSION. */
-export function writeWhole(file: string, text: string): void {
-  const fresh = `${file}.${process.pid}.tmp`
-  try {
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(fresh, text)
-    renameSync(fresh, file)
-  } catch (cause) {
-    rmSync(fresh, { force: true })
-    const { code } = cause as NodeJS.ErrnoException
-    throw new RingferryError('PERMISSION', `${file}: cannot be written (${code}); choose another folder`, {
-      cause,
-    })
-  }
 }
 
 /** What a page carries for those who want to reckon for themselves. */

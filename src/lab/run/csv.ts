@@ -32,15 +32,24 @@ function measurementRows(measurement: Measurement, run: string, factors: readonl
   ]
 }
 
-/** All measurements of a run in long format, lines ended by CR LF. Metrics of a cell have no workload. */
-export function runCsv({ header, records }: StoredRun): string {
+/** All measurements of a run in long format: a head, and a row a metric. Metrics of a cell have no workload. */
+export function runRows({ header, records }: StoredRun): {
+  readonly head: readonly string[]
+  readonly rows: readonly Row[]
+} {
   const factors = [...new Set(header.planned.flatMap((cell) => Object.keys(cell.factors)))]
-  const head: Row = [
+  const head = [
     ...['run', 'cell', ...factors, 'round', 'twin', 'startedAt', 'noise'],
     ...['label', 'workload', 'vm', 'peer', 'metric', 'unit', 'value'],
   ]
   const rows = records.flatMap((record) =>
     record.type === 'measurement' ? measurementRows(record, header.run, factors) : [],
   )
+  return { head, rows }
+}
+
+/** The same as text, lines ended by CR LF. */
+export function runCsv(run: StoredRun): string {
+  const { head, rows } = runRows(run)
   return [head, ...rows].map((row) => `${row.map(csvField).join(',')}\r\n`).join('')
 }

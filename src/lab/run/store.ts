@@ -7,6 +7,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, 
 import { join } from 'node:path'
 import { check, firstMistake } from '../../config/schema-check.js'
 import { RingferryError } from '../../errors/errors.js'
+import { unwritable } from '../../sys/output-file.js'
 import { type LabRecord, type RunHeader, recordSchema } from '../record/record.js'
 import { type RunLock, takeRunLock } from './lock.js'
 
@@ -85,14 +86,7 @@ export class RunStore {
     try {
       mkdirSync(folder, { recursive: true })
     } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException
-      throw new RingferryError(
-        'PERMISSION',
-        `${folder}: cannot be made (${code}); choose another with --out`,
-        {
-          cause,
-        },
-      )
+      throw unwritable(folder, cause)
     }
     const lock = await takeRunLock(folder)
     try {
@@ -101,6 +95,7 @@ export class RunStore {
       return store
     } catch (cause) {
       await lock.release()
+      if (cause instanceof RingferryError) throw cause
       const { code } = cause as NodeJS.ErrnoException
       if (code === 'EEXIST')
         throw new RingferryError(
@@ -108,7 +103,7 @@ export class RunStore {
           `${folder}: there is a run already; go on with it by --resume ${folder}, or choose another folder`,
           { cause },
         )
-      throw new RingferryError('PERMISSION', `${folder}: cannot be written (${code})`, { cause })
+      throw unwritable(folder, cause)
     }
   }
 
@@ -122,7 +117,7 @@ export class RunStore {
       return { store: new RunStore(folder, lock, 'a'), before }
     } catch (error) {
       await lock.release()
-      throw error
+      throw error instanceof RingferryError ? error : unwritable(join(folder, RUN_FILE), error)
     }
   }
 
@@ -130,8 +125,12 @@ export class RunStore {
   append(record: LabRecord): void {
     const line = JSON.stringify(record)
     parseRecord(line, `a ${record.type} for ${join(this.folder, RUN_FILE)}`)
-    writeSync(this.#fd, `${line}\n`)
-    fsyncSync(this.#fd)
+    try {
+      writeSync(this.#fd, `${line}\n`)
+      fsyncSync(this.#fd)
+    } catch (cause) {
+      throw unwritable(join(this.folder, RUN_FILE), cause)
+    }
   }
 
   async close(): Promise<void> {

@@ -87,6 +87,9 @@ export function readChosenLoads(run: string): Colocate['loads'] {
   try {
     text = readFileSync(file, 'utf8')
   } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'EACCES')
+      throw new RingferryError('PERMISSION', `${file}: cannot be read (${code}); make it readable`, { cause })
     throw new RingferryError(
       'NOT_FOUND',
       `${file}: not there; --loads-from takes a run of the study representative (ringferry lab report RUN writes it)`,
