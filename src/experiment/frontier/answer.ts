@@ -46,12 +46,12 @@ function tunerWords(points: readonly FrontierPoint[]): string[] {
     const best = rival(point, fixed)
     if (!best) return []
     const times = digits(point.fpsPerProcessor / best.fpsPerProcessor)
-    return [`with budget ${point.budget} ${times} times as many frames a processor as ${nameOf(best)}`]
+    return [`${times} (budget ${point.budget}; ${nameOf(best)})`]
   })
   const against =
     beaten.length === 0
-      ? 'No fixed setting of hold and size is as quick as any of these: the tuner rests before it holds, and a rest saves wake-ups, too.'
-      : `Against the best fixed setting that is as quick it carries ${beaten.join(', ')}; where none is named, none is as quick.`
+      ? 'No fixed setting of hold and size is as quick as any of these.'
+      : `For each unit of processor time it carries so many times as many frames as the best fixed setting that is as quick: ${beaten.join(', ')}.${beaten.length < chosen.length ? ' With the other budgets no fixed setting is as quick.' : ''}`
   return [
     `${VMS} VMs receive ${CARRIED_FPS} small frames a second each, target ${TARGET_US} us. Without delay (natural) the thread takes ${digits(natural.cpu)} of a processor at a p99 of ${digits(natural.p99Us)} us. The tuner takes no more delay than its budget needs: ${parts.join('; ')}. ${against}`,
   ]
