@@ -92,10 +92,10 @@ describe.runIf(hasRedis)('sweeps over many machines', () => {
     })
     const { code, stdout, stderr } = await first.ended
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    const [lost] = points(dying, 'begins')
-    expect(points(dying, 'done')).toEqual([])
-    expect(points(other, 'done')).toContain(lost)
-    expect(new Set(points(other, 'done')).size).toBe(POINTS)
+    // What the killed one had begun and not done, the other one did.
+    const done = [...points(dying, 'done'), ...points(other, 'done')]
+    for (const id of points(dying, 'begins')) expect(done).toContain(id)
+    expect(new Set(done).size).toBe(POINTS)
     // The same figures as on threads of this machine.
     const alone = await cli(['sim', 'sweep', model, '--out', join(folder, 'alone.jsonl'), '--json'])
     expect(JSON.parse(stdout)).toEqual(JSON.parse(alone.stdout))
