@@ -15,7 +15,7 @@ const options = readOptions('xen', "netback of the kernel and Ringferry in an em
   sizes: { default: undefined, help: 'frame lengths in bytes (default 64,512,1500; quick 64,1500)' },
   rounds: { default: undefined, help: 'rounds, each with every backend and policy (default 3; quick 1)' },
   hold: { default: '1000', help: 'policy fixed: hold time in us' },
-  cpus: { default: '2', help: 'processors of the emulated machine' },
+  cpus: { default: '1', help: 'processors of the emulated machine' },
 })
 const seconds = Number(options.seconds ?? (options.quick ? 2 : 3))
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 3))

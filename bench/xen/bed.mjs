@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { undoLater } from '../lib/cleanup.mjs'
 import { progress } from '../lib/report.mjs'
 import { loadXenHost } from '../lib/xen-host.mjs'
+import { countGrantCalls } from './grant-calls.mjs'
 
 const RESULTS = fileURLToPath(new URL('../results/xen', import.meta.url))
 /** Ringferry's port of a guest has the guest's name. */
@@ -95,6 +96,7 @@ export async function startXenBed({ cpus }) {
     nics[backend] = { device, mac: address.trim(), address: `${network(backend)}.1` }
   }
   const dom0 = end('dom0', (command, timeoutMs) => machine.must(command, timeoutMs), nics)
+  await countGrantCalls(dom0)
   return {
     machine,
     ringferry,

@@ -2,6 +2,7 @@
 // sender's takes part. They are counted where they arrive. Bulk TCP is iperf3's.
 import { sleep } from '../lib/cleanup.mjs'
 import { BACKENDS, nobody } from './bed.mjs'
+import { readGrantCalls } from './grant-calls.mjs'
 
 /** By name: sender and receiver. The driver domain's end lies behind a bridge of the kernel's or a TAP of Ringferry's. */
 export const DIRECTIONS = {
@@ -21,7 +22,6 @@ const FCS_BYTES = 4
 const readCounters = ({ device }, events) => `
 cut -d' ' -f1 /proc/uptime
 cat /sys/class/net/${device}/statistics/rx_packets
-cat /sys/class/net/${device}/statistics/tx_packets
 head -n 1 /proc/stat
 grep -E '${events}' /proc/interrupts | awk '{ sum += $2 } END { print sum + 0 }'
 `
@@ -37,35 +37,25 @@ async function sample(end, backend) {
   // In a guest: of the vif with this place. In the driver domain: netback's by its device, Ringferry's by who opened the channel.
   const place = BACKENDS.indexOf(backend)
   const events = end.name === 'dom0' ? { kernel: 'vif', ringferry: 'evtchn:node' }[backend] : `vif${place}-`
-  const [uptime, received, sent, stat, interrupts] = (await end.run(readCounters(nic, events)))
-    .trim()
-    .split('\n')
+  const [uptime, received, stat, interrupts] = (await end.run(readCounters(nic, events))).trim().split('\n')
   const ticks = stat.trim().split(/\s+/)
   const busy = ticks.slice(1, 9).reduce((sum, each) => sum + Number(each), 0)
   const idle = IDLE_FIELDS.reduce((sum, field) => sum + Number(ticks[field]), 0)
   return {
     atS: Number(uptime),
     received: Number(received),
-    sent: Number(sent),
     busyS: (busy - idle) / HZ,
     events: Number(interrupts),
   }
 }
 
-/** @returns {Promise<{ copies: number, lists: number }>} of all of Ringferry's ports */
-async function grants(ringferry) {
-  const all = await Promise.all(['a', 'b'].map((name) => ringferry.counters(name)))
-  const sum = (counter) => all.reduce((total, each) => total + (each[counter] ?? 0), 0)
-  return { copies: sum('grant_copies'), lists: sum('grant_lists') }
-}
-
-async function sampleAll({ ends, ringferry }, backend) {
-  const [counted, ...samples] = await Promise.all([
-    backend === 'ringferry' ? grants(ringferry) : undefined,
+async function sampleAll({ ends }, backend) {
+  const [grants, ...samples] = await Promise.all([
+    readGrantCalls(ends.dom0),
     ...Object.values(ends).map((end) => sample(end, backend)),
   ])
   const names = Object.keys(ends)
-  return { grants: counted, ends: Object.fromEntries(names.map((name, at) => [name, samples[at]])) }
+  return { grants, ends: Object.fromEntries(names.map((name, at) => [name, samples[at]])) }
 }
 
 /** Both ends answer each other: addresses are known to the bridge, and the sender's link works. */
@@ -83,8 +73,7 @@ function compare(before, after, to) {
   /** Of a second of the receiver, whose samples lie a little apart from the others'. */
   const perSecond = (name, field) => since(name, field) / seconds(name)
   const rate = frames / seconds(to)
-  const grantsOf = (field) =>
-    before.grants ? (after.grants[field] - before.grants[field]) / seconds(to) / rate : undefined
+  const grantsOf = (field) => (after.grants[field] - before.grants[field]) / seconds(to) / rate
   return {
     fps: rate,
     eventsPerFrame: names.reduce((sum, name) => sum + perSecond(name, 'events'), 0) / rate,
