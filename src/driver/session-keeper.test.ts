@@ -190,6 +190,21 @@ describe('SessionKeeper', () => {
     expect(site.manager.stored().length).toBeLessThanOrEqual(1)
   })
 
+  test('a message gets no descriptors of the one that waits behind it', () => {
+    negotiate(PROTOCOL & ~PROTOCOL_F.REPLY_ACK)
+    const fd = createEventfd()
+    site.frontend.setVringNum(0, 16)
+    site.frontend.setVringCall(0, -1)
+    site.frontend.setVringCall(1, fd)
+    closeFd(fd)
+    for (let reads = 0; reads < 4; reads++) site.serve()
+    expect(site.session.reason).toBeUndefined()
+    expect(site.device.named('call')).toEqual([
+      [0, false],
+      [1, true],
+    ])
+  })
+
   test('a connection is let go when its record cannot be written, or is none', () => {
     for (const other of [
       (fd: number) => openSync(`/proc/self/fd/${fd}`, 'r'),

@@ -33,6 +33,7 @@ import {
   MAX_PAYLOAD_BYTES,
   MAX_TABLE_REGIONS,
   PROTOCOL_F,
+  REQUEST,
   requestName,
   SHAPES,
 } from './requests.js'
@@ -42,6 +43,23 @@ import { DRIVER_COMMAND } from './session-state.js'
 /** Reads in one call of onReadable: a frontend may send a message in as many pieces as it has bytes. */
 const MAX_READS_PER_CALL = 8
 const NO_BYTES = new Uint8Array(0)
+
+/**
+ * Whether a message says that descriptors come with it. One without must not be peeked at with descriptors: Linux hands out
+ * those of the message behind it (net/unix/af_unix.c, unix_stream_read_generic).
+ */
+function announcesFds(request: number, payload: Uint8Array): boolean {
+  switch (request) {
+    case REQUEST.SET_VRING_KICK:
+    case REQUEST.SET_VRING_CALL:
+    case REQUEST.SET_VRING_ERR:
+      return ((payload[1] as number) & 1) === 0
+    case REQUEST.SET_MEM_TABLE:
+      return payload[0] !== 0
+    default:
+      return (SHAPES.get(request)?.maxFds ?? 0) > 0
+  }
+}
 
 export class VhostUserSession {
   readonly fd: number
@@ -154,7 +172,11 @@ export class VhostUserSession {
     const header = decodeHeader(peekBytes(this.fd, HEADER_BYTES))
     if (typeof header === 'string' || !SHAPES.has(header.request)) return undefined
     if (checkPayloadSize(header.request, header.sizeBytes) !== undefined) return undefined
-    const received = receiveWithFds(this.fd, HEADER_BYTES + header.sizeBytes, true)
+    const size = HEADER_BYTES + header.sizeBytes
+    const peeked = peekBytes(this.fd, size)
+    if (peeked.length < size || header.request === REQUEST.SET_LOG_FD) return undefined
+    if (!announcesFds(header.request, peeked.subarray(HEADER_BYTES))) return { bytes: peeked, fds: [] }
+    const received = receiveWithFds(this.fd, size, true)
     if (!received) return undefined
     const { bytes, fds, lostFds } = received
     const isWhole = bytes.length === HEADER_BYTES + header.sizeBytes && lostFds === undefined
