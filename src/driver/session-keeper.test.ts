@@ -197,7 +197,7 @@ describe('SessionKeeper', () => {
     site.frontend.setVringCall(0, -1)
     site.frontend.setVringCall(1, fd)
     closeFd(fd)
-    for (let reads = 0; reads < 4; reads++) site.serve()
+    for (let reads = 0; reads < 20; reads++) site.serve()
     expect(site.session.reason).toBeUndefined()
     expect(site.device.named('call')).toEqual([
       [0, false],
