@@ -9,7 +9,11 @@ import { ServiceManager, statusLine, watchdogMs } from './service-manager.js'
 const folder = mkdtempSync(join(tmpdir(), 'ringferry-notify-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 let listener: NotifyListener | undefined
-afterEach(() => listener?.close())
+// Closed once: its descriptor's number is soon another's.
+afterEach(() => {
+  listener?.close()
+  listener = undefined
+})
 
 let made = 0
 function listen(kind: 'path' | 'abstract'): string {
