@@ -17,6 +17,7 @@ const SLOW = [
   'src/lab/{bed/awake,guest/agent}.test.ts',
   'src/aggregation/{budget,closed-loop}.test.ts',
   'src/plan/plan.test.ts',
+  'src/sim/saturated.test.ts',
   'src/experiment/held-out.test.ts',
   'src/experiment/calibration/{calibrate,validate}.test.ts',
 ]

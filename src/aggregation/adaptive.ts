@@ -12,6 +12,7 @@ import {
 import { fairShares, sumShares } from './share.js'
 import {
   leastScaling,
+  MIN_REST_US,
   type Pacing,
   publicationRate,
   restFor,
@@ -30,7 +31,8 @@ import { GUARD, VifEstimate } from './vif-estimate.js'
  *
  * with the smallest theta that keeps all VMs within the budget, by the costs and rates as measured. The delay is spent
  * where it buys most: the thread rests for R = min T_i between two polls of the senders' rings, as long as these have room
- * (no wakes, no kicks), and what a VM may wait beyond that is the hold of its batch, H_i = T_i - R (no calls):
+ * (no wakes, no kicks), and what a VM may wait beyond that is the hold of its batch, H_i = T_i - R (no calls; R is shorter
+ * where more gathers than a burst, see `#sharedRest`):
  *
  *     | rest R: frames gather in the senders' rings | hold H_i: in the receiver's, not yet published |
  *
@@ -82,6 +84,8 @@ const NO_END = Number.POSITIVE_INFINITY
 const LEAST_REST_BURSTS = 4
 const KEPT_REST_BURSTS = 2
 const LEAST_IN_FORCE = 1.5
+/** Frames that the engine takes from a port before it turns to others: their batches end with the burst, unless they are held. */
+const BURST_FRAMES = 64
 /** Silence of so many mean gaps between bursts ends a hold; random arrivals do that once in 400. */
 const GAP_FACTOR = 6
 
@@ -165,10 +169,11 @@ class AdaptivePolicy implements Policy {
     this.#fillsRings = this.#isPaced && ringsFill(carried, delaysUs, vifs)
     const rests = this.#isPaced && !this.#fillsRings
     // A paced thread leaves the senders' rings full: they must wait.
-    const longestUs = restFor(loads, delaysUs, {
+    const unsharedUs = restFor(loads, delaysUs, {
       ...pacing,
       ...(rests ? { longestRestUs: PACE_REST_US, leastBursts: 0 } : { leastBursts: LEAST_IN_FORCE }),
     })
+    const longestUs = rests ? unsharedUs : this.#sharedRest(unsharedUs, loads)
     this.#restUs = Math.min(steady(longestUs, this.#restUs), longestUs)
     const workUs = rests && this.#restUs > 0 ? (this.#restUs * budget) / (1 - budget) : NO_END
     const weights = vifs.map(({ weight }) => weight)
@@ -241,6 +246,20 @@ class AdaptivePolicy implements Policy {
     this.#isPaced = !this.#isPaced
     this.#pacedUs = 0
     this.#otherwiseUs = 0
+  }
+
+  /**
+   * A rest of which something is left for holds. What gathers in it is taken burst by burst, and without a hold each burst
+   * ends all batches. With u of its time used, a thread works for R u / (1 - u) after a rest of R: the rest is the part 1 - u of
+   * the delay, so that a hold lasts through the work, unless what gathers is a burst at most. A thread that always has
+   * work never rests, and holds alone make its batches.
+   */
+  #sharedRest(restUs: number, loads: readonly SlackLoad[]): number {
+    let rate = 0
+    for (const load of loads) rate += load.rate
+    const idleShare = Math.max(0, 1 - this.#useShare! - this.#waitShare!)
+    const sharedUs = Math.min(restUs, Math.max(restUs * idleShare, BURST_FRAMES / rate))
+    return sharedUs < MIN_REST_US ? 0 : sharedUs
   }
 
   /** What was used over what the model says for the delays in force. */

@@ -24,6 +24,27 @@ describe('pacing', () => {
     expect(loose!.figures.delayUs! / tight!.figures.delayUs!).toBeGreaterThan(3)
   })
 
+  it('decide leaves the delay to holds when a thread that rests would have no time left to', () => {
+    const room = { sendRoom: 100_000, targetUs: 400 }
+    const decided = (busyUs: number) => {
+      const policy = adaptivePolicy()
+      let decision = policy.decide(host([], 0.2))
+      let delayUs = 0
+      for (let period = 0; period < 300; period++) {
+        decision = policy.decide(host([steady(0, 2, delayUs, room)], 0.2, { busyUs }))
+        delayUs = decision.vifs[0]!.figures.delayUs!
+      }
+      return { delayUs, restUs: decision.restUs, holdUs: decision.vifs[0]!.limits.holdUs }
+    }
+    const [half, all] = [decided(1000), decided(2000)]
+    // What gathers is more than a burst: the thread works as long as it rests.
+    expect(half.restUs / half.delayUs).toBeCloseTo(0.5, 1)
+    expect(all.delayUs).toBeGreaterThan(100)
+    // A burst of 64 frames at 2 a microsecond.
+    expect(all.restUs).toBeLessThanOrEqual(32)
+    for (const { delayUs, restUs, holdUs } of [half, all]) expect(holdUs + restUs).toBeCloseTo(delayUs, 6)
+  })
+
   it('decide does not rest when a VM waits for answers', () => {
     const change = { sendRoom: 100_000, urgentBursts: 100 }
     expect(control(adaptivePolicy(), [0.05], 0.1, 300, { sendRoom: 100_000 }).restUs).toBeGreaterThan(10)

@@ -121,7 +121,7 @@ export interface Pacing {
 const UNPACED: Pacing = { wakeUs: 0, longestRestUs: 0, leastBursts: 0 }
 
 /** A shorter rest costs more than it saves. */
-const MIN_REST_US = 10
+export const MIN_REST_US = 10
 
 /**
  * How long the thread may sleep between polls when VM i may be delayed by `delaysUs[i]`. A frame that comes just after a
