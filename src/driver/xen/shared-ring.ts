@@ -48,9 +48,10 @@ export class SharedRing {
     return (this.produced - event) >>> 0 < (this.produced - old) >>> 0
   }
 
-  /** Responses that wait. */
+  /** Responses that wait; none where the index says more than a ring has: Linux's netfront takes none then, either. */
   get waiting(): number {
-    return (this.data.getUint32(RING.RSP_PROD, true) - this.consumed) >>> 0
+    const waiting = (this.data.getUint32(RING.RSP_PROD, true) - this.consumed) >>> 0
+    return waiting > NETIF_RING_SIZE ? 0 : waiting
   }
 
   /** Asks for an event when another response comes. Returns whether one has come meanwhile. */
