@@ -1,6 +1,7 @@
 import { CostEstimator, type Costs, fastUpSlowDown } from './estimators.js'
 import { type HoldLimits, NO_LIMIT } from './hold-limits.js'
 import {
+  BURST,
   type Decision,
   type HostSample,
   NATURAL_LIMITS,
@@ -84,8 +85,6 @@ const NO_END = Number.POSITIVE_INFINITY
 const LEAST_REST_BURSTS = 4
 const KEPT_REST_BURSTS = 2
 const LEAST_IN_FORCE = 1.5
-/** Frames that the engine takes from a port before it turns to others: their batches end with the burst, unless they are held. */
-const BURST_FRAMES = 64
 /** Silence of so many mean gaps between bursts ends a hold; random arrivals do that once in 400. */
 const GAP_FACTOR = 6
 
@@ -258,7 +257,7 @@ class AdaptivePolicy implements Policy {
     let rate = 0
     for (const load of loads) rate += load.rate
     const idleShare = Math.max(0, 1 - this.#useShare! - this.#waitShare!)
-    const sharedUs = Math.min(restUs, Math.max(restUs * idleShare, BURST_FRAMES / rate))
+    const sharedUs = Math.min(restUs, Math.max(restUs * idleShare, BURST / rate))
     return sharedUs < MIN_REST_US ? 0 : sharedUs
   }
 

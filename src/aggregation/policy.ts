@@ -57,6 +57,9 @@ export interface HostSample {
   readonly vifs: readonly VifSample[]
 }
 
+/** Most frames that a thread takes from a port before it turns to the next. */
+export const BURST = 64
+
 /** What a decision comes to. `set`: the limits follow from the policy's settings alone. */
 export const VERDICTS = {
   set: 'the limits are the settings of the policy',

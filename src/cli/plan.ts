@@ -11,6 +11,7 @@ import { mostVms, QUESTION_DEFAULTS, type Question } from '../plan/question.js'
 import { parseWorkload, WORKLOAD_HELP } from '../plan/workload.js'
 import { ARCHITECTURE_NAMES, type ArchitectureName, DEVICE_NAMES, type DeviceName } from '../sim/model.js'
 import { checkWritable, writeWhole } from '../sys/output-file.js'
+import { Progress } from './lab-progress.js'
 import { wholeNumber } from './options.js'
 import { print, printJson } from './output.js'
 import { placementPlan } from './plan-placement.js'
@@ -85,17 +86,17 @@ async function planCommand(flags: PlanFlags): Promise<void> {
   }
   const question = await questionOf(flags)
   if (flags.report !== undefined) checkWritable(flags.report)
-  const isWatched = process.stderr.isTTY
+  const progress = new Progress(process.stderr)
   const startMs = performance.now()
   let steps = 0
   const answer = plan(question, {
     ...{ find: flags.find, seed: flags.seed, plane: planeModule() },
     onStep: (what) => {
       const seconds = Math.round((performance.now() - startMs) / 1000)
-      if (isWatched) process.stderr.write(`\r\x1b[K${seconds} s, simulation ${++steps}: ${what}`)
+      progress.status(`${seconds} s, simulation ${++steps}: ${what}`)
     },
   })
-  if (isWatched) process.stderr.write('\r\x1b[K')
+  progress.end()
   const command = ['ringferry', ...process.argv.slice(2).map(shellQuote)].join(' ')
   if (flags.report !== undefined)
     writeWhole(flags.report, planPage(answer, flags.model !== undefined, command))

@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
 import { planeModule } from '../engine/plane-module.js'
 import { type Prediction, predictHeldOut } from '../experiment/held-out.js'
+import { Progress } from './lab-progress.js'
 import { wholeNumber } from './options.js'
 import { formatTable, print, printJson } from './output.js'
+import { DEFAULT_SEED } from './sweep-flags.js'
 
 function heldOutTable(predictions: readonly Prediction[]): string {
   const rows = predictions.map(({ what, published: [low, high], predicted, error, assumed, source }) => [
@@ -25,12 +27,12 @@ interface HeldOutOptions {
 }
 
 function heldOut({ json, seed }: HeldOutOptions): void {
-  const isWatched = process.stderr.isTTY
+  const progress = new Progress(process.stderr)
   let done = 0
   const predictions = predictHeldOut({ seed, plane: planeModule() }, ({ what }, of) => {
-    if (isWatched) process.stderr.write(`\r\x1b[K${++done} of ${of}: ${what}`)
+    progress.status(`${++done} of ${of}: ${what}`)
   })
-  if (isWatched) process.stderr.write('\r\x1b[K')
+  progress.end()
   if (json) printJson({ seed, predictions })
   else print(heldOutTable(predictions))
 }
@@ -39,7 +41,7 @@ export function addSimHeldOut(sim: Command): void {
   sim
     .command('held-out')
     .description('published figures that no cost was fitted to: published, predicted, error')
-    .option('--seed <number>', 'of all chance', wholeNumber, 1)
+    .option('--seed <number>', 'of all chance', wholeNumber, DEFAULT_SEED)
     .option('--json', 'as one JSON line')
     .addHelpText('after', '\nExamples:\n  ringferry sim held-out\n  ringferry sim held-out --json')
     .action(heldOut)

@@ -16,9 +16,11 @@ import { loadModel } from '../experiment/model-file.js'
 import { renderPage } from '../lab/report/html.js'
 import { markdownPage } from '../lab/report/markdown.js'
 import { writeWhole } from '../sys/output-file.js'
+import { Progress } from './lab-progress.js'
 import { wholeNumber } from './options.js'
 import { formatTable, print, printJson } from './output.js'
 import { MODEL_FILE } from './sim-calibrate.js'
+import { DEFAULT_SEED } from './sweep-flags.js'
 
 interface ValidateOptions {
   readonly model?: string
@@ -49,7 +51,7 @@ async function simValidate(folder: string, options: ValidateOptions): Promise<vo
   const { file, model } = await loadModel(name)
   const { calibration } = file
   const isSameRun = calibration?.run === run.header.run
-  const isWatched = process.stderr.isTTY
+  const progress = new Progress(process.stderr)
   let done = 0
   const validation = validate(
     run,
@@ -58,11 +60,11 @@ async function simValidate(folder: string, options: ValidateOptions): Promise<vo
       ...{ seed, plane: planeModule() },
       which: (cell) => !isSameRun || calibration.heldOut.includes(cell),
       onCell: (cell) => {
-        if (isWatched) process.stderr.write(`\r\x1b[K${++done}: ${cell}`)
+        progress.status(`${++done}: ${cell}`)
       },
     },
   )
-  if (isWatched) process.stderr.write('\r\x1b[K')
+  progress.end()
   if (validation.cells.length === 0)
     throw new RingferryError(
       'USAGE',
@@ -115,7 +117,7 @@ export function addSimValidate(sim: Command): void {
     .description('predicts cells that no cost was fitted to: errors by metric, and where the model is wrong')
     .option('--model <file>', `of "ringferry sim calibrate"; default ${MODEL_FILE} in the folder of the run`)
     .option('--out <folder>', 'of the report (validation.html, validation.md); default: that of the run')
-    .option('--seed <number>', 'of all chance', wholeNumber, 1)
+    .option('--seed <number>', 'of all chance', wholeNumber, DEFAULT_SEED)
     .option('--json', 'as one JSON line')
     .addHelpText(
       'after',

@@ -11,6 +11,7 @@ import { standalone } from '../lab/report/picture-file.js'
 import type { Model } from '../sim/model.js'
 import { runModel } from '../sim/run.js'
 import { checkWritable, writeWhole } from '../sys/output-file.js'
+import { Progress } from './lab-progress.js'
 import { wholeNumber } from './options.js'
 import { print, printJson } from './output.js'
 import { addSimCalibrate } from './sim-calibrate.js'
@@ -22,6 +23,7 @@ import { addSimSweep } from './sim-sweep.js'
 import { seedTable, summaryTable } from './sim-tables.js'
 import { addSimValidate } from './sim-validate.js'
 import { addSimWorker } from './sim-worker.js'
+import { DEFAULT_SEED } from './sweep-flags.js'
 
 interface SimRunOptions {
   readonly json?: boolean
@@ -33,16 +35,14 @@ interface SimRunOptions {
   readonly port?: string
 }
 
-const SEED = 1
-
-function runSeed({ json, seed = SEED, replications, plot }: SimRunOptions): void {
+function runSeed({ json, seed = DEFAULT_SEED, replications, plot }: SimRunOptions): void {
   if (plot !== undefined) checkWritable(plot)
-  const isWatched = process.stderr.isTTY
+  const progress = new Progress(process.stderr)
   let done = 0
   const bars = seedFigure({ seed, plane: planeModule(), replications }, (bar, of) => {
-    if (isWatched) process.stderr.write(`\r\x1b[K${++done} of ${of}: ${columnTitle(bar)}, ${bar.direction}`)
+    progress.status(`${++done} of ${of}: ${columnTitle(bar)}, ${bar.direction}`)
   })
-  if (isWatched) process.stderr.write('\r\x1b[K')
+  progress.end()
   if (plot !== undefined) writeWhole(plot, standalone(seedChart(bars).svg))
   if (json) printJson({ model: 'seed', seed, bars })
   else print(seedTable(bars))
@@ -77,7 +77,7 @@ async function simRun(name: string, options: SimRunOptions): Promise<void> {
   }
   if (options.plot !== undefined)
     throw new RingferryError('USAGE', '--plot: only "sim run seed" has a figure')
-  const { seed = SEED, replications, json } = options
+  const { seed = DEFAULT_SEED, replications, json } = options
   if (options.port !== undefined && options.pcap === undefined)
     throw new RingferryError('USAGE', '--port: says what --pcap captures; give that, too')
   const { file, model } = await loadModel(name)
@@ -89,14 +89,14 @@ async function simRun(name: string, options: SimRunOptions): Promise<void> {
       ? file.replications
       : { ...file.replications, min: replications, max: replications }
   const warmUp = file.warmUpMs === 'auto' ? 'auto' : 'given'
-  const isWatched = process.stderr.isTTY
+  const progress = new Progress(process.stderr)
   const done = replicate(model, {
     ...{ rules, seed, plane: planeModule(), warmUp },
     onRun: (runs) => {
-      if (isWatched) process.stderr.write(`\r\x1b[K${runs.length} replications, at most ${rules.max}`)
+      progress.status(`${runs.length} replications, at most ${rules.max}`)
     },
   })
-  if (isWatched) process.stderr.write('\r\x1b[K')
+  progress.end()
   if (options.trace !== undefined || options.pcap !== undefined)
     watchRun({ ...model, warmUpMs: done.warmUpMs }, done.runs[0]!.seed, options)
   const summary = summarise(done, seed)

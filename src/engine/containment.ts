@@ -3,15 +3,13 @@
  * mapping its memory. What fails there, be it a system call or a trap of the plane, detaches that port alone. What fails
  * outside cannot be laid at a port's door and ends the engine.
  */
+import { BURST } from '../aggregation/policy.js'
 import { Globals, portIndex } from '../core/globals.js'
 import { G_PUBLISHING, MAX_PORTS } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import { RingferryError } from '../errors/errors.js'
 import type { Port, RingPort } from '../port/port.js'
-
-/** Most chains taken from a ring, and frames read from a host port, in one turn. */
-export const BURST = 64
 
 /** Something done on behalf of a port; the argument's meaning is its own. Made once, so that a call makes no closure. */
 export type Work<P extends Port = Port> = (port: P, argument: number) => number

@@ -3,9 +3,10 @@
  * ports are not read. What it has taken goes on its way: held batches are published at once, backlogs move as guests post
  * buffers. Requests are served, so that guests may come and go.
  */
+import { BURST } from '../aggregation/policy.js'
 import type { Plane } from '../core/plane.js'
 import type { Calls } from './calls.js'
-import { BURST, type Containment, type Work } from './containment.js'
+import type { Containment, Work } from './containment.js'
 import type { Descriptors } from './descriptors.js'
 import type { PortTable } from './port-table.js'
 import type { WokenPorts } from './woken-ports.js'

@@ -1,7 +1,8 @@
+import { BURST } from '../aggregation/policy.js'
 import type { Plane } from '../core/plane.js'
 import type { HostPort } from '../port/port.js'
 import type { Calls } from './calls.js'
-import { BURST, type Containment, type Work } from './containment.js'
+import type { Containment, Work } from './containment.js'
 import type { PortTable } from './port-table.js'
 import type { WokenPorts } from './woken-ports.js'
 

@@ -4,6 +4,7 @@
  */
 import { type PcapngHead, PcapngWriter } from '../capture/pcapng.js'
 import { RingferryError } from '../errors/errors.js'
+import { ETHERNET_BYTES, TCP, UDP, writeHead } from '../sim/frame-head.js'
 import type { Model } from '../sim/model.js'
 import type { Tap, TappedFrame } from '../sim/tap.js'
 import { writeWhole } from '../sys/output-file.js'
@@ -11,9 +12,7 @@ import { ringferryVersion } from '../sys/version.js'
 
 /** Ethernet, IPv4 and TCP: what is written of a frame. */
 const HEADER_BYTES = 54
-const ETHERNET_BYTES = 14
 const IP_BYTES = 20
-const [UDP, TCP] = [17, 6]
 const ACK = 0x10
 const PUSH = 0x08
 const FIRST_SOURCE_PORT = 1024
@@ -33,18 +32,7 @@ function headOf({ from, to, flow, bytes, isUrgent }: TappedFrame, isTcp: boolean
   const data = new Uint8Array(Math.min(HEADER_BYTES, bytes))
   if (bytes < HEADER_BYTES) return data
   const words = new DataView(data.buffer)
-  words.setUint32(0, 0x02000000)
-  words.setUint16(4, to)
-  words.setUint32(6, 0x02000000)
-  words.setUint16(10, from)
-  words.setUint16(12, 0x0800)
-  words.setUint8(14, 0x45)
-  // A frame of segmentation offload may be longer than the field says at most.
-  words.setUint16(16, Math.min(0xffff, bytes - ETHERNET_BYTES))
-  words.setUint8(22, 64)
-  words.setUint8(23, isTcp ? TCP : UDP)
-  words.setUint32(26, 0x0a000000 + from)
-  words.setUint32(30, 0x0a000000 + to)
+  writeHead(words, from, to, bytes, isTcp ? TCP : UDP)
   words.setUint16(24, ipChecksum(words))
   const [source, target] =
     from < to ? [FIRST_SOURCE_PORT + flow, PORT_OF_SERVICE] : [PORT_OF_SERVICE, FIRST_SOURCE_PORT + flow]

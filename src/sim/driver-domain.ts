@@ -5,7 +5,9 @@
  *
  *   unit of work = one burst of one port, or the held batches that are due; what it published is seen at its end
  */
+
 import { DeficitRoundRobin } from '../aggregation/drr.js'
+import { BURST } from '../aggregation/policy.js'
 import { Controller } from '../control/controller.js'
 import { DecisionInForce } from '../control/in-force.js'
 import { MAX_SPIN_TURN_US, Pace, type REST, SLEEP, SPIN, TICK_US, TURN } from '../control/pace.js'
@@ -15,7 +17,7 @@ import type { Costs, Way, WayCosts } from './architecture.js'
 import type { EventList } from './event-list.js'
 import type { Frames } from './frames.js'
 import type { Processors } from './processors.js'
-import { BURST, type DepthOfRings, type Moved } from './rings.js'
+import type { DepthOfRings, Moved } from './rings.js'
 import type { ThreadState, Work } from './scheduler.js'
 
 /** As the engine's: time of a turn at weight 1, and what one is charged with at most. */

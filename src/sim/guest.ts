@@ -3,13 +3,13 @@
  * kernel's driver it polls its receive ring until that is empty, 64 frames at a time, and asks for a call then; what its
  * programs send waits in its queue until the transmit ring has room.
  */
+import { BURST } from '../aggregation/policy.js'
 import type { Costs } from './architecture.js'
 import type { EventList } from './event-list.js'
 import { Fifo } from './fifo.js'
 import type { Frames } from './frames.js'
 import type { Vm } from './model.js'
 import type { Processors } from './processors.js'
-import { BURST } from './rings.js'
 import type { ThreadState, Work } from './scheduler.js'
 
 /** What a guest is connected to. */

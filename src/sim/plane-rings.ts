@@ -42,6 +42,7 @@ import { NetDriver } from '../driver/net-driver.js'
 import { RingferryError } from '../errors/errors.js'
 import { VIRTIO_F, VIRTIO_NET_F } from '../virtio/virtio.js'
 import { Fifo } from './fifo.js'
+import { TCP, UDP, writeHead } from './frame-head.js'
 import type { Frames } from './frames.js'
 import { ModelledMemory } from './modelled-memory.js'
 import type { DepthOfRings, Moved } from './rings.js'
@@ -55,7 +56,6 @@ const NO_RATES = { checks: 0, buckets: [], toVm: false }
 const SEED_WORDS = BigUint64Array.of(3n, 5n, 7n)
 /** Addresses are learned before the start, and kept. */
 const FOR_EVER_S = 1_000_000
-const [UDP, TCP] = [17, 6]
 const TCP_PUSH_ACK = 0x18
 /** Where a frame has its number: behind Ethernet, IPv4 and TCP. */
 const NUMBER_AT = 54
@@ -135,17 +135,7 @@ export function frameBytes(
   isUrgent: boolean,
   number: number,
 ): Uint8Array {
-  words.setUint32(0, 0x02000000)
-  words.setUint16(4, to)
-  words.setUint32(6, 0x02000000)
-  words.setUint16(10, from)
-  words.setUint16(12, 0x0800)
-  words.setUint8(14, 0x45)
-  words.setUint16(16, bytes - 14)
-  words.setUint8(22, 64)
-  words.setUint8(23, isUrgent ? TCP : UDP)
-  words.setUint32(26, 0x0a000000 + from)
-  words.setUint32(30, 0x0a000000 + to)
+  writeHead(words, from, to, bytes, isUrgent ? TCP : UDP)
   words.setUint8(46, isUrgent ? 0x50 : 0)
   words.setUint8(47, isUrgent ? TCP_PUSH_ACK : 0)
   words.setUint32(NUMBER_AT, number)

@@ -59,6 +59,3 @@ export interface DepthOfRings extends Rings {
   start(): void
   setLimits(port: number, limits: HoldLimits): void
 }
-
-/** A burst. */
-export const BURST = 64

@@ -4,7 +4,7 @@
  * interrupted. Everything here is answered by the kernel alone.
  */
 import { close, readFileSync, readlinkSync } from 'node:fs'
-import { libc } from './libc.js'
+import { check, libc } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
 
 const F_GETFL = 3
@@ -19,6 +19,9 @@ const O_NONBLOCK = 0x800
 const O_CLOEXEC = 0x80000
 const O_PATH = 0x200000
 const AT_EMPTY_PATH = 0x1000
+const F_DUPFD_CLOEXEC = 1030
+/** Behind standard input, output and error. */
+const FIRST_OWN_FD = 3
 const AT_STATX_DONT_SYNC = 0x4000
 /** struct statx. Source: uapi/linux/stat.h. */
 const STATX_BYTES = 256
@@ -77,6 +80,16 @@ function factsOf(fd: number): FileFacts | undefined {
     kinds.get(`${major}:${data.getUint32(STX_DEV_MINOR, true)}`) ??
     kinds.get(`mount ${data.getBigUint64(STX_MNT_ID, true)}`)
   return { isRegular: (data.getUint16(STX_MODE, true) & S_IFMT) === S_IFREG, hasDevice: major !== 0, kind }
+}
+
+/** Another descriptor of what one stands for, closed by exec; negative: there is none left. */
+export function tryDuplicate(fd: number): number {
+  return libc.fcntl(fd, F_DUPFD_CLOEXEC, FIRST_OWN_FD)
+}
+
+/** The same. Throws SYSCALL. */
+export function duplicate(fd: number): number {
+  return check(tryDuplicate(fd), 'duplicating a descriptor')
 }
 
 /**

@@ -4,12 +4,12 @@
  * Sending never waits: what the manager does not take at once, or what is more than it should be bothered with, is sent later.
  * Source: sd_notify(3), FDSTORE= and FDSTOREREMOVE=; systemd.service(5), FileDescriptorStoreMax=.
  */
-import { EAGAIN, libc } from './libc.js'
+import { tryDuplicate } from './descriptor.js'
+import { EAGAIN } from './libc.js'
 import { sendNotice, sendNoticeWithFds } from './notify-socket.js'
 import { passedDescriptors } from './passed-socket.js'
 import { closeFd } from './unix-socket.js'
 
-const F_DUPFD_CLOEXEC = 1030
 const ETOOMANYREFS = 109
 /** Notices that one owner may send at once, and how many more with each tick: whatever its peer does. */
 const MAX_NOTICES = 512
@@ -82,7 +82,7 @@ export class FdStore {
 
   #tell(label: string, fd: number): void {
     if (this.#queue.length === 0 && this.#send(label, fd)) return
-    const copy = fd < 0 ? -1 : libc.fcntl(fd, F_DUPFD_CLOEXEC, 3)
+    const copy = fd < 0 ? -1 : tryDuplicate(fd)
     // No descriptor is left to remember it by.
     if (fd >= 0 && copy < 0) this.#isLost = true
     else this.#queue.push({ label, fd: copy })

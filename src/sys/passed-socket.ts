@@ -4,11 +4,11 @@
  */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { RingferryError } from '../errors/errors.js'
+import { tryDuplicate } from './descriptor.js'
 import { libc } from './libc.js'
 import { socketOption } from './socket-option.js'
 
 const FIRST_FD = 3
-const F_DUPFD_CLOEXEC = 1030
 const F_SETFL = 4
 const F_GETFL = 3
 const O_NONBLOCK = 0x800
@@ -111,7 +111,7 @@ export function takePassed(socket: string): number {
       'BUSY',
       `socket ${socket}: descriptor ${fd} is in use already; hand over one for each`,
     )
-  const own = libc.fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD)
+  const own = tryDuplicate(fd)
   if (own < 0) throw refusal(socket, `descriptor ${fd} cannot be duplicated`)
   libc.fcntl(own, F_SETFL, libc.fcntl(own, F_GETFL, 0) | O_NONBLOCK)
   return own

@@ -1,6 +1,6 @@
 /** Unix datagram sockets and the addresses of their peers. Source: unix(7); Linux net/unix/af_unix.c. */
 import { statSync } from 'node:fs'
-import { check, EACCES, errno, libc } from './libc.js'
+import { EACCES, errno, libc } from './libc.js'
 import type { ReceiveBatch } from './message-batch.js'
 import { NativeBuffer } from './native-buffer.js'
 import type { SocketAccess } from './socket-access.js'
@@ -9,7 +9,6 @@ import { bindUnix, closeFd, SOCK_DGRAM, tryConnect } from './unix-socket.js'
 
 const AF_UNSPEC = 0
 const AF_UNIX = 1
-const F_DUPFD_CLOEXEC = 1030
 const FAMILY_BYTES = 2
 /** What waits for a peer beside our own ring: more is only more delay. */
 const SOCKET_BUFFER_BYTES = 1024 * 1024
@@ -28,11 +27,6 @@ export function openUnixDatagram(path: string, access: SocketAccess): number {
   const fd = bindUnix(path, access, SOCK_DGRAM)
   growBuffers(fd, SOCKET_BUFFER_BYTES)
   return fd
-}
-
-/** Another descriptor of the same socket. Throws SYSCALL. */
-export function duplicate(fd: number): number {
-  return check(libc.fcntl(fd, F_DUPFD_CLOEXEC, 3), 'duplicating a descriptor')
 }
 
 /** The address of a socket at a path, as the kernel tells it of senders. */

@@ -11,9 +11,8 @@
  * not show, when the frontend has read the reply and says nothing more: then it hears it twice.
  * A message that comes in pieces cannot be peeked at with its descriptors: while it comes the connection is not kept.
  */
-import { fileIdentity } from '../sys/descriptor.js'
+import { duplicate, fileIdentity } from '../sys/descriptor.js'
 import type { FdStore, StoredFds } from '../sys/fd-store.js'
-import { duplicate } from '../sys/unix-datagram.js'
 import { bytesWaiting, closeFd, dropBytes, peekBytes, sendWithFds } from '../sys/unix-socket.js'
 import type { Outcome } from './outcome.js'
 import { RecordFile, type SessionRecord } from './session-record.js'

@@ -1,7 +1,7 @@
 /** A vhost-user session whose connection is kept, in a process that may end at any point and be followed by another. */
 import { VhostUserFrontend } from '../../src/driver/vhost-user-frontend.js'
+import { duplicate } from '../../src/sys/descriptor.js'
 import { FdStore } from '../../src/sys/fd-store.js'
-import { duplicate } from '../../src/sys/unix-datagram.js'
 import { socketPair } from '../../src/sys/unix-socket.js'
 import { VhostUserSession } from '../../src/vhost-user/session.js'
 import { SessionKeeper } from '../../src/vhost-user/session-keeper.js'
