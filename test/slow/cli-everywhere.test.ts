@@ -17,13 +17,16 @@ const at = (name: string): string => join(folder, name)
 const control = at('control.sock')
 const HOLDS = 'examples/holds.yaml'
 
-/** Words behind each command with which it ends soon and well. `undefined`: told elsewhere. */
+/**
+ * Words behind each command with which it ends soon and well, whatever another of them did before or does meanwhile.
+ * `undefined`: told elsewhere.
+ */
 const WORDS: Readonly<Record<string, readonly string[] | undefined>> = {
   up: ['--dry-run', '--vif', 'a=/tmp/a.sock'],
   status: [],
   'port list': [],
   'port show': ['g1'],
-  'port add': ['vif', `g1=${at('g1.sock')}`],
+  'port add': ['vif', `g2=${at('g2.sock')}`],
   'port set': ['g1', 'vlan=7'],
   'port del': ['g7'],
   'fdb show': [],
