@@ -66,6 +66,24 @@ function errorOf(path: string, status: number, body: string): Error {
   )
 }
 
+/** An answer as the route describes it, with whatever a newer switch says beside it. Throws SYSCALL for another. */
+function parsed<A extends z.ZodType>(path: string, answer: A | undefined, body: string): z.infer<A> {
+  let value: unknown
+  try {
+    value = JSON.parse(body)
+  } catch (cause) {
+    const said = body.slice(0, MOST_QUOTED)
+    throw new RingferryError('SYSCALL', `${path}: this is no answer of a switch: ${said}`, { cause })
+  }
+  const fault = answer?.safeParse(value).error?.issues.find(({ code }) => code !== 'unrecognized_keys')
+  if (fault)
+    throw new RingferryError(
+      'SYSCALL',
+      `${path}: this is no answer of a switch of this version (${[fault.path.join('.'), fault.message].filter(Boolean).join(': ')}); what listens there?`,
+    )
+  return value as z.infer<A>
+}
+
 /** A client of the API behind a Unix socket. */
 export class ApiClient {
   readonly #socket: string
@@ -89,15 +107,7 @@ export class ApiClient {
     given: Call<z.infer<P>, z.infer<Q>, z.infer<H>, z.infer<B>> = {},
   ): Promise<z.infer<A>> {
     const response = await this.#send(route, given, ANSWER_LIMIT_MS)
-    const answer = await text(this.#socket, response)
-    try {
-      return JSON.parse(answer) as z.infer<A>
-    } catch (cause) {
-      const said = answer.slice(0, MOST_QUOTED)
-      throw new RingferryError('SYSCALL', `${this.#socket}: this is no answer of a switch: ${said}`, {
-        cause,
-      })
-    }
+    return parsed(this.#socket, route.answer, await text(this.#socket, response))
   }
 
   /**

@@ -150,6 +150,9 @@ describe('the API on TCP', () => {
     await expect(open('0123456789abcdef\n', 0o644)).rejects.toMatchObject({ code: 'PERMISSION' })
     await expect(open('short\n', 0o600)).rejects.toMatchObject({ code: 'USAGE' })
     await expect(open('two words of sixteen', 0o600)).rejects.toMatchObject({ code: 'USAGE' })
+    await expect(
+      openApi(daemon, { socket: join(folder, 'second'), listen: '127.0.0.1:0', tokenFile: '/dev/zero' }),
+    ).rejects.toMatchObject({ code: 'CONFIG' })
   })
 
   it('is BUSY where another program listens, and leaves no socket behind', async () => {

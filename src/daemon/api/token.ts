@@ -1,6 +1,7 @@
 /** The token that TCP clients show who may change the switch. */
 import { randomBytes } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, statSync, writeFileSync } from 'node:fs'
+import { readTextFile } from '../../config/text-file.js'
 import { RingferryError } from '../../errors/errors.js'
 
 const TOKEN_BYTES = 32
@@ -8,26 +9,10 @@ const TOKEN_BYTES = 32
 const MIN_LENGTH = 16
 const OTHERS = 0o007
 
-/** The token in a file. Throws NOT_FOUND, PERMISSION when others may read it, USAGE when it is none. */
+/** The token in a file. Throws what readTextFile does, PERMISSION when others may read it, USAGE when it is none. */
 export function readToken(path: string): string {
-  let text: string
-  let mode: number
-  try {
-    const fd = openSync(path, 'r')
-    try {
-      mode = fstatSync(fd).mode
-      text = readFileSync(fd, 'utf8').trim()
-    } finally {
-      closeSync(fd)
-    }
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    if (code === 'ENOENT')
-      throw new RingferryError('NOT_FOUND', `${path}: there is no such token file`, { cause })
-    if (code === 'EISDIR') throw new RingferryError('USAGE', `${path}: is a folder; give a file`, { cause })
-    throw new RingferryError('PERMISSION', `${path}: the token cannot be read (${code})`, { cause })
-  }
-  if ((mode & OTHERS) !== 0)
+  const text = readTextFile(path, 'token file').trim()
+  if ((statSync(path).mode & OTHERS) !== 0)
     throw new RingferryError('PERMISSION', `${path}: everybody may read the token; chmod 600 ${path}`)
   if (text.length < MIN_LENGTH || /\s/.test(text))
     throw new RingferryError('USAGE', `${path}: a token is one word of at least ${MIN_LENGTH} characters`)
