@@ -4,6 +4,7 @@ import { cleanUp, newEngine } from '../../test/support/switch.js'
 import { readCounters, totalDrops } from '../core/counters.js'
 import type { Engine } from '../engine/engine.js'
 import { socketPair } from '../sys/unix-socket.js'
+import { VIRTIO_F, VIRTIO_NET_F } from '../virtio/virtio.js'
 import { arrivalGaps } from './generator.js'
 import { type EmbeddedRole, EmbeddedWorker } from './worker.js'
 
@@ -27,9 +28,11 @@ describe('arrivalGaps', () => {
   })
 })
 
-/** At this rate such rings hold the frames of two seconds: whoever waits for a processor meanwhile loses none. */
+/** At this rate such rings hold the frames of half a minute: whoever waits for a processor meanwhile loses none. */
 const SLOW_FPS = 250
-const LONG_RING = 512
+const LONG_RING = 8192
+/** Without frames of 64 KB such rings fit into the memory of a guest. */
+const FEATURES = VIRTIO_F.VERSION_1 | VIRTIO_F.EVENT_IDX | VIRTIO_F.INDIRECT_DESC | VIRTIO_NET_F.MRG_RXBUF
 
 describe('generator and meter', () => {
   let engine: Engine
@@ -54,7 +57,8 @@ describe('generator and meter', () => {
     const [ours, theirs] = socketPair()
     engine.addPort({ kind: 'embedded', name, fd: ours })
     let started: EmbeddedWorker | undefined
-    const starting = EmbeddedWorker.start(theirs, { mac, role, spinUs: 0, ringSize }).then((worker) => {
+    const options = { mac, role, spinUs: 0, ringSize, features: FEATURES }
+    const starting = EmbeddedWorker.start(theirs, options).then((worker) => {
       started = worker
       workers.push(worker)
     })

@@ -17,7 +17,8 @@ import type { EmbeddedGuest } from '../embedded/guest.js'
 import type { Engine } from '../engine/engine.js'
 import type { VxlanConfig } from './config.js'
 
-const UDP_PORT = 20_000 + (process.pid % 20_000)
+/** Below those that the kernel gives to whoever asks for any. Source: ip-sysctl.rst, ip_local_port_range. */
+const UDP_PORT = 20_000 + (process.pid % 12_000)
 const VNI = 100
 const GUEST = 2
 const FAR = 7

@@ -122,7 +122,14 @@ describe('a healthy pair is not late', () => {
     site = await BesideHealthyPair.start(['late'])
     const { pid } = site.switch
     const limit = (count: number) => execFileSync('prlimit', ['--pid', String(pid), `--nofile=${count}:4096`])
-    limit(readdirSync(`/proc/${pid}/fd`).length)
+    const open = () => new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
+    // None below the limit is free: one that was open for a moment only, as the limit was set, lowers it once more.
+    for (let count = 4096, before = 0; count !== before; ) {
+      before = count
+      const used = open()
+      for (count = 0; used.has(count); ) count++
+      limit(count)
+    }
     const waiting = connectUnix(site.path('late'))
     await site.told('late', 'error', 'EMFILE')
     limit(4096)

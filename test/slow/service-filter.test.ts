@@ -47,7 +47,7 @@ it.runIf(canTrace)('the unit lets through every system call of a switch without 
     'up',
     ...ports,
     '--vxlan',
-    'v=127.0.0.1,vni=7,peers=127.0.0.2',
+    `v=127.0.0.1,vni=7,peers=127.0.0.2,udpPort=${20_000 + (process.pid % 12_000)}`,
     '--control',
     at('c'),
   ]

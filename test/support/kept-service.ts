@@ -102,11 +102,11 @@ export class KeptService {
     })
   }
 
-  /** Ends it. */
+  /** Ends it, and takes the last that it printed. */
   async end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((resolve) => child.once('exit', resolve))
+    const ended = new Promise((resolve) => child.once('close', resolve))
     child.kill(signal)
     await ended
   }

@@ -11,11 +11,14 @@ describe('Agent', () => {
   let folder: string
   let child: ReturnType<typeof spawn>
   let agent: Agent
+  let ended: Promise<unknown>
   const other: string[] = []
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'ringferry-agent-'))
     child = spawn('sh', ['-c', AGENT_SCRIPT, 'agent', folder], { stdio: ['pipe', 'pipe', 'ignore'] })
+    // One test has it end by itself.
+    ended = new Promise((resolve) => child.once('exit', resolve))
     other.length = 0
     const [writable, readable] = [child.stdin!, child.stdout!]
     agent = new Agent('g', { readable, writable }, (text) => other.push(text))
@@ -23,7 +26,6 @@ describe('Agent', () => {
   })
 
   afterEach(async () => {
-    const ended = new Promise((resolve) => child.on('exit', resolve))
     agent.powerOff()
     await ended
     rmSync(folder, { recursive: true, force: true })
