@@ -1,6 +1,6 @@
 /**
  * How a TAP's frames are moved: by io_uring, which moves a batch by one call, or by a call a frame where the kernel
- * refuses io_uring.
+ * refuses io_uring (both ways) or is older than 6.7 (reading).
  */
 import { INGEST_AT, STAGE_AT } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
@@ -26,57 +26,46 @@ export interface TapIo {
   close(): void
 }
 
-function byCalls({ memory }: PortHost, fds: readonly number[], whySingle: string): TapIo {
-  const slotAt = (slot: number): number => STAGE_AT + slot * SLOT_BYTES
-  const base = memoryAddress(memory)
-  const addresses = Array.from({ length: STAGE_SLOTS }, (_, slot) => base + slotAt(slot))
-  return {
-    reads: new ReadCalls(fds, addresses, SLOT_BYTES),
-    writes: new WriteCalls(WRITE_BATCH),
-    slotAt,
-    whySingle,
-    writeSingly: () => {},
-    close: () => {},
-  }
+interface Reading {
+  readonly reads: FrameReads
+  readonly slots?: FrameSlots
+  readonly whySingle?: string
 }
 
-/** Both rings, or why they cannot be. */
-function openRings(fds: readonly number[], addresses: readonly number[]) {
-  const reads = ReadRing.open(fds, addresses, SLOT_BYTES)
-  if (typeof reads === 'string') return reads
-  const writes = WriteRing.open(WRITE_BATCH)
-  if (typeof writes !== 'string' && writes.serves(fds[0] as number)) return { reads, writes }
-  reads.close()
-  if (typeof writes === 'string') return writes
-  writes.close()
-  return "the kernel's TAPs cannot refuse to wait"
+/** Frames that may wait lie in slots of the port's own, others in those that all ports use. */
+function openReads({ memory }: PortHost, fds: readonly number[]): Reading {
+  const slots = FrameSlots.allocate(memory, READ_SLOTS)
+  const reads = slots ? ReadRing.open(fds, slots.addresses, SLOT_BYTES) : 'the linear memory is full'
+  if (slots && typeof reads !== 'string') return { reads, slots }
+  slots?.free()
+  const base = memoryAddress(memory)
+  const addresses = Array.from({ length: STAGE_SLOTS }, (_, slot) => base + stageAt(slot))
+  return { reads: new ReadCalls(fds, addresses, SLOT_BYTES), whySingle: reads as string }
+}
+
+function stageAt(slot: number): number {
+  return STAGE_AT + slot * SLOT_BYTES
 }
 
 /** Ways to move the frames of the non-blocking descriptors of a TAP, one a queue. */
 export function openTapIo(host: PortHost, fds: readonly number[]): TapIo {
-  const slots = FrameSlots.allocate(host.memory, READ_SLOTS)
-  if (!slots) return byCalls(host, fds, 'the linear memory is full')
-  const rings = openRings(fds, slots.addresses)
-  if (typeof rings === 'string') {
-    slots.free()
-    return byCalls(host, fds, `no io_uring: ${rings}`)
-  }
-  const { reads, writes } = rings
-  let chosen: FrameWrites = writes
+  const ring = WriteRing.open(WRITE_BATCH)
+  const { reads, slots, whySingle } = openReads(host, fds)
+  let writes: FrameWrites = typeof ring === 'string' ? new WriteCalls(WRITE_BATCH) : ring
   return {
     reads,
     get writes() {
-      return chosen
+      return writes
     },
-    slotAt: (slot) => slots.at(slot),
-    whySingle: undefined,
+    slotAt: (slot) => slots?.at(slot) ?? stageAt(slot),
+    whySingle: typeof ring === 'string' ? `no io_uring: ${ring}` : whySingle && `reading: ${whySingle}`,
     writeSingly() {
-      if (chosen === writes) chosen = new WriteCalls(WRITE_BATCH)
+      if (writes === ring) writes = new WriteCalls(WRITE_BATCH)
     },
     close() {
       reads.close()
-      writes.close()
-      slots.free()
+      if (typeof ring !== 'string') ring.close()
+      slots?.free()
     },
   }
 }

@@ -3,21 +3,13 @@
  *
  * Reading: the kernel has a ring of free slots, and one lasting request a descriptor: it reads frame after frame, each
  * into a slot of its choice, until there is none or no frame; then it waits for frames beside us and goes on in the next
- * call. Writing: an entry a frame. Nothing waits in the kernel: a write that would have to fails at once.
+ * call. Writing: an entry a frame, done within the call; a write that would have to wait is taken back before it returns.
  * Source: io_uring_enter(2), io_uring_prep_read_multishot(3), io_uring_register_buf_ring(3).
  */
 import type { FrameReads, FrameWrites } from './frame-calls.js'
 import { writeOne } from './frame-calls.js'
-import {
-  CQE_HAS_BUFFER,
-  CQE_MORE,
-  IoUring,
-  OP,
-  RWF_NOWAIT,
-  SQE_BUFFER_SELECT,
-  SQE_SKIP_SUCCESS,
-} from './io-uring.js'
-import { EAGAIN, ENOBUFS, EOPNOTSUPP, errnoName } from './libc.js'
+import { CQE_HAS_BUFFER, CQE_MORE, IoUring, OP, SQE_BUFFER_SELECT } from './io-uring.js'
+import { EAGAIN, ECANCELED, ENOBUFS, errnoName } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
 
 /** struct io_uring_buf: address, length, number; the tail of the ring lies in the first one's padding. */
@@ -26,9 +18,7 @@ const TAIL_BYTE = 14
 const GROUP = 0
 /** More than a port has descriptors. */
 const ENTRIES = 16
-/** The tag of a request to stop; those of reading requests are numbers of descriptors. */
-const CANCEL_TAG = 0xffff_ffff
-/** Calls until a request that was told to stop has said so. One is enough. */
+/** Calls until requests that were told to stop have said so. One is enough, but answers may come in portions. */
 const MAX_CANCEL_CALLS = 64
 
 export class ReadRing implements FrameReads {
@@ -56,7 +46,7 @@ export class ReadRing implements FrameReads {
 
   /** Returns why it cannot be, where it cannot. @param addresses where each slot begins: a power of two of them */
   static open(fds: readonly number[], addresses: readonly number[], slotBytes: number): ReadRing | string {
-    const ring = IoUring.open(ENTRIES, Math.max(ENTRIES, addresses.length) * 2)
+    const ring = IoUring.open(ENTRIES, Math.max(ENTRIES, addresses.length) * 2, OP.READ_MULTISHOT)
     return typeof ring === 'string' ? ring : new ReadRing(ring, fds, addresses, slotBytes).#offerAll()
   }
 
@@ -142,7 +132,6 @@ export class ReadRing implements FrameReads {
       const tag = ring.tag(index)
       const result = ring.result(index)
       const flags = ring.flags(index)
-      if (tag === CANCEL_TAG) continue
       if ((flags & CQE_MORE) === 0) this.#lasts[tag] = false
       if ((flags & CQE_HAS_BUFFER) !== 0) this.#keep(flags >>> 16, Math.max(0, result))
       else if (result < 0 && result !== -ENOBUFS) this.#error = result
@@ -177,8 +166,7 @@ export class ReadRing implements FrameReads {
    */
   close(): void {
     for (let calls = 0; calls < MAX_CANCEL_CALLS && this.#lasts.includes(true); calls++) {
-      for (const [queue, lasts] of this.#lasts.entries())
-        if (lasts) this.#ring.add({ op: OP.ASYNC_CANCEL, fd: -1, address: queue, tag: CANCEL_TAG })
+      this.#ring.cancelAll()
       this.#ring.enter()
       this.#reap()
     }
@@ -192,6 +180,9 @@ export class WriteRing implements FrameWrites {
   readonly #ring: IoUring
   readonly #results: Int32Array
   #count = 0
+  /** Frames of the batch of whose end the kernel has not told. */
+  #pending = 0
+  #failed = 0
   /** The frame that was added last: alone, it is written by a plain call. */
   #fd = -1
   #address = 0
@@ -199,7 +190,7 @@ export class WriteRing implements FrameWrites {
 
   /** Returns why it cannot be, where it cannot. @param capacity a power of two */
   static open(capacity: number): WriteRing | string {
-    const ring = IoUring.open(capacity, capacity)
+    const ring = IoUring.open(capacity, capacity, OP.WRITE)
     return typeof ring === 'string' ? ring : new WriteRing(ring, capacity)
   }
 
@@ -207,14 +198,12 @@ export class WriteRing implements FrameWrites {
     this.#ring = ring
     this.capacity = capacity
     this.#results = new Int32Array(capacity)
-    for (let entry = 0; entry < capacity; entry++)
-      ring.add({ op: OP.WRITE, flags: SQE_SKIP_SUCCESS, fd: -1, how: RWF_NOWAIT, tag: entry })
+    for (let entry = 0; entry < capacity; entry++) ring.add({ op: OP.WRITE, fd: -1, tag: entry })
     ring.forget()
   }
 
   add(fd: number, address: number, bytes: number): void {
-    this.#ring.addAgain(fd, address, bytes, this.#count)
-    this.#results[this.#count++] = 0
+    this.#ring.addAgain(fd, address, bytes, this.#count++)
     this.#fd = fd
     this.#address = address
     this.#bytes = bytes
@@ -229,38 +218,34 @@ export class WriteRing implements FrameWrites {
       return (this.#results[0] as number) < 0 ? 1 : 0
     }
     const taken = this.#ring.enter()
-    let failed = 0
-    if (taken < count) {
-      const from = Math.max(0, taken)
-      this.#results.fill(taken < 0 ? taken : -EAGAIN, from, count)
-      failed = count - from
-    }
-    return failed + this.#reap()
+    this.#pending = Math.max(0, taken)
+    this.#failed = count - this.#pending
+    if (taken < count) this.#results.fill(taken < 0 ? taken : -EAGAIN, this.#pending, count)
+    this.#reap()
+    if (this.#pending > 0) this.#endPending()
+    return this.#failed
   }
 
-  /**
-   * Takes the results of those that failed. Returns how many. The kernel tells of some failures in each call
-   * (IO_LOCAL_TW_DEFAULT_MAX), of one at least: none in the first call is none at all.
-   */
-  #reap(): number {
+  #reap(): void {
     const ring = this.#ring
-    let failed = 0
-    for (let count = ring.completed; count > 0; count = ring.completed) {
-      for (let index = 0; index < count; index++) this.#results[ring.tag(index)] = ring.result(index)
-      ring.drop(count)
-      failed += count
-      ring.enter()
+    const count = ring.completed
+    for (let index = 0; index < count; index++) {
+      const tag = ring.tag(index)
+      const result = ring.result(index)
+      this.#results[tag] = result === -ECANCELED ? -EAGAIN : result
+      if (result < 0) this.#failed++
+      this.#pending--
     }
-    return failed
+    ring.drop(count)
   }
 
-  /**
-   * Whether writes to a descriptor can fail rather than wait: drivers say so. Asked by an empty frame, which a TAP refuses.
-   */
-  serves(fd: number): boolean {
-    for (let added = 0; added < 2; added++) this.add(fd, 0, 0)
-    this.write()
-    return this.result(0) !== -EOPNOTSUPP
+  /** The kernel has the bytes of a write that waits: none does when a batch is over. */
+  #endPending(): void {
+    for (let calls = 0; calls < MAX_CANCEL_CALLS && this.#pending > 0; calls++) {
+      this.#ring.cancelAll()
+      this.#ring.enter()
+      this.#reap()
+    }
   }
 
   result(index: number): number {

@@ -25,22 +25,22 @@ const OFFSET_ENTRIES = 0x1000_0000
 const ENTER_GETEVENTS = 1
 const REGISTER_PROBE = 8
 const REGISTER_BUFFER_RING = 22
+const REGISTER_SYNC_CANCEL = 24
+const CANCEL_ALL = 1
+const CANCEL_ANY = 4
+/** struct io_uring_sync_cancel_reg: flags, seconds and nanoseconds to wait (-1: no limit). */
+const SYNC_CANCEL = { BYTES: 64, FLAGS: 12, SECONDS: 16, NANOSECONDS: 24 } as const
 const PROBE_SUPPORTED = 1
 
-/** Operations, and flags of entries and completions. */
-export const OP = { ASYNC_CANCEL: 14, WRITE: 23, READ_MULTISHOT: 49 } as const
-const LAST_OP = OP.READ_MULTISHOT
+/** Operations - a kernel that knows one has all that the use of it needs -, and flags of entries and completions. */
+export const OP = { WRITE: 23, READ_MULTISHOT: 49 } as const
 export const SQE_BUFFER_SELECT = 1 << 5
-/** Success leaves no completion. */
-export const SQE_SKIP_SUCCESS = 1 << 6
 export const CQE_HAS_BUFFER = 1
 export const CQE_MORE = 2
-/** Fails with EAGAIN rather than having the kernel wait or hand the call to a thread of its own. */
-export const RWF_NOWAIT = 8
 
 /** Words (u32) of an entry, and where its fields lie. Source: struct io_uring_sqe. */
 const ENTRY_WORDS = 16
-const SQE = { OP: 0, FD: 1, ADDRESS: 4, BYTES: 6, FLAGS: 7, TAG: 8, GROUP: 10 } as const
+const SQE = { OP: 0, FD: 1, ADDRESS: 4, BYTES: 6, TAG: 8, GROUP: 10 } as const
 /** Words of a completion. Source: struct io_uring_cqe. */
 const CQE_WORDS = 4
 const CQE = { TAG: 0, RESULT: 2, FLAGS: 3 } as const
@@ -60,8 +60,6 @@ export interface Request {
   readonly fd: number
   readonly address?: number
   readonly bytes?: number
-  /** RWF_* of reads and writes. */
-  readonly how?: number
   /** Given back with the completion; below 2^32. */
   readonly tag: number
   readonly group?: number
@@ -88,10 +86,10 @@ export class IoUring {
   #tail = 0
 
   /**
-   * A ring of the calling thread; why there is none, where the kernel refuses it or lacks what we use (6.7).
-   * @param entries a power of two; @param completions a power of two, not less
+   * A ring of the calling thread; why there is none, where the kernel refuses it or is too old.
+   * @param entries a power of two; @param completions a power of two, not less; @param op what it is for (OP)
    */
-  static open(entries: number, completions: number): IoUring | string {
+  static open(entries: number, completions: number, op: number): IoUring | string {
     const params = new NativeBuffer(PARAMS_BYTES)
     try {
       params.data.setUint32(
@@ -101,10 +99,10 @@ export class IoUring {
       )
       params.data.setUint32(PARAMS.COMPLETIONS, completions, true)
       const fd = libc.syscall(SYS_SETUP, entries, params.address, 0, 0)
-      if (fd < 0) return whyRefused(errno())
-      if ((params.data.getUint32(PARAMS.FEATURES, true) & FEATURE_SINGLE_MMAP) === 0 || !knowsAll(fd)) {
+      if (fd < 0) return whyRefused(errno(), op)
+      if ((params.data.getUint32(PARAMS.FEATURES, true) & FEATURE_SINGLE_MMAP) === 0 || !knows(fd, op)) {
         libc.close(fd)
-        return TOO_OLD
+        return tooOld(op)
       }
       try {
         return new IoUring(fd, params.data)
@@ -168,8 +166,18 @@ export class IoUring {
     return error
   }
 
+  /** Has all that the kernel still does for the ring end. What becomes of it, enter() brings: ECANCELED, or it was done before. */
+  cancelAll(): void {
+    const request = new NativeBuffer(SYNC_CANCEL.BYTES)
+    request.data.setUint32(SYNC_CANCEL.FLAGS, CANCEL_ALL | CANCEL_ANY, true)
+    request.data.setBigInt64(SYNC_CANCEL.SECONDS, -1n, true)
+    request.data.setBigInt64(SYNC_CANCEL.NANOSECONDS, -1n, true)
+    libc.syscall(SYS_REGISTER, this.fd, REGISTER_SYNC_CANCEL, request.address, 1)
+    request.free()
+  }
+
   /** Writes an entry, all of it: what was in its place before is gone. */
-  add({ op, flags = 0, fd, address = 0, bytes = 0, how = 0, tag, group = 0 }: Request): void {
+  add({ op, flags = 0, fd, address = 0, bytes = 0, tag, group = 0 }: Request): void {
     const entries = this.#entries
     const at = (this.#tail++ & this.#mask) * ENTRY_WORDS
     entries.fill(0, at, at + ENTRY_WORDS)
@@ -178,7 +186,6 @@ export class IoUring {
     entries[at + SQE.ADDRESS] = address
     entries[at + SQE.ADDRESS + 1] = address / 0x1_0000_0000
     entries[at + SQE.BYTES] = bytes
-    entries[at + SQE.FLAGS] = how
     entries[at + SQE.TAG] = tag
     entries[at + SQE.GROUP] = group
   }
@@ -250,29 +257,30 @@ export class IoUring {
   }
 }
 
-const TOO_OLD = 'the kernel is older than 6.7'
+function tooOld(op: number): string {
+  return `the kernel is older than ${op === OP.WRITE ? '6.1' : '6.7'}`
+}
 
-function whyRefused(error: number): string {
+function whyRefused(error: number, op: number): string {
   if (error === EPERM || error === EACCES)
     return 'it is refused (sysctl kernel.io_uring_disabled, or a seccomp filter of the container)'
   const name = errnoName(error)
   if (name === 'ENOSYS') return 'the kernel has none, or a seccomp filter of the container hides it'
-  return name === 'EINVAL' ? TOO_OLD : `it cannot be made (${name})`
+  return name === 'EINVAL' ? tooOld(op) : `it cannot be made (${name})`
 }
 
-/** Whether the kernel knows all operations that we use. */
-function knowsAll(fd: number): boolean {
+function knows(fd: number, op: number): boolean {
   const probe = new NativeBuffer(PROBE_BYTES)
   const isAnswered = libc.syscall(SYS_REGISTER, fd, REGISTER_PROBE, probe.address, 256) === 0
-  const flags = probe.data.getUint16(16 + LAST_OP * 8 + 2, true)
-  const isKnown = isAnswered && probe.bytes[0]! >= LAST_OP && (flags & PROBE_SUPPORTED) !== 0
+  const flags = probe.data.getUint16(16 + op * 8 + 2, true)
+  const isKnown = isAnswered && probe.bytes[0]! >= op && (flags & PROBE_SUPPORTED) !== 0
   probe.free()
   return isKnown
 }
 
-/** Why the calling thread can have no ring, or undefined. */
-export function whyNoRing(): string | undefined {
-  const ring = IoUring.open(1, 2)
+/** Why the calling thread can have no ring for an operation (OP), or undefined. */
+export function whyNoRing(op: number): string | undefined {
+  const ring = IoUring.open(1, 2, op)
   if (typeof ring === 'string') return ring
   ring.close()
   return undefined

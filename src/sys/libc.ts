@@ -66,6 +66,7 @@ export const libc = {
 
 export const {
   EAGAIN,
+  ECANCELED,
   EINTR,
   ENOENT,
   EBUSY,
@@ -76,7 +77,6 @@ export const {
   EADDRINUSE,
   EINPROGRESS,
   ENOBUFS,
-  EOPNOTSUPP,
 } = constants.errno
 
 const NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]))

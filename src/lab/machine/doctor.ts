@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
 import { canSurviveFaults } from '../../sys/fault-guard.js'
-import { whyNoRing } from '../../sys/io-uring.js'
+import { OP, whyNoRing } from '../../sys/io-uring.js'
 import { libc } from '../../sys/libc.js'
 import { installedKernels } from '../guest/kernel.js'
 import { kvmOpens } from '../guest/kvm.js'
@@ -52,8 +52,12 @@ function attempt(act: () => string): Finding {
 }
 
 function ring(): Finding {
-  const problem = whyNoRing()
-  return { ok: problem === undefined, found: problem ?? 'usable' }
+  const problem = whyNoRing(OP.READ_MULTISHOT)
+  const writes = problem !== undefined && whyNoRing(OP.WRITE) === undefined
+  return {
+    ok: problem === undefined,
+    found: writes ? `to write, not to read: ${problem}` : (problem ?? 'usable'),
+  }
 }
 
 function program(name: string): Finding {
@@ -174,7 +178,7 @@ export function examine(): Check[] {
     check(
       'io_uring',
       'tap ports that move many frames by one system call',
-      'Linux 6.7 or newer, sysctl kernel.io_uring_disabled=0, and a container whose seccomp filter lets io_uring pass',
+      'Linux 6.7 or newer (6.1: to write), sysctl kernel.io_uring_disabled=0, and a container whose seccomp filter lets io_uring pass',
       ring(),
     ),
     check(
