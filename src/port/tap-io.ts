@@ -1,12 +1,13 @@
 /**
  * How a TAP's frames are moved: by io_uring, which moves a batch by one call, or by a call a frame where the kernel
- * refuses io_uring (both ways) or is older than 6.7 (reading).
+ * refuses io_uring.
  */
 import { INGEST_AT, STAGE_AT } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
 import { memoryAddress } from '../grants/memory-address.js'
 import { type FrameReads, type FrameWrites, ReadCalls, WriteCalls } from '../sys/frame-calls.js'
 import { ReadRing, WriteRing } from '../sys/frame-rings.js'
+import { ReadBatches } from '../sys/read-batches.js'
 import { FrameSlots, SLOT_BYTES, STAGE_SLOTS } from './frame-slots.js'
 import type { PortHost } from './port.js'
 
@@ -35,12 +36,18 @@ interface Reading {
 /** Frames that may wait lie in slots of the port's own, others in those that all ports use. */
 function openReads({ memory }: PortHost, fds: readonly number[]): Reading {
   const slots = FrameSlots.allocate(memory, READ_SLOTS)
-  const reads = slots ? ReadRing.open(fds, slots.addresses, SLOT_BYTES) : 'the linear memory is full'
+  const reads = slots ? openRing(fds, slots) : 'the linear memory is full'
   if (slots && typeof reads !== 'string') return { reads, slots }
   slots?.free()
   const base = memoryAddress(memory)
   const addresses = Array.from({ length: STAGE_SLOTS }, (_, slot) => base + stageAt(slot))
   return { reads: new ReadCalls(fds, addresses, SLOT_BYTES), whySingle: reads as string }
+}
+
+/** The better of two ways that the kernel has, or why it has none. */
+function openRing(fds: readonly number[], { addresses }: FrameSlots): FrameReads | string {
+  const lasting = ReadRing.open(fds, addresses, SLOT_BYTES)
+  return typeof lasting === 'string' ? ReadBatches.open(fds, addresses, SLOT_BYTES) : lasting
 }
 
 function stageAt(slot: number): number {

@@ -4,6 +4,7 @@ import { ReadRing, WriteRing } from './frame-rings.js'
 import { OP, whyNoRing } from './io-uring.js'
 import { EAGAIN, errno, errnoName, libc } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
+import { ReadBatches } from './read-batches.js'
 
 const AF_UNIX = 1
 const SOCK_DGRAM = 2
@@ -77,12 +78,17 @@ function opened<T>(result: T | string): T {
 }
 
 const READS = [
-  ['ReadCalls', (fds: number[]): FrameReads => new ReadCalls(fds, addresses, SLOT_BYTES), false],
-  ['ReadRing', (fds: number[]): FrameReads => opened(ReadRing.open(fds, addresses, SLOT_BYTES)), true],
+  ['ReadCalls', (fds: number[]): FrameReads => new ReadCalls(fds, addresses, SLOT_BYTES), undefined],
+  [
+    'ReadBatches',
+    (fds: number[]): FrameReads => opened(ReadBatches.open(fds, addresses, SLOT_BYTES)),
+    noWrites,
+  ],
+  ['ReadRing', (fds: number[]): FrameReads => opened(ReadRing.open(fds, addresses, SLOT_BYTES)), noReads],
 ] as const
 
-describe.each(READS)('%s', (_, open, isRing) => {
-  const skipped = isRing && noReads !== undefined
+describe.each(READS)('%s', (_, open, whyNot) => {
+  const skipped = whyNot !== undefined
   function reading(...fds: number[]): FrameReads {
     const reads = open(fds)
     undo.push(() => reads.close())
@@ -158,10 +164,10 @@ describe.each(READS)('%s', (_, open, isRing) => {
   })
 })
 
-describe.skipIf(noReads !== undefined)('ReadRing', () => {
-  it('keeps what waits until it is dropped', () => {
+describe.each(READS.slice(1))('%s', (_, open, whyNot) => {
+  it.skipIf(whyNot !== undefined)('keeps what waits until it is dropped', () => {
     const [near, far] = pair()
-    const reads = opened(ReadRing.open([near], addresses, SLOT_BYTES))
+    const reads = open([near])
     undo.push(() => reads.close())
     send(far, 0, 3)
     reads.read(SLOTS)

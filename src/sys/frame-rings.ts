@@ -8,7 +8,8 @@
  */
 import type { FrameReads, FrameWrites } from './frame-calls.js'
 import { writeOne } from './frame-calls.js'
-import { CQE_HAS_BUFFER, CQE_MORE, IoUring, OP, SQE_BUFFER_SELECT } from './io-uring.js'
+import { CQE_HAS_BUFFER, CQE_MORE, IoUring, MAX_CANCEL_CALLS, OP, SQE_BUFFER_SELECT } from './io-uring.js'
+import { KeptFrames } from './kept-frames.js'
 import { EAGAIN, ECANCELED, ENOBUFS, errnoName } from './libc.js'
 import { NativeBuffer } from './native-buffer.js'
 
@@ -18,12 +19,8 @@ const TAIL_BYTE = 14
 const GROUP = 0
 /** More than a port has descriptors. */
 const ENTRIES = 16
-/** Calls until requests that were told to stop have said so. One is enough, but answers may come in portions. */
-const MAX_CANCEL_CALLS = 64
 
-export class ReadRing implements FrameReads {
-  readonly slots: number
-  readonly keeps = true
+export class ReadRing extends KeptFrames implements FrameReads {
   readonly #ring: IoUring
   readonly #fds: readonly number[]
   readonly #slotBytes: number
@@ -37,11 +34,6 @@ export class ReadRing implements FrameReads {
   /** The descriptors that were asked anew, in order. */
   readonly #asked: number[]
   #nextQueue = 0
-  /** What waits, on a circle: slots and bytes. */
-  readonly #slotsRead: Uint16Array
-  readonly #bytesRead: Uint32Array
-  #first = 0
-  #waiting = 0
   #error = 0
 
   /** Returns why it cannot be, where it cannot. @param addresses where each slot begins: a power of two of them */
@@ -56,18 +48,16 @@ export class ReadRing implements FrameReads {
     addresses: readonly number[],
     slotBytes: number,
   ) {
+    super(addresses.length)
     this.#ring = ring
     this.#fds = fds
     this.#addresses = addresses
     this.#slotBytes = slotBytes
-    this.slots = addresses.length
     this.#buffers = new NativeBuffer(this.slots * BUFFER.WORDS * 4)
     this.#bufferWords = new Uint32Array(this.#buffers.bytes.buffer)
     this.#bufferHalves = new Uint16Array(this.#buffers.bytes.buffer)
     this.#lasts = fds.map(() => false)
     this.#asked = fds.map(() => 0)
-    this.#slotsRead = new Uint16Array(this.slots)
-    this.#bytesRead = new Uint32Array(this.slots)
   }
 
   #offerAll(): ReadRing | string {
@@ -93,13 +83,9 @@ export class ReadRing implements FrameReads {
     this.#bufferHalves[(at + BUFFER.NUMBER) * 2] = slot
   }
 
-  get waiting(): number {
-    return this.#waiting
-  }
-
   /** Who is asked first changes from call to call: one descriptor can fill all slots. */
   read(count: number): number {
-    if (this.#waiting >= count) return 0
+    if (this.waiting >= count) return 0
     const queues = this.#fds.length
     const asked = this.#asked
     let requests = 0
@@ -133,31 +119,16 @@ export class ReadRing implements FrameReads {
       const result = ring.result(index)
       const flags = ring.flags(index)
       if ((flags & CQE_MORE) === 0) this.#lasts[tag] = false
-      if ((flags & CQE_HAS_BUFFER) !== 0) this.#keep(flags >>> 16, Math.max(0, result))
+      if ((flags & CQE_HAS_BUFFER) !== 0) this.keep(flags >>> 16, Math.max(0, result))
       else if (result < 0 && result !== -ENOBUFS) this.#error = result
     }
     ring.drop(count)
   }
 
-  #keep(slot: number, bytes: number): void {
-    const at = (this.#first + this.#waiting++) & (this.slots - 1)
-    this.#slotsRead[at] = slot
-    this.#bytesRead[at] = bytes
-  }
-
-  slot(index: number): number {
-    return this.#slotsRead[(this.#first + index) & (this.slots - 1)] as number
-  }
-
-  bytes(index: number): number {
-    return this.#bytesRead[(this.#first + index) & (this.slots - 1)] as number
-  }
-
   drop(count: number): void {
     for (let index = 0; index < count; index++) this.#offer(this.slot(index))
     this.#bufferHalves[TAIL_BYTE / 2] = this.#bufferTail
-    this.#first = (this.#first + count) & (this.slots - 1)
-    this.#waiting -= count
+    this.forget(count)
   }
 
   /**

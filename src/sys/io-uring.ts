@@ -32,8 +32,11 @@ const CANCEL_ANY = 4
 const SYNC_CANCEL = { BYTES: 64, FLAGS: 12, SECONDS: 16, NANOSECONDS: 24 } as const
 const PROBE_SUPPORTED = 1
 
+/** Calls of enter() until requests that were told to end have said so. One is enough, but answers may come in portions. */
+export const MAX_CANCEL_CALLS = 64
+
 /** Operations - a kernel that knows one has all that the use of it needs -, and flags of entries and completions. */
-export const OP = { WRITE: 23, READ_MULTISHOT: 49 } as const
+export const OP = { READ: 22, WRITE: 23, READ_MULTISHOT: 49 } as const
 export const SQE_BUFFER_SELECT = 1 << 5
 export const CQE_HAS_BUFFER = 1
 export const CQE_MORE = 2
@@ -258,7 +261,7 @@ export class IoUring {
 }
 
 function tooOld(op: number): string {
-  return `the kernel is older than ${op === OP.WRITE ? '6.1' : '6.7'}`
+  return `the kernel is older than ${op === OP.READ_MULTISHOT ? '6.7' : '6.1'}`
 }
 
 function whyRefused(error: number, op: number): string {
