@@ -17,6 +17,14 @@ import { Fifo } from './fifo.js'
 /** The ring that receives. */
 export const RECEIVE = 0
 
+const FIRST_BURSTS = 16
+
+function doubled(from: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const to = new Float64Array(from.length * 2)
+  to.set(from)
+  return to
+}
+
 export class CountedPort {
   readonly index: number
   readonly isVm: boolean
@@ -30,7 +38,10 @@ export class CountedPort {
   readonly shown = new Fifo(1024)
   readonly backlog = new Fifo(1024)
   readonly avail: number
-  readonly histograms: readonly Uint32Array[]
+  /** Histograms of hold, of the wait before it, and of both together. */
+  readonly holds: Uint32Array
+  readonly queues: Uint32Array
+  readonly totals: Uint32Array
   maxFrames = NATURAL_LIMITS.maxFrames
   maxBytes = NATURAL_LIMITS.maxBytes
   watchesUrgency = false
@@ -40,10 +51,13 @@ export class CountedPort {
   isDirty = false
   isListed = false
   isCalled = false
-  /** Bursts of the open batch: when, after which wait, how many. */
-  readonly burstUs: number[] = []
-  readonly burstQueueUs: number[] = []
-  readonly burstFrames: number[] = []
+  /** Whether something was published in the present unit of work. */
+  isChanged = false
+  /** Bursts of the open batch: how many, when, after which wait, of how many frames. */
+  bursts = 0
+  burstUs = new Float64Array(FIRST_BURSTS)
+  burstQueueUs = new Float64Array(FIRST_BURSTS)
+  burstFrames = new Float64Array(FIRST_BURSTS)
 
   constructor(memory: LinearMemory, index: number, size: number, isVm: boolean) {
     this.index = index
@@ -56,13 +70,32 @@ export class CountedPort {
     new VringRow(memory, index, 1).set(V_SIZE, size)
     this.avail = memory.allocate(4096)
     this.ring.set(V_AVAIL, this.avail)
-    this.histograms = [P_HISTOGRAM_HOLD, P_HISTOGRAM_QUEUE, P_HISTOGRAM_TOTAL].map((field) =>
-      this.row.words(field, HISTOGRAM_BUCKETS),
-    )
+    this.holds = this.row.words(P_HISTOGRAM_HOLD, HISTOGRAM_BUCKETS)
+    this.queues = this.row.words(P_HISTOGRAM_QUEUE, HISTOGRAM_BUCKETS)
+    this.totals = this.row.words(P_HISTOGRAM_TOTAL, HISTOGRAM_BUCKETS)
   }
 
   get room(): number {
     return this.size - this.held.size - this.published.size - this.shown.size
+  }
+
+  /** A frame joins the open batch. Returns whether a burst begins with it. */
+  joinBurst(nowUs: number, queueUs: number): boolean {
+    const last = this.bursts - 1
+    if (last >= 0 && this.burstUs[last] === nowUs) {
+      this.burstFrames[last]!++
+      return false
+    }
+    const at = this.bursts++
+    if (at === this.burstUs.length) {
+      this.burstUs = doubled(this.burstUs)
+      this.burstQueueUs = doubled(this.burstQueueUs)
+      this.burstFrames = doubled(this.burstFrames)
+    }
+    this.burstUs[at] = nowUs
+    this.burstQueueUs[at] = queueUs
+    this.burstFrames[at] = 1
+    return true
   }
 
   /** Adds to a u64 of the row. @param field its offset */

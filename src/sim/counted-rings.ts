@@ -38,7 +38,7 @@ import type { LinearMemory } from '../core/linear-memory.js'
 import type { Plane } from '../core/plane.js'
 import { CountedPort, RECEIVE } from './counted-port.js'
 import type { Frames } from './frames.js'
-import type { DepthOfRings, Moved } from './rings.js'
+import type { DepthOfRings, Moved, OnPort } from './rings.js'
 
 /** The flag of an available ring whose guest polls. Source: virtio 1.3, 2.7.6. */
 const NO_INTERRUPT = 1
@@ -51,9 +51,13 @@ export class CountedRings implements DepthOfRings {
   readonly #globals: Globals
   readonly #frames: Frames
   readonly #ports: CountedPort[] = []
+  /** Ports that the burst at hand has brought frames, that hold a batch, that have published; lists that keep their length. */
   readonly #dirty: CountedPort[] = []
   readonly #listed: CountedPort[] = []
   readonly #changed: CountedPort[] = []
+  #dirtyCount = 0
+  #listedCount = 0
+  #changedCount = 0
   lateCalls = 0
   #wokeUs = 0
   #nowUs = 0
@@ -161,7 +165,7 @@ export class CountedRings implements DepthOfRings {
   }
 
   #append(port: CountedPort, frame: number): void {
-    const { ring, burstUs, burstFrames } = port
+    const { ring } = port
     const nowUs = this.#nowUs
     if (port.held.size === 0) ring.setF64(V_HELD_FIRST, nowUs)
     port.held.push(frame)
@@ -169,14 +173,7 @@ export class CountedRings implements DepthOfRings {
     ring.set(V_HELD_FRAMES, port.held.size)
     ring.set(V_HELD_BYTES, port.heldBytes)
     ring.setF64(V_HELD_LAST, nowUs)
-    const last = burstUs.length - 1
-    if (last >= 0 && burstUs[last] === nowUs) burstFrames[last]!++
-    else {
-      burstUs.push(nowUs)
-      port.burstQueueUs.push(this.#queueUs)
-      burstFrames.push(1)
-      port.add(C_EGRESS_BURSTS)
-    }
+    if (port.joinBurst(nowUs, this.#queueUs)) port.add(C_EGRESS_BURSTS)
     if (port.watchesUrgency && this.#frames.urgent[frame] === 1 && ring.get(V_HELD_URGENT) === 0) {
       ring.set(V_HELD_URGENT, 1)
       port.add(C_EGRESS_URGENT_BURSTS)
@@ -190,43 +187,42 @@ export class CountedRings implements DepthOfRings {
     }
     if (!port.isDirty) {
       port.isDirty = true
-      this.#dirty.push(port)
+      this.#dirty[this.#dirtyCount++] = port
     }
   }
 
   #endBurst(): void {
-    for (const port of this.#dirty) {
+    for (let at = 0; at < this.#dirtyCount; at++) {
+      const port = this.#dirty[at]!
       port.isDirty = false
       if (port.held.size === 0) continue
       const reason = this.#plane.holdReason(port.index, RECEIVE)
       if (reason !== REASON_HOLD) this.#endBatch(port, reason)
       else if (!port.isListed) {
         port.isListed = true
-        this.#listed.push(port)
+        this.#listed[this.#listedCount++] = port
       }
     }
-    this.#dirty.length = 0
+    this.#dirtyCount = 0
   }
 
   #endBatch(port: CountedPort, reason: number): void {
     const frames = port.held.size
     port.count(P_REASONS + reason * 8, 1)
-    for (let at = 0; at < port.burstUs.length; at++) {
+    for (let at = 0; at < port.bursts; at++) {
       const holdUs = this.#nowUs - port.burstUs[at]!
       const queueUs = port.burstQueueUs[at]!
       const count = port.burstFrames[at]!
-      record(port.histograms[0]!, holdUs, count)
-      record(port.histograms[1]!, queueUs, count)
-      record(port.histograms[2]!, holdUs + queueUs, count)
+      record(port.holds, holdUs, count)
+      record(port.queues, queueUs, count)
+      record(port.totals, holdUs + queueUs, count)
     }
-    port.burstUs.length = 0
-    port.burstQueueUs.length = 0
-    port.burstFrames.length = 0
+    port.bursts = 0
     port.add(C_PUBLISHES)
     port.add(C_PUBLISHED_FRAMES, frames)
     port.add(C_PUBLISHED_BYTES, port.heldBytes)
     if (port.isVm) this.#moved!.publications++
-    while (port.held.size > 0) port.published.push(port.held.shift())
+    port.held.moveTo(port.published)
     port.heldBytes = 0
     port.ring.set(V_HELD_FRAMES, 0)
     port.ring.set(V_HELD_BYTES, 0)
@@ -240,7 +236,10 @@ export class CountedRings implements DepthOfRings {
         port.add(C_CALLS)
       }
     }
-    if (!this.#changed.includes(port)) this.#changed.push(port)
+    if (!port.isChanged) {
+      port.isChanged = true
+      this.#changed[this.#changedCount++] = port
+    }
   }
 
   #wantsCall({ avail }: CountedPort): boolean {
@@ -248,10 +247,11 @@ export class CountedRings implements DepthOfRings {
   }
 
   serveHeld(nowUs: number, moved: Moved): void {
-    if (this.#listed.length === 0) return
+    if (this.#listedCount === 0) return
     this.#begin(nowUs, moved)
     let kept = 0
-    for (const port of this.#listed) {
+    for (let at = 0; at < this.#listedCount; at++) {
+      const port = this.#listed[at]!
       const reason = port.held.size > 0 ? this.#plane.holdReason(port.index, RECEIVE) : REASON_NO_HOLD
       if (reason === REASON_HOLD) {
         this.#listed[kept++] = port
@@ -260,25 +260,29 @@ export class CountedRings implements DepthOfRings {
       port.isListed = false
       if (port.held.size > 0) this.#endBatch(port, reason)
     }
-    this.#listed.length = kept
+    this.#listedCount = kept
   }
 
   heldDueUs(nowUs: number): number {
     let due = Number.POSITIVE_INFINITY
-    for (const { index, held } of this.#listed)
+    for (let at = 0; at < this.#listedCount; at++) {
+      const { index, held } = this.#listed[at]!
       if (held.size > 0) due = Math.min(due, this.#plane.holdDue(index, RECEIVE) - nowUs)
+    }
     return due
   }
 
-  show(onCall: (port: number) => void, onShown: (port: number) => void): void {
-    for (const port of this.#changed) {
-      while (port.published.size > 0) port.shown.push(port.published.shift())
+  show(onCall: OnPort, onShown: OnPort, nowNs: number): void {
+    for (let at = 0; at < this.#changedCount; at++) {
+      const port = this.#changed[at]!
+      port.isChanged = false
+      port.published.moveTo(port.shown)
       if (port.isCalled) {
         port.isCalled = false
-        onCall(port.index)
-      } else onShown(port.index)
+        onCall(port.index, nowNs)
+      } else onShown(port.index, nowNs)
     }
-    this.#changed.length = 0
+    this.#changedCount = 0
   }
 
   receive(index: number): number {

@@ -17,7 +17,7 @@ import type { Costs, Way, WayCosts } from './architecture.js'
 import type { EventList } from './event-list.js'
 import type { Frames } from './frames.js'
 import type { Processors } from './processors.js'
-import type { DepthOfRings, Moved } from './rings.js'
+import type { DepthOfRings, Moved, OnPort } from './rings.js'
 import type { ThreadState, Work } from './scheduler.js'
 
 /** As the engine's: time of a turn at weight 1, and what one is charged with at most. */
@@ -44,8 +44,8 @@ export interface DriverDomainParts {
   readonly ports: readonly number[]
   readonly isNic: (port: number) => boolean
   /** A port was called; or frames of it can be taken without. */
-  readonly onCall: (port: number, nowNs: number) => void
-  readonly onShown: (port: number, nowNs: number) => void
+  readonly onCall: OnPort
+  readonly onShown: OnPort
   /** Frames of a port were taken: its sender has room again. */
   readonly onTaken: (port: number, nowNs: number) => void
 }
@@ -285,10 +285,7 @@ export class DriverDomain implements Work {
     const { rings, onCall, onShown, onTaken } = this.#parts
     const port = this.#served
     this.#served = -1
-    rings.show(
-      (called) => onCall(called, nowNs),
-      (shown) => onShown(shown, nowNs),
-    )
+    rings.show(onCall, onShown, nowNs)
     if (port >= 0) onTaken(port, nowNs)
     this.#owedCycles += (rings.lateCalls - this.#lateCalls) * this.#parts.costs.driver.toVm.call
     this.#lateCalls = rings.lateCalls

@@ -18,6 +18,36 @@ describe('EventList', () => {
     )
   })
 
+  it('run keeps the order of time when events schedule none, one or two others, and stop() comes between', () => {
+    const delays = fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 2 })
+    fc.assert(
+      fc.property(fc.array(delays, { minLength: 1, maxLength: 300 }), fc.nat(9), (plan, stopEvery) => {
+        const events = new EventList()
+        // The reference: a plain list, in which the earliest is looked for, the one scheduled first among equals.
+        const waiting: { readonly atNs: number; readonly number: number }[] = []
+        const seen: number[] = []
+        const schedule = (atNs: number, number: number): void => {
+          events.schedule(atNs, happen, number)
+          waiting.push({ atNs, number })
+        }
+        let made = 0
+        const happen = events.register((number, nowNs) => {
+          const first = waiting.reduce((best, each) => (each.atNs < best.atNs ? each : best))
+          expect([nowNs, number]).toEqual([first.atNs, first.number])
+          waiting.splice(waiting.indexOf(first), 1)
+          expect(events.waiting).toBe(waiting.length)
+          seen.push(number)
+          for (const delay of plan[number] ?? []) schedule(nowNs + delay, ++made)
+          if (seen.length % (stopEvery + 1) === 0) events.stop()
+        })
+        schedule(0, 0)
+        while (events.waiting > 0) events.run(1e9)
+        expect(seen).toHaveLength(made + 1)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
   it('run stops at its end and goes on from there, with events that events have scheduled', () => {
     const events = new EventList()
     const seen: number[] = []

@@ -32,6 +32,8 @@ export class EventList {
   #size = 0
   #next = 0
   #isStopped = false
+  /** Whether the event at the top is happening: its place is taken by the next one that is scheduled. */
+  #isTopFree = false
   readonly #handlers: Handler[] = []
 
   /** Makes a handler known; events are scheduled by its number. */
@@ -41,7 +43,7 @@ export class EventList {
 
   /** Events that have not happened yet. */
   get waiting(): number {
-    return this.#size
+    return this.#isTopFree ? this.#size - 1 : this.#size
   }
 
   /** Ends run() after the event at hand. */
@@ -68,6 +70,12 @@ export class EventList {
 
   /** @param atNs not before now @param target as register() told @param argument an integer of 32 bits */
   schedule(atNs: number, target: number, argument: number): void {
+    // Most events schedule another: one that sinks from the top costs half of taking one out and letting another rise.
+    if (this.#isTopFree) {
+      this.#isTopFree = false
+      this.#sink(atNs, this.#next++, target, argument)
+      return
+    }
     if (this.#size === this.#times.length) this.#grow()
     const times = this.#times
     const numbers = this.#numbers
@@ -90,28 +98,27 @@ export class EventList {
     args[at] = argument
   }
 
-  /** Takes the first event out: the last one sinks from the top. */
-  #pop(): void {
-    const size = --this.#size
+  /** Puts an event into the free place at the top, and lets it sink to its own. */
+  #sink(time: number, number: number, target: number, argument: number): void {
+    const size = this.#size
     const times = this.#times
     const numbers = this.#numbers
     const targets = this.#targets
     const args = this.#arguments
-    const time = times[size]!
-    const number = numbers[size]!
-    const target = targets[size]!
-    const argument = args[size]!
     let at = 0
     for (let child = 1; child < size; child = (at << 2) + 1) {
       let least = child
+      let leastTime = times[child]!
       const end = child + 4 < size ? child + 4 : size
       for (let other = child + 1; other < end; other++) {
-        const before = times[other]! - times[least]!
-        if (before < 0 || (before === 0 && numbers[other]! < numbers[least]!)) least = other
+        const otherTime = times[other]!
+        if (otherTime < leastTime || (otherTime === leastTime && numbers[other]! < numbers[least]!)) {
+          least = other
+          leastTime = otherTime
+        }
       }
-      const before = times[least]! - time
-      if (before > 0 || (before === 0 && numbers[least]! > number)) break
-      times[at] = times[least]!
+      if (leastTime > time || (leastTime === time && numbers[least]! > number)) break
+      times[at] = leastTime
       numbers[at] = numbers[least]!
       targets[at] = targets[least]!
       args[at] = args[least]!
@@ -123,18 +130,26 @@ export class EventList {
     args[at] = argument
   }
 
+  /** Nothing was scheduled into the free place: the last event goes there. */
+  #fillTop(): void {
+    this.#isTopFree = false
+    const last = --this.#size
+    if (last > 0)
+      this.#sink(this.#times[last]!, this.#numbers[last]!, this.#targets[last]!, this.#arguments[last]!)
+  }
+
   /** Runs until a time, which it is afterwards, or until stop(). */
   run(untilNs: number): void {
     const handlers = this.#handlers
     this.#isStopped = false
-    while (this.#size > 0 && this.#times[0]! <= untilNs) {
+    while (this.#size > 0) {
       const atNs = this.#times[0]!
-      const target = this.#targets[0]!
-      const argument = this.#arguments[0]!
-      this.#pop()
+      if (atNs > untilNs) break
       this.nowNs = atNs
       this.processed++
-      handlers[target]!(argument, atNs)
+      this.#isTopFree = true
+      handlers[this.#targets[0]!]!(this.#arguments[0]!, atNs)
+      if (this.#isTopFree) this.#fillTop()
       if (this.#isStopped) return
     }
     this.nowNs = untilNs

@@ -26,6 +26,19 @@ export class Fifo {
     return item
   }
 
+  /** All of them leave for another queue, in their order. */
+  moveTo(other: Fifo): void {
+    const items = this.#items
+    const mask = items.length - 1
+    let head = this.#head
+    for (let left = this.#size; left > 0; left--) {
+      other.push(items[head]!)
+      head = (head + 1) & mask
+    }
+    this.#head = head
+    this.#size = 0
+  }
+
   /** The one at a place, 0 the oldest. */
   at(place: number): number {
     return this.#items[(this.#head + place) & (this.#items.length - 1)]!

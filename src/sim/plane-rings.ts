@@ -45,7 +45,7 @@ import { Fifo } from './fifo.js'
 import { TCP, UDP, writeHead } from './frame-head.js'
 import type { Frames } from './frames.js'
 import { ModelledMemory } from './modelled-memory.js'
-import type { DepthOfRings, Moved } from './rings.js'
+import type { DepthOfRings, Moved, OnPort } from './rings.js'
 
 const FEATURES = VIRTIO_F.VERSION_1 | VIRTIO_F.EVENT_IDX | VIRTIO_NET_F.MRG_RXBUF
 const BUFFER_BYTES = 2048
@@ -280,7 +280,7 @@ export class PlaneRings implements DepthOfRings {
     return us >= 1e18 ? Number.POSITIVE_INFINITY : us
   }
 
-  show(onCall: (port: number) => void, onShown: (port: number) => void): void {
+  show(onCall: OnPort, onShown: OnPort, nowNs: number): void {
     for (const port of this.#list) {
       const { index } = port
       const published = port.counter(C_PUBLISHED_FRAMES)
@@ -289,8 +289,8 @@ export class PlaneRings implements DepthOfRings {
       port.shown += fresh
       const isCalled = port.isCalled
       port.isCalled = false
-      if (isCalled) onCall(index)
-      else if (fresh > 0) onShown(index)
+      if (isCalled) onCall(index, nowNs)
+      else if (fresh > 0) onShown(index, nowNs)
     }
   }
 

@@ -20,6 +20,9 @@ export interface Moved {
   calls: number
 }
 
+/** Something has happened to a port. */
+export type OnPort = (port: number, nowNs: number) => void
+
 export interface Rings {
   /** Puts a frame into the transmit ring of a port, which has room for it. */
   send(port: number, frame: number): void
@@ -38,7 +41,7 @@ export interface Rings {
   /** The driver domain has woken up. */
   woke(nowUs: number): void
   /** What was published so far may be taken from now on. Calls `onCall` for each port that is to be called. */
-  show(onCall: (port: number) => void, onShown: (port: number) => void): void
+  show(onCall: OnPort, onShown: OnPort, nowNs: number): void
   /** Takes a frame from the receive ring of a port; -1: none is there. */
   receive(port: number): number
   /** Frames that receive() would give. */

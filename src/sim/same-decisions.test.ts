@@ -72,6 +72,7 @@ function simulatedSide() {
     rings.show(
       () => {},
       () => {},
+      time.us * 1000,
     )
   return {
     memory: memory as MemoryViews,
