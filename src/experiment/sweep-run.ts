@@ -72,7 +72,10 @@ export interface SweepOptions {
 export async function runSweep(points: readonly SweepPoint[], options: SweepOptions): Promise<SweepLine[]> {
   const { seed, carrier, file, signal, onLine } = options
   const known = new Map(readSweep(file).map((line) => [line.id, line]))
-  const todo = points.filter(({ id }) => !known.has(id))
+  // Points may differ in what they stand for alone, and not in their data: one run is enough.
+  const todo = [...new Map(points.map((point) => [point.id, point])).values()].filter(
+    ({ id }) => !known.has(id),
+  )
   let done = 0
   const onDone = (line: SweepLine): void => {
     known.set(line.id, line)
@@ -85,5 +88,8 @@ export async function runSweep(points: readonly SweepPoint[], options: SweepOpti
       'INTERRUPTED',
       `interrupted after ${done} of ${todo.length} points; the same command goes on`,
     )
-  return points.flatMap(({ id }) => known.get(id) ?? [])
+  return points.flatMap(({ id, factors }) => {
+    const line = known.get(id)
+    return line ? [{ ...line, factors }] : []
+  })
 }

@@ -82,6 +82,17 @@ describe('runSweep', () => {
     expect(readSweep(file)).toHaveLength(6)
   })
 
+  it('runSweep runs points of the same data once, and gives each its own factors', async () => {
+    const [point] = points
+    const same = [1, 2].map((gbps) => ({ ...point!, factors: { gbps } }))
+    let ran = 0
+    const lines = await runSweep(same, { ...options, file: join(folder, 'same.jsonl'), onLine: () => ran++ })
+    expect(ran).toBe(1)
+    expect(lines.map(({ factors }) => factors)).toEqual([{ gbps: 1 }, { gbps: 2 }])
+    expect(lines[1]!.summary).toEqual(lines[0]!.summary)
+    expect(lines[0]!.summary).toBeDefined()
+  })
+
   it('runSweep says where its file has what is no line of a sweep', async () => {
     const file = join(folder, 'b.jsonl')
     writeFileSync(file, 'hello\n')

@@ -1,10 +1,14 @@
 /** The line-rate report in sentences, made of its figures. */
 import type { PolicyName } from '../../aggregation/create.js'
+import type { Interval } from '../../stats/interval.js'
 import { leastFilling, most, type Outcome, type Outcomes } from './outcome.js'
 
 const digits = (value: number, count = 2): string => Number(value.toPrecision(count)).toString()
 const megaFps = (fps: number): string => `${digits(fps / 1e6)} million frames/s`
 const percent = (share: number): string => `${digits(share * 100)} %`
+/** Millions with their interval: "5.17 [5.15, 5.19]". */
+const millions = ({ estimate, low, high }: Interval): string =>
+  `${digits(estimate / 1e6, 3)} [${digits(low / 1e6, 3)}, ${digits(high / 1e6, 3)}]`
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
 
 /** "a", "a and b", "a, b and c". */
@@ -63,12 +67,12 @@ function vmsWords(outcomes: Outcomes): string[] {
     if (!best || !last) return []
     const batch = last.batchFrames === null ? '' : `, in batches of ${digits(last.batchFrames)}`
     return [
-      `${policy} ${digits(best.carriedFps / 1e6)} with ${count(best.vms, 'VM')}, ${digits(last.carriedFps / 1e6)} with ${last.vms}${batch}`,
+      `${policy} ${millions(best.carriedFps)} with ${count(best.vms, 'VM')}, ${millions(last.carriedFps)} with ${last.vms}${batch}`,
     ]
   })
   if (parts.length === 0) return []
   return [
-    `Of ${frameBytes}-byte frames one thread carries at most (millions a second): ${parts.join('; ')}. A burst that is spread over many VMs makes small batches, and each needs a publication and a call.`,
+    `Of ${frameBytes}-byte frames one thread carries at most (millions a second, in brackets 95 % intervals of the mean): ${parts.join('; ')}. A burst that is spread over many VMs makes small batches, and each needs a publication and a call.`,
   ]
 }
 
@@ -129,7 +133,11 @@ function transmitWords(outcomes: Outcomes): string[] {
   const gbps = outcomes.values('gbps').at(-1)
   const parts = outcomes.values('frameBytes').flatMap((frameBytes) => {
     const best = most(outcomes.of({ direction: 'transmit', frameBytes, gbps }))
-    return best ? [`${megaFps(best.carriedFps)} (${digits(best.wireGbps)} Gb/s) of ${frameBytes} bytes`] : []
+    return best
+      ? [
+          `${megaFps(best.carriedFps.estimate)} (${digits(best.wireGbps.estimate)} Gb/s) of ${frameBytes} bytes`,
+        ]
+      : []
   })
   return parts.length === 0 ? [] : [`From VMs to the wire one thread carries at most ${listed(parts)}.`]
 }

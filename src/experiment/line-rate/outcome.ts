@@ -1,19 +1,21 @@
 /** What the points of the line-rate report came to. */
 import type { PolicyName } from '../../aggregation/create.js'
+import type { Interval } from '../../stats/interval.js'
 import type { SweepLine } from '../sweep-job.js'
 import { type LineRateFactors, offeredFps, wireFps } from './grid.js'
 
 /** From this share of its line rate on, a NIC counts as filled: random arrivals leave it empty now and then. */
 export const FILLED = 0.97
 
+/** Intervals are those of the mean over replications, 95 %. */
 export interface Outcome extends LineRateFactors {
-  readonly carriedFps: number
+  readonly carriedFps: Interval
   /** Carried, of what the wire could carry. */
   readonly share: number
   /** Gb/s as counted on the wire: with preamble, checksum and gap. */
-  readonly wireGbps: number
+  readonly wireGbps: Interval
   /** Share of a processor that a thread of the driver domain works. */
-  readonly threadCpu: number
+  readonly threadCpu: Interval
   /** Frames of a publication, mean of the VMs; null where nothing is published to a VM. */
   readonly batchFrames: number | null
   readonly callsPerFrame: number
@@ -33,23 +35,32 @@ function meanOf(values: readonly (number | undefined)[]): number | null {
 const boundOf = (bottleneck: string): string =>
   bottleneck.replace(/^vm .*|^processor .*/, 'VMs').replace(/^nic .*/, 'NIC')
 
+const scaled = ({ estimate, low, high }: Interval, by: number): Interval => ({
+  estimate: estimate * by,
+  low: low * by,
+  high: high * by,
+})
+
+const NOTHING: Interval = { estimate: 0, low: 0, high: 0 }
+
 /** What a point came to; undefined: it has no figures. */
 function outcomeOf({ factors, summary }: SweepLine): Outcome | undefined {
-  const carriedFps = summary?.host.fps?.estimate
-  if (!summary || carriedFps === undefined) return undefined
+  const carriedFps = summary?.host.fps
+  if (!summary || !carriedFps) return undefined
   const of = factors as unknown as LineRateFactors
-  const share = carriedFps / wireFps(of.gbps, of.frameBytes)
+  const fullFps = wireFps(of.gbps, of.frameBytes)
+  const share = carriedFps.estimate / fullFps
   return {
     ...of,
     carriedFps,
     share,
-    wireGbps: share * of.gbps,
-    threadCpu: (summary.host.driverCpu?.estimate ?? 0) / of.threads,
+    wireGbps: scaled(carriedFps, of.gbps / fullFps),
+    threadCpu: scaled(summary.host.driverCpu ?? NOTHING, 1 / of.threads),
     batchFrames: meanOf(summary.vms.map(({ figures }) => figures.batchFrames?.estimate)),
     callsPerFrame: summary.host.callsPerFrame?.estimate ?? 0,
     p99Us: meanOf(summary.vms.map(({ figures }) => figures.totalP99Us?.estimate)),
     bottleneck: boundOf(summary.bottleneck),
-    isFilled: share >= FILLED && offeredFps(of) >= wireFps(of.gbps, of.frameBytes),
+    isFilled: share >= FILLED && offeredFps(of) >= fullFps,
   }
 }
 
@@ -80,7 +91,7 @@ export class Outcomes {
 /** The one that carries most; undefined of none. */
 export function most(outcomes: readonly Outcome[]): Outcome | undefined {
   return outcomes.reduce<Outcome | undefined>(
-    (best, each) => (best && best.carriedFps >= each.carriedFps ? best : each),
+    (best, each) => (best && best.carriedFps.estimate >= each.carriedFps.estimate ? best : each),
     undefined,
   )
 }

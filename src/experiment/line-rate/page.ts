@@ -2,13 +2,16 @@
 import type { Block, Section } from '../../lab/report/sections.js'
 import type { ChartTable } from '../../plot/chart.js'
 import { lineChart } from '../../plot/line-chart.js'
+import type { Interval } from '../../stats/interval.js'
 import { pictureSection } from '../page.js'
-import { answerOf } from './answer.js'
+import { answerOf, listed } from './answer.js'
+import { MEASURING_VM_COUNTS, REPLICATIONS } from './grid.js'
 import { leastFilling, most, type Outcome, type Outcomes } from './outcome.js'
 
 /** Beyond it the axis is logarithmic. */
 const MOST_LINEAR_GBPS = 40
 
+const amount = ({ estimate, low, high }: Interval) => ({ value: estimate, low, high })
 const text = (words: string): Block => ({ kind: 'text', text: words })
 
 /** "from 4 VMs", or the largest share. */
@@ -50,7 +53,7 @@ function vmChart(outcomes: Outcomes, frameBytes: number, gbps: number): Section 
       label: policy,
       points: outcomes
         .of({ direction: 'receive', threads: 1, frameBytes, gbps, policy })
-        .map(({ vms, wireGbps }) => ({ x: vms, y: wireGbps })),
+        .map(({ vms, wireGbps }) => ({ x: vms, y: amount(wireGbps) })),
     })),
     target: { value: gbps, label: 'line rate' },
   })
@@ -74,7 +77,7 @@ function threadChart(outcomes: Outcomes, frameBytes: number, gbps: number): Sect
       points: outcomes
         .of({ direction: 'receive', frameBytes, gbps, policy, vms })
         .sort((a, b) => a.threads - b.threads)
-        .map(({ threads, wireGbps }) => ({ x: threads, y: wireGbps })),
+        .map(({ threads, wireGbps }) => ({ x: threads, y: amount(wireGbps) })),
     })),
     target: { value: gbps, label: 'line rate' },
   })
@@ -86,7 +89,9 @@ const MODEL = [
   'Every thread of the driver domain and every VM has a processor of 3 GHz to itself; memory bandwidth and caches are not modelled, so many threads look better here than they would be.',
   'Frames come at random (Poisson) at line rate, spread evenly over the VMs; where a wire carries more than 8 million frames a second and thread, so many are offered. Two VMs of different threads cannot talk past the NIC.',
   'A NIC counts as filled from 97 % of its line rate on. Sizes are with checksum; 1518 bytes carry an IP packet of 1500.',
-  'Budget 0.8 of the thread, target 500 us; fixed holds 100 us or 64 frames. One run a point, of 40 000 frames or more.',
+  'Budget 0.8 of the thread, target 500 us; fixed holds 100 us or 64 frames.',
+  `${REPLICATIONS} runs a point, each with a seed of its own, of 40 000 frames or more; bars are 95 % intervals of their mean, often smaller than the mark.`,
+  `Policies that measure (adaptive, dim) run for 600 ms before anything counts, so that their decisions have settled, and therefore only with ${listed(MEASURING_VM_COUNTS.map(String))} VMs.`,
 ]
 
 /** All sections of the report. */
@@ -106,7 +111,7 @@ export function lineRateSections(outcomes: Outcomes): Section[] {
       ...{ id: 'reach', title: 'Where line rate is reached', level: 2 },
       blocks: [
         text(
-          'The least number of VMs with which one thread fills the NIC; else the largest share of line rate that it carries.',
+          'The least simulated number of VMs with which one thread fills the NIC; else the largest share of line rate that it carries.',
         ),
         ...sizes.map(
           (frameBytes): Block => ({
