@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { LONG_RING, PLAIN_FEATURES, SLOW_FPS } from '../../test/support/long-rings.js'
 import { turnUntil as untilTurned } from '../../test/support/step-until.js'
 import { cleanUp, newEngine } from '../../test/support/switch.js'
 import { readCounters, totalDrops } from '../core/counters.js'
 import type { Engine } from '../engine/engine.js'
 import { socketPair } from '../sys/unix-socket.js'
-import { VIRTIO_F, VIRTIO_NET_F } from '../virtio/virtio.js'
 import { arrivalGaps } from './generator.js'
 import { type EmbeddedRole, EmbeddedWorker } from './worker.js'
 
@@ -27,12 +27,6 @@ describe('arrivalGaps', () => {
     expect(variance).toBeLessThan(1.05)
   })
 })
-
-/** At this rate such rings hold the frames of half a minute: whoever waits for a processor meanwhile loses none. */
-const SLOW_FPS = 250
-const LONG_RING = 8192
-/** Without frames of 64 KB such rings fit into the memory of a guest. */
-const FEATURES = VIRTIO_F.VERSION_1 | VIRTIO_F.EVENT_IDX | VIRTIO_F.INDIRECT_DESC | VIRTIO_NET_F.MRG_RXBUF
 
 describe('generator and meter', () => {
   let engine: Engine
@@ -57,7 +51,7 @@ describe('generator and meter', () => {
     const [ours, theirs] = socketPair()
     engine.addPort({ kind: 'embedded', name, fd: ours })
     let started: EmbeddedWorker | undefined
-    const options = { mac, role, spinUs: 0, ringSize, features: FEATURES }
+    const options = { mac, role, spinUs: 0, ringSize, features: PLAIN_FEATURES }
     const starting = EmbeddedWorker.start(theirs, options).then((worker) => {
       started = worker
       workers.push(worker)

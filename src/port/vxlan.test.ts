@@ -3,6 +3,7 @@ import { collect } from '../../test/support/conformance.js'
 import { expectError } from '../../test/support/expect-error.js'
 import { tunnelSide } from '../../test/support/far-sides.js'
 import { ipFrame } from '../../test/support/ip-frames.js'
+import { OWN_UDP_PORT } from '../../test/support/own-udp-port.js'
 import { attach, broadcast, cleanUp, counter, dropped, frame, newEngine } from '../../test/support/switch.js'
 import {
   C_PEER_MOVES,
@@ -17,13 +18,11 @@ import type { EmbeddedGuest } from '../embedded/guest.js'
 import type { Engine } from '../engine/engine.js'
 import type { VxlanConfig } from './config.js'
 
-/** Below those that the kernel gives to whoever asks for any. Source: ip-sysctl.rst, ip_local_port_range. */
-const UDP_PORT = 20_000 + (process.pid % 12_000)
 const VNI = 100
 const GUEST = 2
 const FAR = 7
 const host = (last: number): Uint8Array => Uint8Array.of(127, 0, 1, last)
-const BASE = { kind: 'vxlan', name: 't', local: '127.0.1.1', udpPort: UDP_PORT, vni: VNI } as const
+const BASE = { kind: 'vxlan', name: 't', local: '127.0.1.1', udpPort: OWN_UDP_PORT, vni: VNI } as const
 
 const opened: { close(): void }[] = []
 afterEach(() => {
@@ -33,7 +32,7 @@ afterEach(() => {
 
 /** A VTEP at 127.0.1.x that sends to the switch's. */
 function side(last: number, vni = VNI): ReturnType<typeof tunnelSide> {
-  const far = tunnelSide({ own: host(last), theirs: host(1), udpPort: UDP_PORT, vni })
+  const far = tunnelSide({ own: host(last), theirs: host(1), udpPort: OWN_UDP_PORT, vni })
   opened.push(far)
   return far
 }

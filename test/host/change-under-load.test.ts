@@ -19,10 +19,11 @@ const CHANGES = 1000
 const PORTS = 200
 /** Ports added, and removed, at once. */
 const BATCH = 10
-/** A guest that its host lets wait for half a second has room for what comes meanwhile. */
-const RATE_FPS = 400
+/** A guest that its host lets wait for a second has room for what comes meanwhile. */
+const RATE_FPS = 250
 const PAYLOAD_BYTES = 200
-const STREAM_S = 25
+/** Of one stream: as many follow each other as the changes last. */
+const STREAM_S = 20
 /** Some frames cross between two changes. */
 const BETWEEN_MS = 5
 const NAMES = ['a', 'b', 'c', 'd'] as const
@@ -124,26 +125,35 @@ describe.runIf(able('uml', 'iperf3'))('a switch that is changed under load', () 
       sockets: readdirSync(network.folder),
     }
     const events = network.events.length
-    const server = b.start(`iperf3 -s -1 -p ${IPERF_PORT}`)
+    const server = b.start(`iperf3 -s -p ${IPERF_PORT}`)
+    server.done.catch(() => {})
     await must(b, listening(IPERF_PORT))
     const busy = c.start('busybox ping -i 0.05 10.91.0.4')
     const bps = RATE_FPS * PAYLOAD_BYTES * 8
-    const measured = a.run(
-      `iperf3 -J -u -c 10.91.0.2 -p ${IPERF_PORT} -t ${STREAM_S} -b ${bps} -l ${PAYLOAD_BYTES} -w 4M --bidir`,
-      { timeoutMs: 60_000 },
-    )
+    const stream = async (): Promise<readonly Stream[]> => {
+      const { stdout } = await a.run(
+        `iperf3 -J -u -c 10.91.0.2 -p ${IPERF_PORT} -t ${STREAM_S} -b ${bps} -l ${PAYLOAD_BYTES} -w 4M --bidir`,
+        { timeoutMs: 60_000 },
+      )
+      const report = JSON.parse(stdout) as { end: { streams: { udp: Stream }[] } }
+      return report.end.streams.map(({ udp }) => udp)
+    }
     const frames = (): number => network.counters('b').counts.egress_frames
     const began = frames()
+    const first = stream()
     await until('the stream runs', () => frames() > began + RATE_FPS)
-    await changeAll()
-    const changed = frames()
-    expect(changed - began).toBeGreaterThan(CHANGES)
-    await until('the stream goes on after the changes', () => frames() > changed + RATE_FPS)
-    const { stdout } = await measured
+    let isChanging = true
+    const changing = changeAll().finally(() => {
+      isChanging = false
+    })
+    changing.catch(() => {})
+    const streams: Stream[] = [...(await first)]
+    // A machine may need longer for the changes than for one stream.
+    while (isChanging) streams.push(...(await stream()))
+    await changing
+    expect(frames() - began).toBeGreaterThan(CHANGES)
     await busy.stop()
     await server.stop().catch(() => {})
-    const report = JSON.parse(stdout) as { end: { streams: { udp: Stream }[] } }
-    const streams = report.end.streams.map(({ udp }) => udp)
     expect(streams.length).toBeGreaterThan(0)
     for (const { packets, lost_packets: lost, out_of_order: disorder } of streams) {
       expect(packets).toBeGreaterThan((RATE_FPS * STREAM_S) / 2)

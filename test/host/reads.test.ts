@@ -6,14 +6,12 @@ import { totalDrops } from '../../src/core/counters.js'
 import { type EmbeddedRole, EmbeddedWorker } from '../../src/embedded/worker.js'
 import { Switch } from '../../src/engine/switch.js'
 import { socketPair } from '../../src/sys/unix-socket.js'
+import { LONG_RING, PLAIN_FEATURES, SLOW_FPS } from '../support/long-rings.js'
 import { EVENT_LIMIT_MS } from '../support/step-until.js'
 
 /** At 100 Hz for ten seconds. */
 const READS = 1000
 const READ_EVERY_MS = 10
-/** What a guest without a processor for two seconds still keeps in its ring. */
-const RATE_FPS = 250
-const RING_SIZE = 512
 const METER = '02:00:00:00:00:01'
 const GENERATOR = '02:00:00:00:00:02'
 
@@ -35,7 +33,8 @@ describe('a switch under load that is read at 100 Hz', () => {
   ): Promise<EmbeddedWorker> {
     const [ours, theirs] = socketPair()
     await made.addPort({ kind: 'embedded', name, fd: ours })
-    const worker = await EmbeddedWorker.start(theirs, { mac, role, spinUs: 0, ringSize: RING_SIZE })
+    const options = { mac, role, spinUs: 0, ringSize: LONG_RING, features: PLAIN_FEATURES }
+    const worker = await EmbeddedWorker.start(theirs, options)
     workers.push(worker)
     return worker
   }
@@ -59,8 +58,8 @@ describe('a switch under load that is read at 100 Hz', () => {
       to: METER,
       frameBytes: 200,
     })
-    generator.setRate(RATE_FPS)
-    await until(() => meter.counters().rxFrames > RATE_FPS)
+    generator.setRate(SLOW_FPS)
+    await until(() => meter.counters().rxFrames > SLOW_FPS)
     const asked = vi.spyOn(MessagePort.prototype, 'postMessage')
     const requests = () =>
       asked.mock.calls.filter(([message]) => message instanceof Object && 'method' in message)

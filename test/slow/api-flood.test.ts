@@ -15,14 +15,9 @@ import { Daemon } from '../../src/daemon/daemon.js'
 import { type EmbeddedRole, EmbeddedWorker } from '../../src/embedded/worker.js'
 import { Switch } from '../../src/engine/switch.js'
 import { socketPair } from '../../src/sys/unix-socket.js'
-import { VIRTIO_F, VIRTIO_NET_F } from '../../src/virtio/virtio.js'
+import { LONG_RING, PLAIN_FEATURES, SLOW_FPS } from '../support/long-rings.js'
 import { EVENT_LIMIT_MS } from '../support/step-until.js'
 
-/** What a guest without a processor for half a minute still keeps in its ring. */
-const RATE_FPS = 250
-const RING_SIZE = 8192
-/** Without frames of 64 KB such rings fit into the memory of a guest. */
-const FEATURES = VIRTIO_F.VERSION_1 | VIRTIO_F.EVENT_IDX | VIRTIO_F.INDIRECT_DESC | VIRTIO_NET_F.MRG_RXBUF
 const METER = '02:00:00:00:00:01'
 const GENERATOR = '02:00:00:00:00:02'
 const ROUNDS = 100
@@ -43,7 +38,7 @@ describe('a switch whose API is flooded', () => {
   ): Promise<EmbeddedWorker> {
     const [ours, theirs] = socketPair()
     await made.addPort({ kind: 'embedded', name, fd: ours })
-    const options = { mac, role, spinUs: 0, ringSize: RING_SIZE, features: FEATURES }
+    const options = { mac, role, spinUs: 0, ringSize: LONG_RING, features: PLAIN_FEATURES }
     const worker = await EmbeddedWorker.start(theirs, options)
     undo.push(() => worker.stop())
     return worker
@@ -71,8 +66,8 @@ describe('a switch whose API is flooded', () => {
       frameBytes: 200,
     })
     await made.addPort({ kind: 'vif', name: 'other', socket: join(folder, 'other.sock') })
-    generator.setRate(RATE_FPS)
-    await until(() => meter.counters().rxFrames > RATE_FPS)
+    generator.setRate(SLOW_FPS)
+    await until(() => meter.counters().rxFrames > SLOW_FPS)
 
     const raw = (bytes: string): Socket =>
       connect(socket)

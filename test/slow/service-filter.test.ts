@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { OWN_UDP_PORT } from '../support/own-udp-port.js'
 
 const unit = readFileSync(new URL('../../packaging/systemd/ringferry.service', import.meta.url), 'utf8')
 const program = new URL('../../dist/cli/main.js', import.meta.url).pathname
@@ -47,7 +48,7 @@ it.runIf(canTrace)('the unit lets through every system call of a switch without 
     'up',
     ...ports,
     '--vxlan',
-    `v=127.0.0.1,vni=7,peers=127.0.0.2,udpPort=${20_000 + (process.pid % 12_000)}`,
+    `v=127.0.0.1,vni=7,peers=127.0.0.2,udpPort=${OWN_UDP_PORT}`,
     '--control',
     at('c'),
   ]
