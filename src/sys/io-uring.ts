@@ -78,6 +78,7 @@ export class IoUring {
   readonly #ring: Uint32Array
   readonly #entries: Uint32Array
   readonly #results: Int32Array
+  readonly #cancel = new NativeBuffer(SYNC_CANCEL.BYTES)
   readonly #mask: number
   readonly #completionMask: number
   /** Words of the ring's indices, and of the first completion. */
@@ -139,6 +140,9 @@ export class IoUring {
     this.#completions = field(PARAMS.CQ + CQ.ENTRIES) >>> 2
     const array = field(PARAMS.SQ + SQ.ARRAY) >>> 2
     for (let entry = 0; entry < entries; entry++) this.#ring[array + entry] = entry
+    this.#cancel.data.setUint32(SYNC_CANCEL.FLAGS, CANCEL_ALL | CANCEL_ANY, true)
+    this.#cancel.data.setBigInt64(SYNC_CANCEL.SECONDS, -1n, true)
+    this.#cancel.data.setBigInt64(SYNC_CANCEL.NANOSECONDS, -1n, true)
   }
 
   #map(sizeBytes: number, offset: number): ArrayBuffer {
@@ -155,6 +159,7 @@ export class IoUring {
 
   #unmap(): void {
     for (const { address, bytes } of this.#mappings.splice(0)) libc.munmap(address, bytes)
+    this.#cancel.free()
   }
 
   /** Has the kernel take buffers of a group from a ring of `count` struct io_uring_buf. Returns 0 or the negated errno. */
@@ -171,12 +176,7 @@ export class IoUring {
 
   /** Has all that the kernel still does for the ring end. What becomes of it, enter() brings: ECANCELED, or it was done before. */
   cancelAll(): void {
-    const request = new NativeBuffer(SYNC_CANCEL.BYTES)
-    request.data.setUint32(SYNC_CANCEL.FLAGS, CANCEL_ALL | CANCEL_ANY, true)
-    request.data.setBigInt64(SYNC_CANCEL.SECONDS, -1n, true)
-    request.data.setBigInt64(SYNC_CANCEL.NANOSECONDS, -1n, true)
-    libc.syscall(SYS_REGISTER, this.fd, REGISTER_SYNC_CANCEL, request.address, 1)
-    request.free()
+    libc.syscall(SYS_REGISTER, this.fd, REGISTER_SYNC_CANCEL, this.#cancel.address, 1)
   }
 
   /** Writes an entry, all of it: what was in its place before is gone. */

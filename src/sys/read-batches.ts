@@ -1,7 +1,7 @@
 /**
- * Frames from non-blocking descriptors by io_uring, on kernels that have no lasting request to read (before 6.7): an entry a
- * frame, as many as came the last time and one more, done within the call. Entries that found no frame wait in the
- * kernel; they are taken back before read() returns, so that between two reads no slot is written to.
+ * Frames from non-blocking descriptors by io_uring, on kernels that have no lasting request to read (before 6.7). A plain call
+ * asks whether there is one; then an entry a frame, as many as came the last time, all done within one call. Entries that
+ * found no frame wait in the kernel; they are taken back before read() returns, so that no slot is written to between two reads.
  * Source: io_uring_enter(2), io_uring_prep_read(3).
  */
 import type { FrameReads } from './frame-calls.js'
@@ -9,8 +9,10 @@ import { IoUring, MAX_CANCEL_CALLS, OP } from './io-uring.js'
 import { KeptFrames } from './kept-frames.js'
 import { EAGAIN, ECANCELED, EINTR, errno, libc } from './libc.js'
 
-/** Fewer frames are read by a call each: to take entries back costs two calls. */
-const FEW = 4
+/** Fewer frames are read by a call each. */
+const FEW = 8
+/** More are asked for after another plain call: entries that find no frame cost more than it. */
+const MANY = 16
 
 export class ReadBatches extends KeptFrames implements FrameReads {
   readonly #ring: IoUring
@@ -20,6 +22,7 @@ export class ReadBatches extends KeptFrames implements FrameReads {
   /** Frames that each descriptor had the last time. */
   readonly #last: number[]
   #nextQueue = 0
+  readonly #asked: Uint16Array
   readonly #free: number[]
   #error = 0
 
@@ -41,7 +44,10 @@ export class ReadBatches extends KeptFrames implements FrameReads {
     this.#addresses = addresses
     this.#slotBytes = slotBytes
     this.#last = fds.map(() => 0)
+    this.#asked = new Uint16Array(this.slots)
     this.#free = addresses.map((_, slot) => slot)
+    for (let entry = 0; entry < this.slots; entry++) ring.add({ op: OP.READ, fd: -1, tag: entry })
+    ring.forget()
   }
 
   /** Who is asked first changes from call to call; none takes the share of those behind it. */
@@ -57,16 +63,17 @@ export class ReadBatches extends KeptFrames implements FrameReads {
     return this.#error
   }
 
-  /** Returns how many frames it got. */
+  /** Returns how many frames it got. @param last how many it got the last time */
   #readQueue(fd: number, share: number, last: number): number {
     const before = this.waiting
     let got = 0
-    let wanted = Math.min(share, last + 1)
-    while (wanted > 0) {
-      const isAll = wanted < FEW ? this.#readOne(fd) : this.#readMany(fd, wanted)
+    while (got < share && this.#readOne(fd)) {
+      got++
+      const expected = got < last ? last - got : got > last ? got : 0
+      const wanted = Math.min(share - got, expected, MANY)
+      const isAll = wanted < FEW || this.#readMany(fd, wanted)
       got = this.waiting - before
       if (!isAll) break
-      wanted = Math.min(share - got, got < FEW ? 1 : got)
     }
     return got
   }
@@ -85,17 +92,13 @@ export class ReadBatches extends KeptFrames implements FrameReads {
   /** Returns whether there were so many frames. */
   #readMany(fd: number, wanted: number): boolean {
     const ring = this.#ring
-    const asked = this.#free.splice(-wanted)
-    for (const slot of asked)
-      ring.add({
-        op: OP.READ,
-        fd,
-        address: this.#addresses[slot] as number,
-        bytes: this.#slotBytes,
-        tag: slot,
-      })
+    for (let index = 0; index < wanted; index++) {
+      const slot = this.#free.pop() as number
+      this.#asked[index] = slot
+      ring.addAgain(fd, this.#addresses[slot] as number, this.#slotBytes, slot)
+    }
     const taken = Math.max(0, ring.enter())
-    this.#free.push(...asked.slice(taken))
+    for (let index = taken; index < wanted; index++) this.#free.push(this.#asked[index] as number)
     const before = this.waiting
     let pending = taken - this.#reap()
     for (let calls = 0; calls < MAX_CANCEL_CALLS && pending > 0; calls++) {
