@@ -35,7 +35,9 @@ export class HealthyPair {
   #stderr = ''
 
   private constructor(sockets: readonly [string, string], switchPid: number) {
-    const child = spawn(process.execPath, [PROGRAM, ...sockets, String(switchPid)], {
+    // It excuses what its thread waited for a processor: that thread must not wait for another, which collects its garbage.
+    const program = ['--single-threaded-gc', PROGRAM]
+    const child = spawn(process.execPath, [...program, ...sockets, String(switchPid)], {
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     child.stdout.on('data', (chunk) => {
