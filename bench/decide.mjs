@@ -73,7 +73,7 @@ function measure(vms) {
 
 await runBench(async () => {
   const machine = header('Deciding', { decisions: count })
-  warmUpController()
+  for (const _step of warmUpController());
   const results = vmCounts.map((vms) => ({ vms, ...measure(vms) }))
   table(
     ['VMs', 'decision us, median', 'p90', 'taking it over us, median', 'p90'],

@@ -9,11 +9,11 @@ const VIFS = 4
 const DECISIONS = 600
 
 /**
- * Makes the controller's code ready: until V8 has compiled it to machine code, a decision takes some hundred microseconds,
- * and decisions are few, so that this would be so for minutes. A controller of its own decides about invented counters in a
- * memory of its own; some ten milliseconds.
+ * Makes the controller's code ready, a decision for each step: until V8 has compiled it to machine code, a decision takes some
+ * hundred microseconds, and decisions are few, so that this would be so for minutes. A controller of its own decides about invented
+ * counters in a memory of its own. A tenth of a second of processor time in all, many times that on an emulated processor.
  */
-export function warmUpController(): void {
+export function* warmUpController(): Generator<void, void> {
   const memory = new LinearMemory(MIN_MEMORY_BYTES)
   const settings = new TuningSettings({ policy: { name: 'adaptive' }, budget: 0.3 })
   const rows = Array.from({ length: VIFS }, (_, row) => row)
@@ -35,5 +35,6 @@ export function warmUpController(): void {
     }
     const nowUs = (at + 1) * PERIOD_US
     controller.run(nowUs, { workedUs: nowUs * 0.4, spunUs: 0, waitedUs: nowUs * 0.1, wakes: at * 50 })
+    yield
   }
 }

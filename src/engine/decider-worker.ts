@@ -1,10 +1,12 @@
 /**
  * The thread that decides for an engine. It reads the engine's counters and the operator's settings from memory that both
  * share, and writes its decisions there; nobody sends anybody a message. Between two ticks it sleeps, and a change of the
- * settings wakes it.
+ * settings wakes it. It decides from the start, and makes its code ready meanwhile; all of it within a share of a processor,
+ * because where the engine, or guests, have the same one, they wait for as long as this thread works.
  */
 import { workerData } from 'node:worker_threads'
 import { Controller, type EngineUse } from '../control/controller.js'
+import { DECIDE, DECIDING_SHARE, Duty, nextOf, PREPARE } from '../control/duty.js'
 import { counterAt } from '../control/tuning-layout.js'
 import { warmUpController } from '../control/warm-up.js'
 import { EngineSigns } from '../core/globals.js'
@@ -28,16 +30,25 @@ function use(): EngineUse {
   return { workedUs: time.us() - spunUs, spunUs, waitedUs: time.waitedUs(), wakes }
 }
 
-warmUpController()
+const own = new ThreadClock()
+const duty = new Duty(DECIDING_SHARE, own.us())
+const warmUp = warmUpController()
 const controller = new Controller(new MemoryViews(memory), tuning)
-for (let wakes = 0; ; ) {
+for (let wakes = 0, isReady = false; ; ) {
   const seen = Atomics.load(version, 0)
+  const restUs = duty.restUs(nowUs(), own.us())
   const dueUs = controller.dueUs(nowUs() + laterUs)
-  if (dueUs === 0) {
+  const next = nextOf(restUs, dueUs, isReady)
+  if (next === DECIDE) {
     controller.run(nowUs() + laterUs, use())
     continue
   }
-  const isQuiet = signs.isAsleep && signs.wakes - wakes < QUIET_WAKES
+  if (next === PREPARE) {
+    isReady = warmUp.next().done === true
+    continue
+  }
+  const isQuiet = isReady && signs.isAsleep && signs.wakes - wakes < QUIET_WAKES
   wakes = signs.wakes
-  Atomics.wait(version, 0, seen, (isQuiet ? Math.max(dueUs, QUIET_PERIOD_US) : dueUs) / 1000)
+  const untilTickUs = isQuiet ? Math.max(dueUs, QUIET_PERIOD_US) : dueUs
+  Atomics.wait(version, 0, seen, Math.max(restUs, isReady ? untilTickUs : 0) / 1000)
 }
