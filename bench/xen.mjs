@@ -16,7 +16,12 @@ const options = readOptions('xen', "netback of the kernel and Ringferry in an em
   rounds: { default: undefined, help: 'rounds, each with every backend and policy (default 3; quick 1)' },
   hold: { default: '1000', help: 'policy fixed: hold time in us' },
   cpus: { default: '1', help: 'processors of the emulated machine' },
+  icount: {
+    default: undefined,
+    help: "an instruction takes 2^N ns of the machine's time, whatever else the host does; one processor only",
+  },
 })
+const icountShift = options.icount === undefined ? undefined : Number(options.icount)
 const seconds = Number(options.seconds ?? (options.quick ? 2 : 3))
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 3))
 const sizes = numbers(options.sizes ?? (options.quick ? '64,1500' : '64,512,1500'))
@@ -45,7 +50,10 @@ const cases = directions.flatMap((direction) =>
 )
 
 async function measure(bed, { direction, load }, { backend, policy }) {
-  if (policy) await bed.ringferry.tune({ policy })
+  if (policy) {
+    await bed.ringferry.tune({ policy })
+    await bed.ringferry.untilDecided()
+  }
   if (load === TCP) return await measureTcp(bed, { direction, backend, seconds })
   return await measureFrames(bed, { direction, backend, seconds, bytes: load })
 }
@@ -124,9 +132,16 @@ async function runRound(bed, round) {
 }
 
 await runBench(async () => {
-  const settings = { seconds, rounds, cpus: Number(options.cpus), holdUs: options.hold, frames: FIXED_FRAMES }
+  const settings = {
+    seconds,
+    rounds,
+    cpus: Number(options.cpus),
+    icountShift,
+    holdUs: options.hold,
+    frames: FIXED_FRAMES,
+  }
   const machine = header("Xen's vifs: kernel netback and Ringferry in an emulated driver domain", settings)
-  const bed = await startXenBed({ cpus: Number(options.cpus) })
+  const bed = await startXenBed({ cpus: Number(options.cpus), icountShift })
   const failures = []
   for (let round = 0; round < rounds && !isEnding(); round++) failures.push(...(await runRound(bed, round)))
   progressEnd()

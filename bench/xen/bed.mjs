@@ -71,12 +71,12 @@ async function startGuest(machine, XenGuest, name) {
 
 /**
  * Boots the machine, with everything in place. Undone at the end of the bench.
- * @param {{ cpus: number }} options emulated processors
+ * @param {{ cpus: number, icountShift?: number }} options emulated processors; XenMachineOptions.icountShift
  */
-export async function startXenBed({ cpus }) {
+export async function startXenBed({ cpus, icountShift }) {
   const { XenMachine, XenGuest, XenRingferry } = await loadXenHost()
   progress('booting Xen')
-  const machine = await XenMachine.boot(RESULTS, { cpus })
+  const machine = await XenMachine.boot(RESULTS, { cpus, icountShift })
   undoLater(() => machine.stop())
   await machine.must(LOAD_NETBACK)
   const binding = machine.agent.start(BIND)

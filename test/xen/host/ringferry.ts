@@ -72,6 +72,16 @@ ${config}END
     )
   }
 
+  /** Waits until the policy in force has decided: one that measures starts a thread, which takes seconds where it is emulated. */
+  async untilDecided(): Promise<void> {
+    const limit = Date.now() + START_MS
+    while (Date.now() < limit) {
+      const { vifs } = await this.#get<{ vifs: { decision: unknown }[] }>('/v1/tuning')
+      if (vifs.every(({ decision }) => decision !== null)) return
+    }
+    throw new Error(`no decision within ${START_MS / 1000} s`)
+  }
+
   async state(name: string): Promise<string> {
     const { ports } = await this.#get<{ ports: { name: string; state: string }[] }>('/v1/ports')
     return ports.find((each) => each.name === name)?.state ?? 'missing'
