@@ -71,7 +71,7 @@ async function startGuest(machine, XenGuest, name) {
 
 /**
  * Boots the machine, with everything in place. Undone at the end of the bench.
- * @param {{ cpus: number, icountShift?: number }} options emulated processors; XenMachineOptions.icountShift
+ * @param {{ cpus: number, icountShift?: number | undefined }} options emulated processors; XenMachineOptions.icountShift
  */
 export async function startXenBed({ cpus, icountShift }) {
   const { XenMachine, XenGuest, XenRingferry } = await loadXenHost()

@@ -50,7 +50,7 @@ export interface XenMachineOptions {
    * One emulated instruction takes 2^shift ns of the machine's time, however long it takes the host: what else the host does
    * disturbs no measurement. With one processor only. Left out: the host's time.
    */
-  readonly icountShift?: number
+  readonly icountShift?: number | undefined
 }
 
 /** A machine with Xen, its first domain up and the toolstack running. One at a time: it takes both processors. */
