@@ -6,6 +6,7 @@ import { calibratedModel, notesOf } from '../experiment/calibration/calibrated-m
 import { readCalibrationRun } from '../experiment/calibration/run-cells.js'
 import { parseModel } from '../experiment/model-file.js'
 import { VM_KINDS, type VmKind } from '../lab/bed/bed.js'
+import type { Interval } from '../stats/interval.js'
 import { checkWritable, writeWhole } from '../sys/output-file.js'
 import { formatTable, print, printJson } from './output.js'
 
@@ -21,7 +22,7 @@ interface CalibrateOptions {
 const digits = (value: number): string => Number(value.toPrecision(3)).toString()
 
 function table(calibration: Calibration): string {
-  const { engine, guest, wake } = calibration
+  const { engine, guest, wake, wakeHere, others } = calibration
   const cycles = costsOf(calibration)
   const rows = [
     ...engine.costs.map((cost) => ['switch', cost] as const),
@@ -34,10 +35,14 @@ function table(calibration: Calibration): string {
     digits(high),
     digits(cycles[step]!),
   ])
-  if (wake) {
-    const { estimate, low, high } = wake
-    rows.push(['any', 'from waking to running', ...[estimate, low, high].map((us) => digits(1000 * us)), ''])
+  const inNs = (step: string, found: Interval | undefined): void => {
+    if (!found) return
+    const { estimate, low, high } = found
+    rows.push(['any', step, ...[estimate, low, high].map((us) => digits(1000 * us)), ''])
   }
+  inNs('from waking to running', wake)
+  inNs('the same on one processor', wakeHere)
+  inNs('other threads, a stretch', others?.meanUs)
   return formatTable(['thread', 'step', 'ns', 'from', 'to', 'cycles'], rows, [2, 3, 4, 5])
 }
 

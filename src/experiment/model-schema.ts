@@ -29,6 +29,17 @@ const hostSchema = z.strictObject({
   llcMb: number.nonnegative().default(HOST_DEFAULTS.llcMb).describe('Last-level cache; 0: not modelled.'),
   missCyclesPerByte: number.nonnegative().default(HOST_DEFAULTS.missCyclesPerByte),
   wakeUs: number.nonnegative().default(HOST_DEFAULTS.wakeUs).describe('From waking a thread to its running.'),
+  wakeHereUs: number
+    .nonnegative()
+    .default(HOST_DEFAULTS.wakeHereUs)
+    .describe('The same when a thread of its own processor wakes it; at most wakeUs counts.'),
+  othersPerS: number
+    .nonnegative()
+    .default(HOST_DEFAULTS.othersPerS)
+    .describe('Stretches a second in which threads that are not modelled take a processor.'),
+  othersUs: positive
+    .default(HOST_DEFAULTS.othersUs)
+    .describe('How long such a stretch lasts in the mean, in microseconds.'),
 })
 
 const nicSchema = z.strictObject({
@@ -56,6 +67,9 @@ const vmSchema = z.strictObject({
     .default([...VM_DEFAULTS.cores])
     .describe('Processors that it may run on; none: all.'),
   ringFrames: whole.default(VM_DEFAULTS.ringFrames),
+  queueFrames: whole
+    .default(VM_DEFAULTS.queueFrames)
+    .describe('Frames that its programs may have waiting for room in its ring.'),
   workingSetMb: number.nonnegative().default(VM_DEFAULTS.workingSetMb),
   computes: number
     .min(0)
@@ -160,6 +174,9 @@ const calibrationSchema = z.strictObject({
     .describe('What was measured: outside of it nobody knows.'),
   costsNs: z.record(z.string(), bounds).describe('With 95 % intervals, in nanoseconds.'),
   wakeUs: bounds.optional(),
+  wakeHereUs: bounds.optional(),
+  othersPerS: bounds.optional(),
+  othersUs: bounds.optional(),
   fitted: z.array(z.string()).describe('Cells that costs were fitted to.'),
   heldOut: z.array(z.string()).describe('Cells that they were not.'),
 })

@@ -81,6 +81,7 @@ export class Backend {
       ...{ rings: this.rings, memory: this.memory, settings: this.settings },
       name: driverThreads === 1 ? 'driver domain' : `driver domain ${this.#thread}`,
       core: driverCore + this.#thread,
+      isShared: mine.some((at) => vms[at]!.cores.includes(driverCore + this.#thread)),
       ghz: host.ghz,
       ports: [...nics.keys(), ...ports],
       isNic: (port) => port < nics.length,

@@ -21,6 +21,8 @@ export class ModelError extends RingferryError {
 
 /** Rows of the plane's port table, as many as there are. */
 const MOST_PORTS = 128
+/** Most of a processor that threads which are not modelled may take. */
+const MOST_OTHERS = 0.9
 
 function inRange(value: number, low: number, high: number, path: readonly PropertyKey[]): void {
   if (!(value >= low && value <= high))
@@ -114,6 +116,14 @@ export function checkModel(model: Model): void {
   inRange(host.llcMb, 0, 1e6, ['host', 'llcMb'])
   inRange(host.missCyclesPerByte, 0, 1e3, ['host', 'missCyclesPerByte'])
   inRange(host.wakeUs, 0, 1e6, ['host', 'wakeUs'])
+  inRange(host.wakeHereUs, 0, 1e6, ['host', 'wakeHereUs'])
+  inRange(host.othersPerS, 0, 1e6, ['host', 'othersPerS'])
+  inRange(host.othersUs, 0.001, 1e6, ['host', 'othersUs'])
+  if (host.othersPerS * host.othersUs >= MOST_OTHERS * 1e6)
+    throw new ModelError(
+      ['host', 'othersPerS'],
+      `${host.othersPerS} stretches of ${host.othersUs} us a second take ${Math.round((host.othersPerS * host.othersUs) / 1e4)} % of each processor; at most ${MOST_OTHERS * 100} % leaves something to model`,
+    )
   checkThreads(model)
   inRange(model.measureMs, 0.001, 1e9, ['measureMs'])
   inRange(model.warmUpMs, 0, 1e9, ['warmUpMs'])
@@ -136,6 +146,7 @@ export function checkModel(model: Model): void {
     inRange(vm.weight, 1e-3, 1e6, ['vms', at, 'weight'])
     inRange(vm.cap, 0, 1, ['vms', at, 'cap'])
     inRange(vm.ringFrames, 1, 65_536, ['vms', at, 'ringFrames'])
+    inRange(vm.queueFrames, 1, 1e6, ['vms', at, 'queueFrames'])
     inRange(vm.workingSetMb, 0, 1e6, ['vms', at, 'workingSetMb'])
     inRange(vm.computes, 0, 1, ['vms', at, 'computes'])
     for (const core of vm.cores) inRange(core, 0, host.cores - 1, ['vms', at, 'cores'])

@@ -42,6 +42,8 @@ import type { DepthOfRings, Moved, OnPort } from './rings.js'
 
 /** The flag of an available ring whose guest polls. Source: virtio 1.3, 2.7.6. */
 const NO_INTERRUPT = 1
+/** Frames that one poll takes out of a backlog, at most: as the plane. */
+const BACKLOG_BURST = 1024
 /** Bytes that a frame takes of a backlog, which has RING_BYTES. */
 const recordBytes = (frameBytes: number): number => (RECORD_FRAME + frameBytes + 15) & ~15
 
@@ -115,7 +117,9 @@ export class CountedRings implements DepthOfRings {
   poll(index: number, burst: number, nowUs: number, moved: Moved): void {
     const port = this.#ports[index]!
     this.#begin(nowUs, moved)
-    while (port.backlog.size > 0 && port.room > 0) {
+    // As the plane does: so many at most, and a call that is due at once ends it.
+    for (let left = burst === 1 ? 1 : BACKLOG_BURST; left > 0 && !this.#callNow; left--) {
+      if (port.backlog.size === 0 || port.room <= 0) break
       const frame = port.backlog.shift()
       port.backlogBytes -= recordBytes(this.#frames.bytes[frame]!)
       this.#append(port, frame)
@@ -125,10 +129,7 @@ export class CountedRings implements DepthOfRings {
     port.polledUs = nowUs
     const { transmit, size } = port
     const waiting = transmit.size
-    if (waiting > 0) {
-      port.add(C_POLLS)
-      if (waiting > size - (size >> 3)) port.add(C_CROWDED)
-    }
+    if (waiting > size - (size >> 3) && !moved.continues) port.add(C_CROWDED)
     const { to, bytes } = this.#frames
     for (let left = Math.min(burst, waiting); left > 0 && !this.#callNow; left--) {
       const frame = transmit.shift()
@@ -138,6 +139,8 @@ export class CountedRings implements DepthOfRings {
       port.add(C_INGRESS_BYTES, bytes[frame]!)
       this.#deliver(this.#ports[to[frame]!]!, frame)
     }
+    // As the plane counts: what came out of a backlog is work, too.
+    if (moved.work > 0 && !moved.continues) port.add(C_POLLS)
     this.#endBurst()
   }
 

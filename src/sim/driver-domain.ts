@@ -37,6 +37,8 @@ export interface DriverDomainParts {
   readonly settings: TuningSettings
   readonly costs: Costs
   readonly core: number
+  /** Whether it is the processor of a VM, too. */
+  readonly isShared: boolean
   readonly ghz: number
   /** Cycles that a byte costs beside, because it is not in the cache. */
   readonly missCycles: number
@@ -72,6 +74,7 @@ export class DriverDomain implements Work {
     work: 0,
     publications: 0,
     calls: 0,
+    continues: false,
   }
   readonly #timer: number
   #state: State = 'awake'
@@ -85,6 +88,13 @@ export class DriverDomain implements Work {
   #left = 0
   #movedInTurn = 0
   #servesHeld = false
+  /**
+   * Frames are published one by one: each is a unit of its own, because a receiver on this processor may run between two. Those of one
+   * poll pay for it once: how many of it are left, and whose they are.
+   */
+  readonly #publishesEach: boolean
+  #pollLeft = 0
+  #polled = -1
   /** Cycles of interrupts and wake-ups that the next unit pays for. */
   #owedCycles = 0
   #served = -1
@@ -98,6 +108,7 @@ export class DriverDomain implements Work {
     this.cores = [core]
     this.inForce = new DecisionInForce(settings)
     this.controller = new Controller(memory, settings.buffer)
+    this.#publishesEach = parts.isShared && settings.limits?.maxFrames === 1
     this.pace = new Pace(this.inForce)
     this.order = new DeficitRoundRobin(ports.at(-1)! + 1, QUANTUM_US, MAX_DEBT_US)
     this.#thread = processors.add(this)
@@ -120,6 +131,10 @@ export class DriverDomain implements Work {
   /** Whether whoever puts frames into a ring must notify it. */
   get wantsKicks(): boolean {
     return this.#state === 'sleeping' && !this.#wokenByCall
+  }
+
+  get isSpinning(): boolean {
+    return this.#state === 'spinning'
   }
 
   /** Frames lie in a transmit ring. */
@@ -215,14 +230,15 @@ export class DriverDomain implements Work {
         continue
       }
       const moved = this.#clear()
-      rings.poll(port, BURST, nowUs, moved)
+      moved.continues = this.#publishesEach && this.#polled === port && this.#pollLeft > 0
+      rings.poll(port, this.#publishesEach ? 1 : BURST, nowUs, moved)
       if (moved.work === 0) {
         this.order.deactivate(port)
         continue
       }
       this.#movedInTurn += moved.work
       this.#servesHeld = this.#left === 0
-      const cycles = Math.max(1, this.#burstCycles(moved))
+      const cycles = Math.max(1, this.#burstCycles(port, moved))
       this.#served = port
       this.order.charge(port, cycles / this.#parts.ghz / 1000)
       return cycles
@@ -255,10 +271,10 @@ export class DriverDomain implements Work {
     if (this.pace.isTickDue(nowUs)) this.pace.ticked(nowUs)
   }
 
-  #burstCycles(moved: Moved): number {
+  #burstCycles(port: number, moved: Moved): number {
     const { frames, costs, isNic, missCycles } = this.#parts
     const { driver } = costs
-    let cycles = driver.across.poll + this.#publicationCycles(moved)
+    let cycles = this.#pollCycles(port, moved) + this.#publicationCycles(moved)
     for (let at = 0; at < moved.count; at++) {
       const frame = moved.frames[at]!
       const isFromNic = isNic(frames.from[frame]!)
@@ -270,6 +286,16 @@ export class DriverDomain implements Work {
       if (isToNic) cycles += driver.fromVm.nic
     }
     return cycles
+  }
+
+  /** One call into the plane: a burst, which a call that is due at once ends. */
+  #pollCycles(port: number, moved: Moved): number {
+    const { poll } = this.#parts.costs.driver.across
+    if (!this.#publishesEach) return poll
+    if (!moved.continues) this.#pollLeft = BURST
+    this.#polled = port
+    this.#pollLeft = moved.calls > 0 ? 0 : this.#pollLeft - 1
+    return moved.continues ? 0 : poll
   }
 
   #publicationCycles({ publications, calls }: Moved): number {

@@ -40,8 +40,6 @@ export interface GuestParts {
   readonly hasNic: boolean
 }
 
-/** Frames that its programs may have waiting: a sender with more is told to wait. */
-const QUEUE_FRAMES = 1000
 /** What it computes beside its network comes due so often, and gives way to frames so often, in nanoseconds. */
 const COMPUTE_PERIOD_NS = 1_000_000
 const COMPUTE_SLICE_NS = 50_000
@@ -61,6 +59,7 @@ export class Guest implements Work {
   readonly #parts: GuestParts
   readonly #sides: GuestSides
   readonly #thread: ThreadState
+  readonly #queueFrames: number
   readonly #queue = new Fifo(1024)
   readonly #batch = new Fifo(BURST)
   #doing = IDLE
@@ -74,6 +73,7 @@ export class Guest implements Work {
     this.weight = vm.weight
     this.cap = vm.cap
     this.cores = cores
+    this.#queueFrames = vm.queueFrames
     this.#parts = parts
     this.#sides = sides
     this.#thread = parts.processors.add(this)
@@ -97,7 +97,7 @@ export class Guest implements Work {
 
   /** Whether its programs may send more: its queue is not full. */
   get mayQueue(): boolean {
-    return this.#queue.size < QUEUE_FRAMES
+    return this.#queue.size < this.#queueFrames
   }
 
   /** A program sends a frame. False: the queue is full, the frame is not taken. */

@@ -9,6 +9,7 @@ import { Guest, type GuestSides } from './guest.js'
 import type { Model, Traffic } from './model.js'
 import { NicModel, type NicSides } from './nic.js'
 import { OpenSource } from './open-source.js'
+import { Others } from './others.js'
 import { Processors } from './processors.js'
 import type { Network, Program } from './program.js'
 import { Requests } from './requests.js'
@@ -75,6 +76,7 @@ export class Machine {
       cores: host.cores,
       switchNs: Math.round(this.costs.switchCycles / host.ghz),
       wakeNs: Math.round(host.wakeUs * 1000),
+      wakeHereNs: Math.round(Math.min(host.wakeUs, host.wakeHereUs) * 1000),
     })
     this.backends = Array.from(
       { length: this.costs.hasDriverDomain ? model.driverThreads : 0 },
@@ -93,10 +95,20 @@ export class Machine {
     for (const [at, nic] of nics.entries()) this.#addNic(at, nic.name)
     for (const at of vms.keys()) this.#addGuest(at)
     for (const backend of this.backends) this.#startBackend(backend)
+    this.#addOthers()
     for (const [flow, traffic] of model.traffic.entries())
       this.programs.push(
         makeProgram(traffic, this.#network, flow, [this.portOf(traffic.from), this.portOf(traffic.to)]),
       )
+  }
+
+  /** Threads that nobody has named, on each processor. */
+  #addOthers(): void {
+    const { events, processors, streams } = this
+    const { cores, othersPerS: perS, othersUs: meanUs } = this.model.host
+    if (perS === 0) return
+    for (let core = 0; core < cores; core++)
+      new Others({ events, processors, stream: streams.stream(`others ${core}`), core, perS, meanUs })
   }
 
   portOf(name: string): number {

@@ -42,6 +42,12 @@ export interface Host {
   readonly missCyclesPerByte: number
   /** A sleeping thread runs so long after it was woken, in microseconds. */
   readonly wakeUs: number
+  /** The same for one that was woken by a thread of its own processor; at most `wakeUs` counts. */
+  readonly wakeHereUs: number
+  /** Stretches a second in which threads that are not modelled take a processor; 0: they do not. */
+  readonly othersPerS: number
+  /** How long such a stretch lasts in the mean, in microseconds. */
+  readonly othersUs: number
 }
 
 export interface Nic {
@@ -68,6 +74,8 @@ export interface Vm {
   /** Processors that it may run on; none: all. */
   readonly cores: readonly number[]
   readonly ringFrames: number
+  /** Frames that its programs may have waiting for room in its ring. */
+  readonly queueFrames: number
   /** What it touches, for the last-level cache. */
   readonly workingSetMb: number
   /** Share of a processor that it computes beside its network; 0 to 1. */
@@ -172,6 +180,9 @@ export const HOST_DEFAULTS: Host = {
   llcMb: 0,
   missCyclesPerByte: 0.5,
   wakeUs: 5,
+  wakeHereUs: 5,
+  othersPerS: 0,
+  othersUs: 1000,
 }
 export const NIC_DEFAULTS: Omit<Nic, 'name'> = {
   gbps: 10,
@@ -186,6 +197,7 @@ export const VM_DEFAULTS: Omit<Vm, 'name'> = {
   cap: 0,
   cores: [],
   ringFrames: 256,
+  queueFrames: 1000,
   workingSetMb: 2,
   computes: 0,
 }

@@ -19,6 +19,16 @@ export interface Tracer {
   unit(thread: string, processor: number, fromNs: number, toNs: number): void
 }
 
+/** How many there are, and what they take, in nanoseconds. */
+export interface ProcessorTimes {
+  readonly cores: number
+  /** From one thread to another. */
+  readonly switchNs: number
+  /** From waking a thread to its being ready; and when a thread of its own processor wakes it. */
+  readonly wakeNs: number
+  readonly wakeHereNs: number
+}
+
 /** All processors of a machine and the threads on them. */
 export class Processors {
   readonly threads: ThreadState[] = []
@@ -35,22 +45,22 @@ export class Processors {
   readonly #last: Int32Array
   readonly #beganNs: Float64Array
   readonly #units: Int32Array
+  readonly #wakeHereNs: number
+  /** The processor whose thread has just ended a unit, while what that does to others is decided; -1: none. */
+  #working = -1
   readonly #ended: number
   readonly #woken: number
 
   constructor(
     events: EventList,
     scheduler: Scheduler,
-    {
-      cores,
-      switchNs,
-      wakeNs,
-    }: { readonly cores: number; readonly switchNs: number; readonly wakeNs: number },
+    { cores, switchNs, wakeNs, wakeHereNs }: ProcessorTimes,
   ) {
     this.#events = events
     this.#scheduler = scheduler
     this.#switchNs = switchNs
     this.#wakeNs = wakeNs
+    this.#wakeHereNs = wakeHereNs
     this.busyNs = new Float64Array(cores)
     this.#running = new Int32Array(cores).fill(-1)
     this.#last = new Int32Array(cores).fill(-1)
@@ -74,7 +84,8 @@ export class Processors {
   wake(thread: ThreadState, nowNs: number): void {
     if (thread.isReady || thread.isRunning) return
     thread.isReady = true
-    this.#events.schedule(nowNs + this.#wakeNs, this.#woken, thread.index)
+    const isHere = thread.work.cores.length === 1 && thread.core === this.#working
+    this.#events.schedule(nowNs + (isHere ? this.#wakeHereNs : this.#wakeNs), this.#woken, thread.index)
   }
 
   #ready(index: number, nowNs: number): void {
@@ -82,7 +93,12 @@ export class Processors {
     thread.readySinceNs = nowNs
     thread.core = this.#choose(thread)
     this.#scheduler.enqueue(thread, nowNs, true)
-    if (this.#running[thread.core] === -1) this.#dispatch(thread.core, nowNs)
+    const running = this.#running[thread.core]!
+    if (running === -1) this.#dispatch(thread.core, nowNs)
+    else {
+      const other = this.threads[running]!
+      if (other.work.isSpinning && this.#scheduler.mustYield(other, nowNs)) this.cut(other, nowNs)
+    }
   }
 
   /** Where a thread goes that was woken: an idle processor, first the one it knows; else the one with fewest waiting. */
@@ -161,7 +177,9 @@ export class Processors {
     this.tracer?.unit(thread.work.name, core, this.#beganNs[core]!, nowNs)
     this.#scheduler.charge(thread, usedNs, nowNs)
     this.#units[core] = (this.#units[core]! + 1) & UNIT_MASK
+    this.#working = core
     thread.work.end(nowNs)
+    this.#working = -1
     if (!this.#scheduler.mustYield(thread, nowNs)) {
       const tookNs = thread.work.begin(nowNs)
       if (tookNs > 0) {

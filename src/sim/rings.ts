@@ -18,6 +18,8 @@ export interface Moved {
   /** Publications to VMs, and calls that they took. */
   publications: number
   calls: number
+  /** Given by the caller: the poll goes on with one that was counted before. */
+  continues: boolean
 }
 
 /** Something has happened to a port. */

@@ -67,7 +67,14 @@ function simulatedSide() {
   const frames = new Frames()
   const rings = new CountedRings(memory, instantiatePlane(memory, planeModule()), frames)
   for (let vm = 0; vm < VMS; vm++) rings.add(vm, RING, true)
-  const moved: Moved = { frames: new Int32Array(4096), count: 0, work: 0, publications: 0, calls: 0 }
+  const moved: Moved = {
+    frames: new Int32Array(4096),
+    count: 0,
+    work: 0,
+    publications: 0,
+    calls: 0,
+    continues: false,
+  }
   const show = () =>
     rings.show(
       () => {},

@@ -9,6 +9,8 @@ export interface Work {
   readonly cap: number
   /** Processors that it may run on. */
   readonly cores: readonly number[]
+  /** Whether the present unit is mere spinning: it ends as soon as another thread goes first. */
+  readonly isSpinning?: boolean
   /** Begins a unit of work. Returns how long it takes, in nanoseconds; 0: there is nothing to do, and it sleeps. */
   begin(nowNs: number): number
   /** The unit is over. */

@@ -5,7 +5,7 @@ import { policyOf } from '../../lab/bed/ringferry.js'
 import type { Cell } from '../../lab/study/cell.js'
 import { HOST_DEFAULTS } from '../../sim/model.js'
 import type { Interval } from '../../stats/interval.js'
-import { type Calibration, costsOf, INCLUDED } from './calibrate.js'
+import { type Calibration, costsOf, hostOf, INCLUDED } from './calibrate.js'
 import { isFullSpeed, modelOfCell, whyNoModel } from './cell-model.js'
 import { entangled } from './cost-fit.js'
 import { type CalibrationRun, SPLIT } from './run-cells.js'
@@ -34,7 +34,7 @@ function sourceOf(step: string): string {
 
 /** What one must know of the fit, in sentences. */
 export function notesOf(calibration: Calibration): string[] {
-  const { engine, guest, wake, fitted, heldOut, noisy, rounds } = calibration
+  const { engine, guest, wake, others, fitted, heldOut, noisy, rounds } = calibration
   const percent = (part: number): string => `${(100 * part).toFixed(part < 0.1 ? 1 : 0)} %`
   return [
     `${fitted.length} cells are fitted, ${heldOut.length} are not: ${SPLIT}.`,
@@ -48,6 +48,9 @@ export function notesOf(calibration: Calibration): string[] {
       : [
           `No cell has so light a load that its delays tell how late a woken thread runs: ${HOST_DEFAULTS.wakeUs} us is assumed.`,
         ]),
+    others
+      ? `Threads that the model does not name take a processor ${digits(others.perS.estimate)} times a second for ${digits(others.meanUs.estimate)} us in the mean: from the late frames of ${others.cells} cells.`
+      : 'No cell shows late frames from which one could tell how often other threads take a processor: none are modelled.',
     ...(noisy > 0
       ? [
           `The machine was not quiet before ${noisy} of ${rounds} measurements: error bars and costs are larger than they need be.`,
@@ -58,14 +61,17 @@ export function notesOf(calibration: Calibration): string[] {
 
 /** The text of the file. */
 export function calibratedModel(calibration: Calibration, run: CalibrationRun): string {
-  const { cores, ghz, engine, guest, wake, ranges, guests, machine, fitted, heldOut } = calibration
-  const wakeUs = wake ? digits(wake.estimate) : HOST_DEFAULTS.wakeUs
+  const { ghz, engine, guest, wake, wakeHere, others, ranges, guests, machine, fitted, heldOut } = calibration
+  const host = hostOf(calibration)
   const costs = costsOf(calibration)
   const cell = run.cells.map((each) => each.cell).find((each) => fitted.includes(each.id) && isPlain(each))
-  const start = cell && modelOfCell(cell, { host: { ...HOST_DEFAULTS, cores, ghz, wakeUs }, costs })
+  const start = cell && modelOfCell(cell, { host, costs })
   const document = new Document({
     name: 'calibrated',
-    host: { cores, ghz, wakeUs },
+    host: {
+      ...{ cores: host.cores, ghz, wakeUs: host.wakeUs, wakeHereUs: host.wakeHereUs },
+      ...(others ? { othersPerS: host.othersPerS, othersUs: host.othersUs } : {}),
+    },
     costs,
     calibration: {
       ...{ run: calibration.run, machine, guests, ranges },
@@ -73,6 +79,8 @@ export function calibratedModel(calibration: Calibration, run: CalibrationRun): 
         [...engine.costs, ...guest.costs].map((cost) => [cost.step, rounded(cost)]),
       ),
       ...(wake ? { wakeUs: rounded(wake) } : {}),
+      ...(wakeHere ? { wakeHereUs: rounded(wakeHere) } : {}),
+      ...(others ? { othersPerS: rounded(others.perS), othersUs: rounded(others.meanUs) } : {}),
       ...{ fitted, heldOut },
     },
     ...(cell ? { policy: policyOf(cell.bed.switch), budget: cell.bed.switch.budget ?? BUDGET_DEFAULT } : {}),

@@ -23,6 +23,8 @@ export interface MachineCosts {
 /** Above all that a sender with a processor of its own can send: what the ring does not take is not sent. */
 const FULL_SPEED_FPS = 4e6
 const MEASURE_MS = 200
+/** The same where others take processors: that is rare, and a tail is made of it. */
+const LONG_MS = 400
 /** Full speed has many events, and no chance. */
 const FULL_SPEED_MS = 60
 const WARM_UP_MS = 50
@@ -87,9 +89,11 @@ export function modelOfCell({ id, bed, uses }: Cell, { host, costs }: MachineCos
       ...VM_DEFAULTS,
       ...{ name, targetUs: targetUs ?? VIF_DEFAULTS.targetUs, weight: weight ?? VIF_DEFAULTS.weight },
       cores: coresOf(cpu),
+      // A generator gives up what is later than a ring of frames.
+      queueFrames: VM_DEFAULTS.ringFrames,
     })),
     traffic: uses.flatMap(trafficOf),
-    measureMs: uses.some(isFullSpeed) ? FULL_SPEED_MS : MEASURE_MS,
+    measureMs: uses.some(isFullSpeed) ? FULL_SPEED_MS : host.othersPerS > 0 ? LONG_MS : MEASURE_MS,
     warmUpMs: settles ? SETTLE_MS : WARM_UP_MS,
   }
 }

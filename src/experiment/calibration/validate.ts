@@ -86,6 +86,7 @@ function predictedOf(run: Results, { cell }: MeasuredCell): Record<ComparedName,
   const working = workingVms(cell)
   const vms = run.vms.filter(({ name }) => working.includes(name))
   const measured = run.vms.find(({ name }) => name === cell.uses[0]!.vm) ?? vms[0]!
+  // Of frames that came: those of which a generator gave up are none that the lab counts as offered.
   const { p50Us, p99Us } = run.traffic[0]!.delay
   return {
     ...{ fps: run.fps, p50Us, p99Us, driverWorkCpu: run.driverCpu },

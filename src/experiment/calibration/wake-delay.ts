@@ -5,29 +5,20 @@
 import type { Measurement } from '../../lab/record/record.js'
 import { runModel } from '../../sim/run.js'
 import type { Interval } from '../../stats/interval.js'
-import { seededRandom } from '../../stats/random.js'
-import { median, quantileSorted } from '../../stats/summary.js'
+import { median } from '../../stats/summary.js'
 import { type MachineCosts, modelOfCell } from './cell-model.js'
+import { type Curve, fitCurves } from './fit-curves.js'
 import type { MeasuredCell } from './run-cells.js'
 import { workingVms } from './work.js'
 
 /** Microseconds that are simulated; between them the median is linear. */
 const TRIED_US = [0, 2, 5, 10, 20, 40, 80, 160]
-/** Steps of the search. */
-const STEP_US = 0.1
 /** Of a processor, switch and receivers together: above, delays tell of queues. */
 const LIGHT_CPU = 0.5
 /** Loss above which a median says little. */
 const LOSS = 0.01
-const DRAWS = 200
 const SEED = 1
 const MEASURE_MS = 60
-
-interface Point {
-  /** Simulated medians by TRIED_US. */
-  readonly simulatedUs: readonly number[]
-  readonly measuredUs: number
-}
 
 /** The medians of a cell's workload. */
 const mediansOf = (measurements: readonly Measurement[]): number[] =>
@@ -49,29 +40,6 @@ export function tellsOfWakes({ cell, measurements }: MeasuredCell): boolean {
   )
 }
 
-function interpolate(ys: readonly number[], x: number): number {
-  const at = Math.max(
-    1,
-    TRIED_US.findIndex((tried) => tried >= x),
-  )
-  const [x0, x1, y0, y1] = [TRIED_US[at - 1]!, TRIED_US[at]!, ys[at - 1]!, ys[at]!]
-  return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0)
-}
-
-/** The value with the least squared relative error of the medians. */
-function nearest(points: readonly Point[]): number {
-  let best = { us: 0, error: Number.POSITIVE_INFINITY }
-  for (let step = 0; step * STEP_US <= TRIED_US.at(-1)!; step++) {
-    const us = step * STEP_US
-    const error = points.reduce(
-      (sum, { simulatedUs, measuredUs }) => sum + (interpolate(simulatedUs, us) / measuredUs - 1) ** 2,
-      0,
-    )
-    if (error < best.error) best = { us, error }
-  }
-  return best.us
-}
-
 export interface WakeDelay extends Interval {
   readonly cells: number
 }
@@ -82,25 +50,15 @@ export function fitWakeDelay(
   machine: MachineCosts,
   plane: WebAssembly.Module,
 ): WakeDelay | undefined {
-  const points = all.filter(tellsOfWakes).flatMap(({ cell, measurements }): Point[] => {
+  const curves = all.filter(tellsOfWakes).flatMap(({ cell, measurements }): Curve[] => {
     const measured = mediansOf(measurements)
     if (measured.length === 0) return []
-    const simulatedUs = TRIED_US.map((wakeUs) => {
+    const simulated = TRIED_US.map((wakeUs) => {
       const model = modelOfCell(cell, { ...machine, host: { ...machine.host, wakeUs } })
       const { traffic } = runModel({ ...model, measureMs: MEASURE_MS }, { seed: SEED, plane })
       return traffic[0]!.delay.p50Us
     })
-    return [{ simulatedUs, measuredUs: median(measured) }]
+    return [{ simulated, measured: median(measured) }]
   })
-  if (points.length === 0) return undefined
-  const random = seededRandom(SEED)
-  const drawn = Array.from({ length: DRAWS }, () =>
-    nearest(points.map(() => points[Math.floor(random() * points.length)]!)),
-  ).sort((a, b) => a - b)
-  return {
-    estimate: nearest(points),
-    low: quantileSorted(drawn, 0.025),
-    high: quantileSorted(drawn, 0.975),
-    cells: points.length,
-  }
+  return curves.length === 0 ? undefined : { ...fitCurves(TRIED_US, curves), cells: curves.length }
 }
