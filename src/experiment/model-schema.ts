@@ -86,7 +86,9 @@ const arrivalsSchema = z.discriminatedUnion('kind', [
     kind: z.literal('mmpp'),
     states: z.array(z.strictObject({ factor: number.nonnegative(), meanUs: positive })).min(2),
   }),
-  z.strictObject({ kind: z.literal('trains'), frames: whole.positive() }),
+  z
+    .strictObject({ kind: z.enum(['trains', 'bursts']), frames: whole.positive() })
+    .describe('Frames back to back; trains come by chance, bursts at regular times.'),
   z.strictObject({
     kind: z.literal('trace'),
     file: z.string().describe('A capture (pcap, pcapng): times and sizes of its frames.'),

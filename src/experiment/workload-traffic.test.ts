@@ -43,6 +43,40 @@ describe("the lab's workloads as models", () => {
     expect((await modelOf('cpu-hog')).model.vms.map(({ computes }) => computes)).toEqual([1, 1])
   })
 
+  it('modelWorkload has frames arrive as the lab sends them: regular bursts, in turn to further VMs', () => {
+    const settings = { rateFps: 30_000, arrivals: 'burst', burstFrames: 8, frameBytes: 'imix', also: ['w'] }
+    const each = {
+      from: 'eth0',
+      arrivals: { kind: 'bursts', frames: 8 },
+      frameBytes: 'imix',
+      rateFps: 15_000,
+    }
+    expect(modelWorkload('frames', settings, ['v', 'eth0'])).toMatchObject({
+      traffic: [
+        { ...each, to: 'v' },
+        { ...each, to: 'w' },
+      ],
+    })
+  })
+
+  it('a model runs bursts at regular times, as many frames each as the settings say', async () => {
+    const { model } = await modelOf('frames', '{ rateFps: 40000, arrivals: burst, burstFrames: 8 }')
+    const { traffic } = runModel(model, { seed: 1, plane: planeModule() })
+    // 20 ms of them: a hundred bursts, whatever the chance.
+    for (const { frames, label } of traffic) if (label.startsWith('frames')) expect(frames).toBe(800)
+  })
+
+  it('modelWorkload sends frames as fast as possible without chance, and shares that among receivers', () => {
+    const made = modelWorkload('frames', { also: ['w'] }, ['v', 'eth0'])
+    const each = { kind: 'open', from: 'eth0', arrivals: { kind: 'constant' }, load: 0.5 }
+    expect(made).toMatchObject({
+      traffic: [
+        { ...each, to: 'v' },
+        { ...each, to: 'w' },
+      ],
+    })
+  })
+
   it.each([
     [
       'wbe',

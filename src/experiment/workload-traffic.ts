@@ -4,7 +4,9 @@
  */
 import { check, firstMistake } from '../config/schema-check.js'
 import { didYouMean } from '../errors/suggestion.js'
+import type { FramesSettings } from '../lab/workload/frames.js'
 import { findWorkload, WORKLOADS } from '../lab/workload/registry.js'
+import { framesTraffic } from './frames-traffic.js'
 
 /** An entry of a model file, before its defaults are filled in; `from` and `to` among them. */
 export type TrafficEntry = Readonly<Record<string, unknown>>
@@ -40,8 +42,8 @@ const TRAIN_FRAMES = 11
 const ends = (direction: unknown, vm: string, peer: string): TrafficEntry =>
   direction === 'from_vm' ? { from: vm, to: peer } : { from: peer, to: vm }
 
-/** A rate in frames a second; 0 is as fast as possible: line rate. */
-const rated = (rateFps: number): TrafficEntry => (rateFps > 0 ? { rateFps } : { load: 1 })
+/** A rate in frames a second; 0 is as fast as possible: line rate, or a share of it. */
+const rated = (rateFps: number, share = 1): TrafficEntry => (rateFps > 0 ? { rateFps } : { load: share })
 
 /** Why settings are not modelled, or what they are as a model. */
 type Maker = (settings: Settings, vm: string, peer: string) => ModelledWorkload | string
@@ -60,15 +62,13 @@ const MAKERS: Readonly<Record<string, Maker>> = {
       ...ends(direction, vm, peer),
     })
   },
-  frames: ({ frameBytes, rateFps, arrivals, burstFrames, direction, also }, vm, peer) => {
-    if (Array.isArray(also) && also.length > 0) return 'settings.also: write an entry for each VM'
-    const times = arrivals === 'burst' ? { kind: 'trains', frames: burstFrames } : { kind: arrivals }
-    return traffic({
-      ...{ kind: 'open', frameBytes, arrivals: times },
-      ...rated(Number(rateFps)),
-      ...ends(direction, vm, peer),
-    })
-  },
+  frames: (settings, vm, peer) =>
+    traffic(
+      ...framesTraffic(settings as FramesSettings, [vm, peer]).map(({ rateFps, share, ...each }) => ({
+        ...{ kind: 'open', ...each },
+        ...rated(rateFps, share),
+      })),
+    ),
   'request-response': ({ mode, bytes, connections }, vm, peer) =>
     mode === 'crr'
       ? 'settings.mode: crr is not modelled: a model has no opening of connections'

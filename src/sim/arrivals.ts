@@ -15,7 +15,9 @@ export function nextArrival(arrivals: Arrivals, rateFps: number, stream: Stream)
     case 'poisson':
       return () => stream.exponential(meanNs)
     case 'trains':
-      return trains(arrivals.frames, meanNs, stream)
+      return trains(arrivals.frames, () => stream.exponential(meanNs * arrivals.frames))
+    case 'bursts':
+      return trains(arrivals.frames, () => meanNs * arrivals.frames)
     case 'on-off':
       return onOff(arrivals, meanNs, stream)
     case 'mmpp':
@@ -25,7 +27,7 @@ export function nextArrival(arrivals: Arrivals, rateFps: number, stream: Stream)
   }
 }
 
-function trains(frames: number, meanNs: number, stream: Stream): NextNs {
+function trains(frames: number, toNextNs: NextNs): NextNs {
   let left = 0
   return () => {
     if (left > 0) {
@@ -33,7 +35,7 @@ function trains(frames: number, meanNs: number, stream: Stream): NextNs {
       return 0
     }
     left = frames - 1
-    return stream.exponential(meanNs * frames)
+    return toNextNs()
   }
 }
 

@@ -93,8 +93,8 @@ export type Arrivals =
       readonly kind: 'mmpp'
       readonly states: readonly { readonly factor: number; readonly meanUs: number }[]
     }
-  /** So many frames back to back. */
-  | { readonly kind: 'trains'; readonly frames: number }
+  /** So many frames back to back, at times that follow each other by chance, or regularly. */
+  | { readonly kind: 'trains' | 'bursts'; readonly frames: number }
   /** As recorded: microseconds since the start and bytes; repeated at its end. */
   | { readonly kind: 'trace'; readonly atUs: ArrayLike<number>; readonly bytes: ArrayLike<number> }
 

@@ -4,7 +4,6 @@ import { policyOf } from '../../lab/bed/ringferry.js'
 import type { Cell, WorkloadPlan } from '../../lab/study/cell.js'
 import type { FramesSettings } from '../../lab/workload/frames.js'
 import {
-  type Arrivals,
   type Host,
   MODEL_DEFAULTS,
   type Model,
@@ -12,6 +11,7 @@ import {
   type OpenTraffic,
   VM_DEFAULTS,
 } from '../../sim/model.js'
+import { framesTraffic } from '../frames-traffic.js'
 import { isOnRings } from './run-cells.js'
 
 /** What a calibration decides of a model. */
@@ -30,20 +30,6 @@ const FULL_SPEED_MS = 60
 const WARM_UP_MS = 50
 /** Until a controller has settled. */
 const SETTLE_MS = 300
-/** Bursts of a trace before it begins again. */
-const TRACE_BURSTS = 64
-
-function arrivalsOf({ arrivals, burstFrames, rateFps }: FramesSettings, bytes: number): Arrivals {
-  if (rateFps === 0) return { kind: 'constant' }
-  if (arrivals !== 'burst') return { kind: arrivals }
-  // Bursts come at regular times; the sources' trains do not.
-  const everyUs = (burstFrames / rateFps) * 1e6
-  const atUs = Array.from(
-    { length: TRACE_BURSTS * burstFrames },
-    (_, at) => Math.floor(at / burstFrames) * everyUs,
-  )
-  return { kind: 'trace', atUs, bytes: atUs.map(() => bytes) }
-}
 
 /** Whether a workload sends as fast as it can: its delays are those of full queues. */
 export function isFullSpeed({ settings }: WorkloadPlan): boolean {
@@ -51,16 +37,12 @@ export function isFullSpeed({ settings }: WorkloadPlan): boolean {
 }
 
 function trafficOf({ label, vm, peer, settings }: WorkloadPlan): OpenTraffic[] {
-  const wanted = settings as FramesSettings
-  const { direction, frameBytes, rateFps, also } = wanted
-  const bytes = frameBytes === 'imix' ? 'imix' : frameBytes
-  const receivers = direction === 'from_vm' ? [peer!] : [vm, ...also]
-  const from = direction === 'from_vm' ? vm : peer!
-  return receivers.map((to) => ({
+  const all = framesTraffic(settings as FramesSettings, [vm, peer!])
+  return all.map(({ rateFps, share, ...traffic }) => ({
     ...OPEN_DEFAULTS,
-    ...{ label: receivers.length === 1 ? label : `${label} ${to}`, from, to, frameBytes: bytes },
-    rateFps: (rateFps === 0 ? FULL_SPEED_FPS : rateFps) / receivers.length,
-    arrivals: arrivalsOf(wanted, frameBytes === 'imix' ? 0 : frameBytes),
+    ...traffic,
+    label: all.length === 1 ? label : `${label} ${traffic.to}`,
+    rateFps: rateFps === 0 ? FULL_SPEED_FPS * share : rateFps,
   }))
 }
 
@@ -68,11 +50,7 @@ function trafficOf({ label, vm, peer, settings }: WorkloadPlan): OpenTraffic[] {
 export function whyNoModel(cell: Cell): string | undefined {
   if (!isOnRings(cell)) return 'its switch or its VMs are none that the model has costs for'
   const other = cell.uses.find(({ run }) => run !== 'frames')
-  if (other) return `the workload ${other.run} has no model here`
-  const imix = cell.uses.some(
-    ({ settings }) => settings.frameBytes === 'imix' && settings.arrivals === 'burst',
-  )
-  return imix ? 'bursts of mixed sizes have no model here' : undefined
+  return other && `the workload ${other.run} has no model here`
 }
 
 /** The model of a cell that has one. */
