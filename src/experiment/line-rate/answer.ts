@@ -67,7 +67,7 @@ function vmsWords(outcomes: Outcomes): string[] {
     if (!best || !last) return []
     const batch = last.batchFrames === null ? '' : `, in batches of ${digits(last.batchFrames)}`
     return [
-      `${policy} ${millions(best.carriedFps)} with ${count(best.vms, 'VM')}, ${millions(last.carriedFps)} with ${last.vms}${batch}`,
+      `${policy} ${best === last ? '' : `${millions(best.carriedFps)} with ${count(best.vms, 'VM')}, `}${millions(last.carriedFps)} with ${count(last.vms, 'VM')}${batch}`,
     ]
   })
   if (parts.length === 0) return []

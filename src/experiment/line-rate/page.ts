@@ -111,7 +111,7 @@ export function lineRateSections(outcomes: Outcomes): Section[] {
       ...{ id: 'reach', title: 'Where line rate is reached', level: 2 },
       blocks: [
         text(
-          'The least simulated number of VMs with which one thread fills the NIC; else the largest share of line rate that it carries.',
+          `The least number of VMs with which one thread fills the NIC, of those that were simulated (adaptive and dim: ${listed(MEASURING_VM_COUNTS.map(String))}); else the largest share of line rate that it carries.`,
         ),
         ...sizes.map(
           (frameBytes): Block => ({
