@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
-import { type EventAnswer, listEvents } from '../daemon/api/routes/events.js'
+import { type EventAnswer, eventSchema, listEvents } from '../daemon/api/routes/events.js'
 import { type ControlOptions, clientOf, withControl } from './control-options.js'
 import { Interruption } from './interruption.js'
 import { print, printJson } from './output.js'
@@ -17,11 +17,12 @@ export function eventText(event: EventAnswer): string {
 
 async function follow(options: ControlOptions): Promise<void> {
   const { signal } = new Interruption()
-  const response = await clientOf(options).stream(listEvents, { query: { follow: true } }, signal)
+  const client = clientOf(options)
+  const response = await client.stream(listEvents, { query: { follow: true } }, signal)
   try {
     for await (const line of createInterface({ input: response })) {
       if (!line.startsWith('data: ')) continue
-      const event = JSON.parse(line.slice('data: '.length)) as EventAnswer
+      const event = client.read(eventSchema, line.slice('data: '.length))
       if (options.json) printJson(event)
       else print(eventText(event))
     }

@@ -8,7 +8,6 @@
  * tells that a datagram peer went: its socket is looked at ten times a second. Frames cross with their checksums complete
  * and segments cut. Source: QEMU 7.2 net/dgram.c; gvisor-tap-vsock pkg/transport/unixgram_darwin.go for vfkit's greeting.
  */
-
 import { frameBytes } from '../core/byte-ring.js'
 import { DROP_HOST_ERROR, NET_HEADER_BYTES, RECORD_FRAME } from '../core/layout.js'
 import { memoryAddress } from '../grants/memory-address.js'

@@ -5,7 +5,6 @@
  *
  *   unit of work = one burst of one port, or the held batches that are due; what it published is seen at its end
  */
-
 import { DeficitRoundRobin } from '../aggregation/drr.js'
 import { BURST } from '../aggregation/policy.js'
 import { Controller } from '../control/controller.js'

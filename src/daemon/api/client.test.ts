@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ApiClient } from './client.js'
+import { eventSchema } from './routes/events.js'
 import { getLogLevel } from './routes/log.js'
 
 let folder: string
@@ -40,6 +41,19 @@ describe('ApiClient', () => {
       code: 'SYSCALL',
       message: expect.stringMatching(/socket: this is no answer of a switch[^\n]*$/),
     })
+  })
+
+  it.each([
+    ['null'],
+    ['{"event": "attached"}'],
+    ['torn {'],
+  ])('read says in one line that %j is no event of a stream', (said) => {
+    expect(() => new ApiClient('socket').read(eventSchema, said)).toThrow(
+      expect.objectContaining({
+        code: 'SYSCALL',
+        message: expect.stringMatching(/^socket: this is no answer of a switch[^\n]*$/),
+      }),
+    )
   })
 
   it('call takes what a newer switch says beside the answer, and hands it on', async () => {

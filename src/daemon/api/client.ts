@@ -66,24 +66,6 @@ function errorOf(path: string, status: number, body: string): Error {
   )
 }
 
-/** An answer as the route describes it, with whatever a newer switch says beside it. Throws SYSCALL for another. */
-function parsed<A extends z.ZodType>(path: string, answer: A | undefined, body: string): z.infer<A> {
-  let value: unknown
-  try {
-    value = JSON.parse(body)
-  } catch (cause) {
-    const said = body.slice(0, MOST_QUOTED)
-    throw new RingferryError('SYSCALL', `${path}: this is no answer of a switch: ${said}`, { cause })
-  }
-  const fault = answer?.safeParse(value).error?.issues.find(({ code }) => code !== 'unrecognized_keys')
-  if (fault)
-    throw new RingferryError(
-      'SYSCALL',
-      `${path}: this is no answer of a switch of this version (${[fault.path.join('.'), fault.message].filter(Boolean).join(': ')}); what listens there?`,
-    )
-  return value as z.infer<A>
-}
-
 /** A client of the API behind a Unix socket. */
 export class ApiClient {
   readonly #socket: string
@@ -107,7 +89,27 @@ export class ApiClient {
     given: Call<z.infer<P>, z.infer<Q>, z.infer<H>, z.infer<B>> = {},
   ): Promise<z.infer<A>> {
     const response = await this.#send(route, given, ANSWER_LIMIT_MS)
-    return parsed(this.#socket, route.answer, await text(this.#socket, response))
+    return this.read(route.answer, await text(this.#socket, response))
+  }
+
+  /** What a switch said as a schema describes it, with whatever a newer one says beside it. Throws SYSCALL for another. */
+  read<A extends z.ZodType>(schema: A | undefined, said: string): z.infer<A> {
+    let value: unknown
+    try {
+      value = JSON.parse(said)
+    } catch (cause) {
+      const quoted = said.slice(0, MOST_QUOTED)
+      throw new RingferryError('SYSCALL', `${this.#socket}: this is no answer of a switch: ${quoted}`, {
+        cause,
+      })
+    }
+    const fault = schema?.safeParse(value).error?.issues.find(({ code }) => code !== 'unrecognized_keys')
+    if (fault)
+      throw new RingferryError(
+        'SYSCALL',
+        `${this.#socket}: this is no answer of a switch of this version (${[fault.path.join('.'), fault.message].filter(Boolean).join(': ')}); what listens there?`,
+      )
+    return value as z.infer<A>
   }
 
   /**
