@@ -6,14 +6,17 @@ import { NativeBuffer } from './native-buffer.js'
 export const CPU_SET_BYTES = 128
 const PROCESSORS = CPU_SET_BYTES * 8
 
-/** Binds the calling thread to one processor. Throws UNSUPPORTED when the thread may not run there. */
-export function bindToCpu(cpu: number): void {
+/**
+ * Binds a thread to one processor. Throws UNSUPPORTED when it may not run there.
+ * @param thread its id; 0: the calling one
+ */
+export function bindToCpu(cpu: number, thread = 0): void {
   const mask = new NativeBuffer(CPU_SET_BYTES)
   try {
     if (!Number.isInteger(cpu) || cpu < 0 || cpu >= PROCESSORS)
       throw new RingferryError('USAGE', `cpu ${cpu}: choose a number from 0 to ${PROCESSORS - 1}`)
     mask.bytes[cpu >> 3] = 1 << (cpu & 7)
-    if (libc.sched_setaffinity(0, CPU_SET_BYTES, mask.address) < 0)
+    if (libc.sched_setaffinity(thread, CPU_SET_BYTES, mask.address) < 0)
       throw new RingferryError(
         'UNSUPPORTED',
         `cpu ${cpu}: this process may not run there; taskset -p ${process.pid} shows where it may`,

@@ -75,7 +75,7 @@ export const vmSchema = z.strictObject({
   limitMbps: z.number().positive().optional().meta({ description: 'Limit of what the VM may send in Mb/s' }),
   cpu: z.int().min(0).optional().meta({
     description:
-      'Embedded: where its thread runs, the n-th of the processors that this process may use (of fewer, the last)',
+      'Embedded, uml, qemu: where it runs, the n-th of the processors that this process may use (of fewer, the last)',
   }),
   thinAcks: z.boolean().optional().meta({
     description:

@@ -1,8 +1,9 @@
 /** Boots the VMs of a bed side by side; what is under way ends soon when the bed is given up. */
 import { readFileSync } from 'node:fs'
 import { RingferryError } from '../../errors/errors.js'
+import { nthCpu } from '../../sys/affinity.js'
 import { bootGuest } from '../guest/guest.js'
-import { allProcesses, killAll, sessionProcesses } from '../guest/processes.js'
+import { allProcesses, bindSession, killAll, sessionProcesses } from '../guest/processes.js'
 import type { Guest, GuestSpec } from '../guest/spec.js'
 import type { BedOptions } from './bed.js'
 import type { Fabric } from './fabric.js'
@@ -44,7 +45,9 @@ async function bootOne(plan: VmPlan, fabric: Fabric): Promise<Guest> {
     ...{ name: guestName, kind: spec.kind as GuestSpec['kind'], nics, programs: true },
     ...(spec.memoryMb === undefined ? {} : { memoryMb: spec.memoryMb }),
   }
-  return bootGuest(guest)
+  const booted = await bootGuest(guest)
+  if (spec.cpu !== undefined) bindSession(booted.pid, nthCpu(spec.cpu))
+  return booted
 }
 
 /**

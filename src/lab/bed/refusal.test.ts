@@ -35,7 +35,9 @@ describe('refusalOf', () => {
     expect(refusalOf(bed('ringferry', pair('uml', { model: 'e1000' })))).toMatch(/e1000/)
     expect(refusalOf(bed('bridge', pair('netns', { limitMbps: 10 })))).toMatch(/limitMbps/)
     expect(refusalOf(bed('bridge', pair('netns', { thinAcks: true })))).toMatch(/thinAcks/)
-    expect(refusalOf(bed('ringferry', pair('uml', { cpu: 0 })))).toMatch(/only an embedded VM/)
+    expect(refusalOf(bed('ringferry', pair('netns', { cpu: 0 })))).toMatch(
+      /only a VM of kind embedded, uml, qemu is bound to a processor, not netns/,
+    )
     expect(refusalOf(bed('ringferry', pair('embedded', { cpu: 0 })))).toBeUndefined()
     expect(refusalOf(bedSchema.parse({ switch: { kind: 'ovs', cpu: 0 }, vms: pair('netns') }))).toMatch(
       /switch.cpu needs the switch ringferry/,

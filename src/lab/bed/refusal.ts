@@ -12,6 +12,9 @@ export const CARRIES: Readonly<Record<SwitchKind, readonly VmKind[]>> = {
   none: ['netns', 'host'],
 }
 
+/** Kinds of VMs that can be bound to a processor: the work of others is done by the host's kernel, where it likes. */
+const BOUND: readonly VmKind[] = ['embedded', 'uml', 'qemu']
+
 const WHY: Readonly<Record<SwitchKind, string>> = {
   ringferry: '',
   bridge: 'an embedded guest needs a vhost-user port',
@@ -36,8 +39,8 @@ export function refusalOf(spec: BedSpec): string | undefined {
   if (spec.switch.cpu !== undefined && kind !== 'ringferry')
     return `switch.cpu needs the switch ringferry, not ${kind}`
   for (const vm of spec.vms) {
-    if (vm.cpu !== undefined && vm.kind !== 'embedded')
-      return `VM ${vm.name}: only an embedded VM is bound to a processor, not ${vm.kind}`
+    if (vm.cpu !== undefined && !BOUND.includes(vm.kind))
+      return `VM ${vm.name}: only a VM of kind ${BOUND.join(', ')} is bound to a processor, not ${vm.kind}`
     if (vm.model === 'e1000' && vm.kind !== 'qemu')
       return `VM ${vm.name}: only a qemu VM has an e1000 NIC, not ${vm.kind}`
     if (vm.limitMbps !== undefined && kind !== 'ringferry')

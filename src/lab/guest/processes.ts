@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { bindToCpu } from '../../sys/affinity.js'
 
 /** Clock ticks per second in /proc/PID/stat: 100 on every Linux that Node runs on. Source: proc(5), USER_HZ. */
 const TICKS_PER_SECOND = 100
@@ -75,6 +76,26 @@ export function namespaceProcesses(namespace: string): ProcessStat[] {
 /** The sum of their processor time in seconds. */
 export function totalCpuSeconds(processes: readonly ProcessStat[]): number {
   return processes.reduce((sum, stat) => sum + stat.cpuSeconds, 0)
+}
+
+/**
+ * Binds all threads of a session to a processor; those that they start inherit it. One that has ended meanwhile is no error.
+ * Throws UNSUPPORTED where they may not run.
+ */
+export function bindSession(session: number, cpu: number): void {
+  for (const { pid } of sessionProcesses(session)) {
+    let threads: string[] = []
+    try {
+      threads = readdirSync(`/proc/${pid}/task`)
+    } catch {}
+    for (const thread of threads) {
+      try {
+        bindToCpu(cpu, Number(thread))
+      } catch (error) {
+        if (processStat(pid)) throw error
+      }
+    }
+  }
 }
 
 /** Kills processes by id; one that has ended meanwhile is no error. */
