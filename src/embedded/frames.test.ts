@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkedPayload } from '../../test/support/ip-frames.js'
-import { constantSum, FRAME_AT, isMeasured, measuredFrame, numberFrame, parseMac } from './frames.js'
+import {
+  benchmarkAddress,
+  constantSum,
+  FRAME_AT,
+  isMeasured,
+  measuredFrame,
+  numberFrame,
+  parseMac,
+} from './frames.js'
 
 const TO = parseMac('02:00:00:00:01:02')
 const FROM = parseMac('02:00:00:00:03:fe')
@@ -14,6 +22,13 @@ function numbered(bytes: number, flow: number, sequence: number, intendedUs: num
   numberFrame(new DataView(memory.buffer), 7, constantSum(frame), sequence, intendedUs)
   return memory.subarray(7)
 }
+
+it('benchmarkAddress is where measuredFrame sends to when a VM has that MAC address', () => {
+  const frame = measuredFrame({ to: TO, from: FROM, bytes: 60, epoch: 1, stream: 1, flow: 0 })
+  const told = benchmarkAddress('02:00:00:00:01:02')
+  expect(told).toBe('198.18.1.2')
+  expect([...frame.subarray(FRAME_AT.UDP - 4, FRAME_AT.UDP)].join('.')).toBe(told)
+})
 
 describe('numberFrame', () => {
   it('numberFrame leaves a UDP datagram with right lengths and checksums whatever number and time it gets', () => {

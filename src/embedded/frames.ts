@@ -28,7 +28,7 @@ const VERSION_AND_HEADER_WORDS = 0x45
 const DONT_FRAGMENT = 0x4000
 const TIME_TO_LIVE = 64
 /** 198.18.0.0/15, for benchmarks of network devices. Source: RFC 2544, C.2.2. */
-const BENCHMARK_NETWORK = [198, 18] as const
+export const BENCHMARK_NETWORK = [198, 18] as const
 
 /**
  * One round of simple IMIX, in bytes without frame check sequence (64, 594 and 1518 on the wire), 7:4:1, the small
@@ -89,6 +89,11 @@ export function measuredFrame({ to, from, bytes, epoch, stream, flow }: Measured
   data.setUint16(FRAME_AT.STREAM, stream)
   for (let at = FRAME_AT.FILLING; at < bytes; at++) frame[at] = at & 0xff
   return frame
+}
+
+/** The address that frames to a MAC address have. @param mac as "02:00:00:00:00:01" */
+export function benchmarkAddress(mac: string): string {
+  return [...BENCHMARK_NETWORK, ...parseMac(mac).subarray(4, 6)].join('.')
 }
 
 /** What the words of a frame that never change come to, the pseudo header of UDP with them: for numberFrame. */

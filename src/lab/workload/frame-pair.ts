@@ -1,4 +1,4 @@
-/** A generator on an embedded VM, a meter on one or several others, and what all have counted. */
+/** A generator on an embedded VM, a meter on each embedded one that it sends to, and what all have counted. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { histogramMean, merge, newCounts } from '../../core/histogram.js'
 import type { EmbeddedWorker, GeneratorRole } from '../../embedded/worker.js'
@@ -39,7 +39,7 @@ export function lateRatio({ sent, refused, late }: PairCount): number {
 
 export class FramePair {
   readonly generator: EmbeddedWorker
-  /** Of each receiver, in their order. */
+  /** Of each embedded receiver, in their order. */
   readonly meters: readonly EmbeddedWorker[]
 
   private constructor(generator: EmbeddedWorker, meters: readonly EmbeddedWorker[]) {
@@ -49,7 +49,7 @@ export class FramePair {
 
   /**
    * The meters first, so that nothing is sent to nobody. The generator starts paused.
-   * @param receivers each gets a frame in turn
+   * @param receivers each gets a frame in turn; those that are not embedded have to count for themselves
    */
   static async start(
     sender: BedVm,
@@ -58,7 +58,8 @@ export class FramePair {
   ): Promise<FramePair> {
     const meters: EmbeddedWorker[] = []
     try {
-      for (const receiver of receivers) meters.push(await receiver.embed({ kind: 'meter' }, { spinUs: 0 }))
+      for (const receiver of receivers)
+        if (receiver.kind === 'embedded') meters.push(await receiver.embed({ kind: 'meter' }, { spinUs: 0 }))
       const to = receivers.map(({ macs }) => macs[0] as string)
       const generator = await sender.embed({ kind: 'generator', to, ...role }, { spinUs: GENERATOR_SPIN_US })
       return new FramePair(generator, meters)

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { histogramQuantile } from '../../core/histogram.js'
-import { MAX_FLOWS } from '../../embedded/frames.js'
+import { FRAME_AT, MAX_FLOWS } from '../../embedded/frames.js'
+import { RingferryError } from '../../errors/errors.js'
+import type { BedVm } from '../bed/bed.js'
 import type { Metrics } from '../record/metrics.js'
 import { DELAY_METRICS, lostIn, quantileWithLoss } from './delays.js'
 import { countBetween, FramePair, lateRatio, type PairCount } from './frame-pair.js'
+import { KernelReceiver } from './kernel-receiver.js'
 import { peerOf } from './program.js'
 import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 
@@ -68,6 +71,21 @@ export function windowLoss({ sent, received, refused, gaps }: PairCount): number
   return missing / (received + missing)
 }
 
+/** What really ran. */
+function ranOf(count: PairCount, seconds: number, { rateFps }: FramesSettings): Record<string, unknown> {
+  return { seconds, ...count, generatorBound: lateRatio(count) > LATE_LIMIT, paced: rateFps > 0 }
+}
+
+/** What all receivers together got. */
+function carried(count: PairCount, seconds: number): Metrics {
+  return {
+    fps: count.received / seconds,
+    offeredFps: (count.sent + count.refused + count.late) / seconds,
+    lossRatio: windowLoss(count),
+    mbps: (count.receivedBytes * 8) / 1e6 / seconds,
+  }
+}
+
 function result(
   pair: FramePair,
   count: PairCount,
@@ -82,10 +100,7 @@ function result(
   const at = (q: number): number =>
     quantileWithLoss((share) => histogramQuantile(delays.counts, share), q, lossRatio, lost.us)
   const metrics: Metrics = {
-    fps: count.received / seconds,
-    offeredFps: (count.sent + count.refused + count.late) / seconds,
-    lossRatio,
-    mbps: (count.receivedBytes * 8) / 1e6 / seconds,
+    ...carried(count, seconds),
     ...(delays.count === 0 ? {} : { meanUs, maxUs }),
     ...{ p50Us: at(0.5), p90Us: at(0.9), p99Us: at(0.99), p999Us: at(0.999) },
   }
@@ -93,11 +108,84 @@ function result(
     metrics,
     series: { percentiles: percentileSeries(delays.counts, lossRatio, lost.us) },
     ran: {
-      seconds,
-      ...count,
-      generatorBound: lateRatio(count) > LATE_LIMIT,
-      paced: settings.rateFps > 0,
+      ...ranOf(count, seconds, settings),
       delay: settings.rateFps > 0 ? 'from the intended send time' : 'from the time of sending',
+    },
+  }
+}
+
+/**
+ * Sends for a window, and until a receiver with a clock of its own has had its window, too.
+ * @param received what that one reports
+ */
+async function load<Report>(
+  pair: FramePair,
+  { rateFps }: FramesSettings,
+  { warmUpS, measureS, signal }: LoadWindow,
+  received?: Promise<Report>,
+): Promise<{ readonly count: PairCount; readonly seconds: number; readonly report: Report | undefined }> {
+  try {
+    pair.generator.setRate(rateFps > 0 ? rateFps : Number.POSITIVE_INFINITY)
+    await sleep(warmUpS * 1000, undefined, { signal })
+    pair.check()
+    const before = pair.count()
+    const startMs = performance.now()
+    pair.resetWindow()
+    await sleep(measureS * 1000, undefined, { signal })
+    const count = countBetween(before, pair.count())
+    pair.check()
+    const seconds = (performance.now() - startMs) / 1000
+    return { count, seconds, report: await received }
+  } finally {
+    pair.generator.setRate(0)
+  }
+}
+
+/** To a program in a guest with a kernel. */
+async function prepareKernel(
+  [receiver, ...others]: readonly BedVm[],
+  start: () => Promise<FramePair>,
+  slot: number,
+  settings: FramesSettings,
+): Promise<PreparedWorkload> {
+  if (!receiver || others.length > 0)
+    throw new RingferryError(
+      'CONFIG',
+      `frames: also is for embedded VMs alone; ${receiver?.name} is ${receiver?.kind}`,
+    )
+  const kernel = await KernelReceiver.start(receiver, slot)
+  let pair: FramePair
+  try {
+    pair = await start()
+  } catch (error) {
+    await kernel.stop()
+    throw error
+  }
+  return {
+    run: async (window) => {
+      const received = kernel.measure(window)
+      received.catch(() => {})
+      const { count, seconds, report } = await load(pair, settings, window, received)
+      const got = report!
+      const receivedBytes = got.receivedBytes + got.received * FRAME_AT.EPOCH
+      // Both windows have their own clock and ends: what came is told by the receiver's, as if in the sender's.
+      const scale = seconds / got.seconds
+      const all = {
+        ...count,
+        received: got.received * scale,
+        receivedBytes: receivedBytes * scale,
+        gaps: got.lost * scale,
+      }
+      return {
+        metrics: carried(all, seconds),
+        ran: {
+          ...ranOf(all, seconds, settings),
+          receiver: `a program in the guest, Node ${process.version}`,
+        },
+      }
+    },
+    close: async () => {
+      await Promise.all([pair.stop(), kernel.stop()])
     },
   }
 }
@@ -106,42 +194,32 @@ async function prepare(site: WorkloadSite, settings: FramesSettings): Promise<Pr
   const peer = peerOf('frames', site)
   const [sender, receiver] = settings.direction === 'to_vm' ? [peer, site.vm] : [site.vm, peer]
   const receivers = [receiver, ...settings.also.map((name) => site.bed.vm(name))]
-  const pair = await FramePair.start(sender, receivers, {
-    frameBytes: settings.frameBytes,
-    arrivals: settings.arrivals === 'burst' ? { burst: settings.burstFrames } : settings.arrivals,
-    flows: settings.flows,
-    seed: site.seed,
-  })
+  const start = (): Promise<FramePair> =>
+    FramePair.start(sender, receivers, {
+      frameBytes: settings.frameBytes,
+      arrivals: settings.arrivals === 'burst' ? { burst: settings.burstFrames } : settings.arrivals,
+      flows: settings.flows,
+      seed: site.seed,
+    })
+  if (receivers.some(({ kind }) => kind !== 'embedded'))
+    return prepareKernel(receivers, start, site.slot, settings)
+  const pair = await start()
   return {
-    run: async (window: LoadWindow) => {
-      const { warmUpS, measureS, signal } = window
-      try {
-        pair.generator.setRate(settings.rateFps > 0 ? settings.rateFps : Number.POSITIVE_INFINITY)
-        await sleep(warmUpS * 1000, undefined, { signal })
-        pair.check()
-        const before = pair.count()
-        const startMs = performance.now()
-        pair.resetWindow()
-        await sleep(measureS * 1000, undefined, { signal })
-        const count = countBetween(before, pair.count())
-        const seconds = (performance.now() - startMs) / 1000
-        pair.check()
-        return result(pair, count, seconds, settings, window)
-      } finally {
-        pair.generator.setRate(0)
-      }
+    run: async (window) => {
+      const { count, seconds } = await load(pair, settings, window)
+      return result(pair, count, seconds, settings, window)
     },
     close: () => pair.stop(),
   }
 }
 
-/** Numbered UDP datagrams from one embedded VM to another, open loop: rate, loss and one-way delay. */
+/** Numbered UDP datagrams from an embedded VM, open loop: rate and loss, to another embedded one also one-way delay. */
 export const frames: Workload<FramesSettings> = {
   name: 'frames',
   description:
-    'Numbered UDP datagrams at intended times from one embedded VM to another: rate, loss, one-way delay.',
+    'Numbered UDP datagrams at intended times from an embedded VM: rate and loss; one-way delay to another embedded one.',
   settings: settingsSchema,
-  runsOn: ['embedded'],
+  runsOn: ['embedded', 'uml', 'qemu'],
   needsPeer: true,
   alsoOn: ({ also }) => also,
   primary: 'fps',

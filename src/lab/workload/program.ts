@@ -24,6 +24,7 @@ export type ProgramName =
   | 'asker'
   | 'bulk-receiver'
   | 'bulk-sender'
+  | 'datagram-sink'
   | 'echo-server'
   | 'file-client'
   | 'file-server'

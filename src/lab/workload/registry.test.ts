@@ -98,6 +98,7 @@ describe('guest programs', () => {
     'prober',
     'bulk-sender',
     'bulk-receiver',
+    'datagram-sink',
     'hog',
   ])('%s imports only Node and its own folder', (name) => {
     const files = moduleFiles(`${name}.js`, source)
