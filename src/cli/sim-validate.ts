@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { shellQuote } from '../daemon/shell-word.js'
 import { planeModule } from '../engine/plane-module.js'
 import { RingferryError } from '../errors/errors.js'
+import { guestSentence } from '../experiment/calibration/guest-words.js'
 import { readCalibrationRun, SPLIT } from '../experiment/calibration/run-cells.js'
 import { type Validation, validate } from '../experiment/calibration/validate.js'
 import {
@@ -30,9 +31,19 @@ interface ValidateOptions {
 }
 
 /** Sentences on what a validation rests on. */
-function about(validation: Validation, isSameRun: boolean, model: string): string[] {
-  const { noisy, measurements } = validation
+function about(
+  validation: Validation,
+  { isSameRun, model, fittedTo }: { isSameRun: boolean; model: string; fittedTo: string | undefined },
+): string[] {
+  const { noisy, measurements, guests } = validation
+  const others = guests.filter((kind) => kind !== fittedTo)
   return [
+    guestSentence(guests),
+    ...(fittedTo === undefined || others.length === 0
+      ? []
+      : [
+          `The model's costs of a guest are those of ${fittedTo}: they say nothing of receivers of kind ${others.join(', ')}.`,
+        ]),
     isSameRun
       ? `Costs are those of ${model}, fitted to other cells of the same run: ${SPLIT}.`
       : `Costs are those of ${model}, fitted to no cell of this run.`,
@@ -71,12 +82,13 @@ async function simValidate(folder: string, options: ValidateOptions): Promise<vo
       `${folder}: none of its cells can be predicted${validation.left[0] ? `: ${validation.left[0].cell}: ${validation.left[0].why}` : `; ${name} was fitted to all of them`}`,
     )
   const which = isSameRun ? 'held-out cells' : 'cells'
+  const sentences = about(validation, { isSameRun, model: name, fittedTo: calibration?.guests })
   const command = ['ringferry', ...process.argv.slice(2).map(shellQuote)].join(' ')
   const page = {
     title: 'Prediction and measurement',
     lead: `Run ${validation.run}, model ${model.name}`,
     generator: command,
-    sections: validationSections(validation, { which, about: about(validation, isSameRun, name) }),
+    sections: validationSections(validation, { which, about: sentences }),
     footer: ['Made by ', command, '.'],
   }
   const [html, markdown] = ['validation.html', 'validation.md'].map((each) => join(out, each)) as [
@@ -104,7 +116,7 @@ async function simValidate(folder: string, options: ValidateOptions): Promise<vo
       ...(regimes.length > 0
         ? [`Where the model is wrong:\n${regimes.map((each) => `  ${each}`).join('\n')}`]
         : []),
-      [...about(validation, isSameRun, name), `report: ${html}`].join('\n'),
+      [...sentences, `report: ${html}`].join('\n'),
     ].join('\n\n'),
   )
 }

@@ -8,6 +8,7 @@ import type { Interval } from '../../stats/interval.js'
 import { type Calibration, costsOf, hostOf, INCLUDED } from './calibrate.js'
 import { isFullSpeed, modelOfCell, whyNoModel } from './cell-model.js'
 import { entangled } from './cost-fit.js'
+import { guestSentence, notTold } from './guest-words.js'
 import { type CalibrationRun, SPLIT } from './run-cells.js'
 
 const digits = (value: number): number => Number(value.toPrecision(4))
@@ -34,11 +35,13 @@ function sourceOf(step: string): string {
 
 /** What one must know of the fit, in sentences. */
 export function notesOf(calibration: Calibration): string[] {
-  const { engine, guest, wake, others, fitted, heldOut, noisy, rounds } = calibration
+  const { engine, guest, wake, others, fitted, heldOut, noisy, rounds, guests } = calibration
   const percent = (part: number): string => `${(100 * part).toFixed(part < 0.1 ? 1 : 0)} %`
   return [
     `${fitted.length} cells are fitted, ${heldOut.length} are not: ${SPLIT}.`,
     `Mean error of the fit: ${percent(engine.error)} of the switch's processor time${Number.isNaN(guest.error) ? '' : `, ${percent(guest.error)} of a receiver's`}.`,
+    guestSentence([guests]),
+    ...notTold(guests),
     ...[...entangled(engine), ...entangled(guest)].map(
       ([a, b, correlation]) =>
         `"${a}" and "${b}" are hardly told apart (correlation ${correlation.toFixed(2)}): only what both cost together is known.`,
@@ -46,7 +49,7 @@ export function notesOf(calibration: Calibration): string[] {
     ...(wake
       ? []
       : [
-          `No cell has so light a load that its delays tell how late a woken thread runs: ${HOST_DEFAULTS.wakeUs} us is assumed.`,
+          `No cell has delays of so light a load that they tell how late a woken thread runs: ${HOST_DEFAULTS.wakeUs} us is assumed.`,
         ]),
     others
       ? `Threads that the model does not name take a processor ${digits(others.perS.estimate)} times a second for ${digits(others.meanUs.estimate)} us in the mean: from the late frames of ${others.cells} cells.`

@@ -1,6 +1,7 @@
 /** Prediction against measurement, on cells that no cost was fitted to. */
 
 import { merge, newCounts } from '../../core/histogram.js'
+import type { VmKind } from '../../lab/bed/bed.js'
 import type { Factors, Measurement } from '../../lab/record/record.js'
 import type { Results } from '../../sim/results.js'
 import { type Interval, meanInterval } from '../../stats/interval.js'
@@ -9,7 +10,7 @@ import { replicate } from '../replicate.js'
 import { isFullSpeed, type MachineCosts, modelOfCell, whyNoModel } from './cell-model.js'
 import { ksDistance } from './ks.js'
 import type { CalibrationRun, MeasuredCell } from './run-cells.js'
-import { countsOf, workingVms } from './work.js'
+import { countsOf, receiverKinds, workingVms } from './work.js'
 
 /** What is compared. `aim`: the error that is aimed at, as a part. */
 export const COMPARED = {
@@ -49,6 +50,8 @@ export interface ValidatedCell {
 
 export interface Validation {
   readonly run: string
+  /** Kinds of the VMs that received, in cells that are predicted. */
+  readonly guests: readonly VmKind[]
   readonly cells: readonly ValidatedCell[]
   /** Cells that there is no model of. */
   readonly left: readonly { readonly cell: string; readonly why: string }[]
@@ -164,6 +167,7 @@ export function validate(
   const rounds = kept.flatMap(({ measurements }) => measurements)
   return {
     run: run.header.run,
+    guests: [...new Set(kept.flatMap(({ cell }) => receiverKinds(cell)))],
     cells: kept.map((each) => {
       options.onCell?.(each.cell.id)
       return validateCell(each, machine, options)

@@ -1,4 +1,5 @@
 /** What a measurement says that was done, and the processor time that it took: the rows of a fit. */
+import type { VmKind } from '../../lab/bed/bed.js'
 import type { Measurement } from '../../lab/record/record.js'
 import type { Cell } from '../../lab/study/cell.js'
 
@@ -70,13 +71,25 @@ export function workingVms({ uses, bed }: Cell): string[] {
   return bed.vms.map(({ name }) => name).filter((name) => !generators.includes(name))
 }
 
+/** The kinds of those. */
+export function receiverKinds(cell: Cell): VmKind[] {
+  const working = workingVms(cell)
+  return cell.bed.vms.flatMap(({ name, kind }) => (working.includes(name) ? [kind] : []))
+}
+
+/** A kernel asks for an address now and then: less than this share of its frames is no traffic, and no cost is fitted to it. */
+const LEAST_SHARE = 0.01
+
 /** A row for each VM that has carried something. */
 export function guestRows(measurement: Measurement, cell: Cell): Row[] {
   return workingVms(cell).flatMap((vm): Row[] => {
     const count = countsOf(measurement, vm)
     const usedNs = (measurement.cpu.guests[vm] ?? 0) * NS
-    if (usedNs <= 0 || count('toVmFrames') + count('fromVmFrames') === 0) return []
-    const names = ['calls', 'toVmFrames', 'toVmBytes', 'fromVmFrames', 'fromVmBytes']
-    return [{ cell: measurement.cell, usedNs, counts: names.map(count) }]
+    const frames = count('toVmFrames') + count('fromVmFrames')
+    if (usedNs <= 0 || frames === 0) return []
+    const ways = (['toVm', 'fromVm'] as const).flatMap((way) =>
+      count(`${way}Frames`) < LEAST_SHARE * frames ? [0, 0] : [count(`${way}Frames`), count(`${way}Bytes`)],
+    )
+    return [{ cell: measurement.cell, usedNs, counts: [count('calls'), ...ways] }]
   })
 }
