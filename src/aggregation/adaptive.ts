@@ -11,6 +11,7 @@ import {
   type VifSample,
 } from './policy.js'
 import { fairShares, sumShares } from './share.js'
+import { shown } from './shown.js'
 import {
   leastScaling,
   MIN_REST_US,
@@ -58,7 +59,7 @@ const TRIM_BOUND = 4
 const HYSTERESIS = 0.05
 /** Shorter delays save nothing: a poll of the engine takes as long. */
 const MIN_DELAY_US = 1
-/** A shorter hold after a rest is not worth a timer. */
+/** A shorter hold through the work after a rest is not worth a timer. */
 const MIN_HOLD_US = 5
 /** Least saving of a larger batch, as a part of the cost of a frame: batches do not grow beyond it. */
 const MIN_SAVING = 0.05
@@ -97,19 +98,6 @@ function steady(wanted: number, inForce: number): number {
   return inForce > 0 && Math.abs(wanted - inForce) <= HYSTERESIS * inForce ? inForce : wanted
 }
 
-/** Above any time and below any share that matters: an idle VM's ring fills in 10^21 us. */
-const ENDLESS = 1e9
-const NOTHING = 1e-9
-
-/** Figures to show: those from ENDLESS on are left out (JSON knows no infinity), those below NOTHING are 0. */
-function shown<Figures extends object>(figures: Figures): Figures {
-  return Object.fromEntries(
-    Object.entries(figures)
-      .filter(([, value]) => value < ENDLESS)
-      .map(([name, value]) => [name, value < NOTHING ? 0 : value]),
-  ) as Figures
-}
-
 /** Whether most of the frames go to receivers whose rings fill within the delay that was chosen for them. */
 function ringsFill(
   carried: readonly SlackLoad[],
@@ -133,6 +121,8 @@ class AdaptivePolicy implements Policy {
   #trimModel: number | undefined
   #theta = 0
   #restUs = 0
+  /** Shorter holds are none. */
+  #leastHoldUs = MIN_DELAY_US
   #isPaced = false
   /** Whether a paced thread need not rest, because its batches are whole rings. */
   #fillsRings = false
@@ -174,6 +164,7 @@ class AdaptivePolicy implements Policy {
     })
     const longestUs = rests ? unsharedUs : this.#sharedRest(unsharedUs, loads)
     this.#restUs = Math.min(steady(longestUs, this.#restUs), longestUs)
+    this.#leastHoldUs = this.#leastHold(rests || longestUs < unsharedUs)
     const workUs = rests && this.#restUs > 0 ? (this.#restUs * budget) / (1 - budget) : NO_END
     const weights = vifs.map(({ weight }) => weight)
     const shares = fairShares(needs, weights, available)
@@ -261,6 +252,15 @@ class AdaptivePolicy implements Policy {
     return sharedUs < MIN_REST_US ? 0 : sharedUs
   }
 
+  /**
+   * The shortest hold that is worth it. One that is due before the next rest is over ends that rest for all: the thread
+   * wakes more often, and publishes late, after what it polled then. Only one that lasts through the work may be shorter.
+   */
+  #leastHold(lastsThroughWork: boolean): number {
+    if (this.#restUs === 0) return MIN_DELAY_US
+    return lastsThroughWork ? MIN_HOLD_US : this.#restUs
+  }
+
   /** What was used over what the model says for the delays in force. */
   #trim(
     periodUs: number,
@@ -287,9 +287,10 @@ class AdaptivePolicy implements Policy {
   ): VifDecision {
     const verdict = this.#verdict(sample, estimate, need, fair)
     const publications = publicationRate(load, estimate.delayUs)
+    const limits = this.#limits(sample, estimate, load)
     return {
       vif: sample.vif,
-      limits: this.#limits(sample, estimate, load),
+      limits,
       verdict,
       figures: shown({
         targetUs: sample.targetUs,
@@ -299,7 +300,7 @@ class AdaptivePolicy implements Policy {
         floorP99Us: (estimate.queueP99Us + least * load.slackUs) / GUARD,
         slackUs: load.slackUs,
         theta: this.#theta,
-        delayUs: estimate.delayUs,
+        delayUs: this.#restUs + limits.holdUs,
         restUs: this.#restUs,
         rateFps: load.rate * 1e6,
         burstFrames: load.burstRate > 0 ? load.rate / load.burstRate : 1,
@@ -327,7 +328,7 @@ class AdaptivePolicy implements Policy {
   /** What remains of the delay after the rest is the hold. */
   #limits({ receiveRoom }: VifSample, estimate: VifEstimate, load: SlackLoad): HoldLimits {
     const holdUs = estimate.delayUs - this.#restUs
-    if (holdUs < (this.#restUs > 0 ? MIN_HOLD_US : MIN_DELAY_US)) return NATURAL_LIMITS
+    if (holdUs < this.#leastHoldUs) return NATURAL_LIMITS
     const useful = load.frameUs > 0 ? Math.ceil(load.publishUs / (MIN_SAVING * load.frameUs)) : MAX_FRAMES
     const room = Math.max(1, Math.floor((this.#fillsRings ? 1 : RECEIVE_SHARE) * receiveRoom))
     const gapUs = this.#restUs + GAP_FACTOR * estimate.gapUs

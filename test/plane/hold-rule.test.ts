@@ -5,7 +5,7 @@ import { readDelays } from '../../src/core/delays.js'
 import { Globals } from '../../src/core/globals.js'
 import { BUCKETS, bucketOf, TICKS_PER_US } from '../../src/core/histogram.js'
 import * as layout from '../../src/core/layout.js'
-import { HoldRule, modelPlane, type OpenBatch } from '../support/open-batch.js'
+import { HoldRule, type OpenBatch } from '../support/open-batch.js'
 import { attach, cleanUp, frame, newEngine } from '../support/switch.js'
 
 afterEach(cleanUp)
@@ -14,7 +14,7 @@ const held: OpenBatch = { frames: 3, bytes: 300, firstUs: 1000, lastUs: 1040 }
 const limits: HoldLimits = { holdUs: 100, maxFrames: 8, maxBytes: 1000, gapUs: 50, urgentPublish: true }
 const { REASON_HOLD } = layout
 
-const rule = new HoldRule(modelPlane(), 0)
+const rule = new HoldRule()
 
 function reason(batch: OpenBatch, nowUs: number, change: Partial<HoldLimits> = {}): number {
   rule.limits = { ...limits, ...change }

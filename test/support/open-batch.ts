@@ -9,7 +9,7 @@ import {
   V_HELD_URGENT,
 } from '../../src/core/layout.js'
 import { LinearMemory, MIN_MEMORY_BYTES } from '../../src/core/linear-memory.js'
-import { instantiatePlane, type Plane } from '../../src/core/plane.js'
+import { instantiatePlane } from '../../src/core/plane.js'
 import { PortRow } from '../../src/core/port-row.js'
 import { VringRow } from '../../src/core/vring-row.js'
 import { planeModule } from '../../src/engine/plane-module.js'
@@ -18,7 +18,7 @@ const RING = 0
 /** The flag of an available ring whose guest polls. Source: virtio 1.3, 2.7.6. */
 const NO_INTERRUPT = 1
 
-/** What a model holds unpublished for a guest. Times in microseconds. */
+/** What is held unpublished for a guest. Times in microseconds. */
 export interface OpenBatch {
   readonly frames: number
   readonly bytes: number
@@ -29,28 +29,17 @@ export interface OpenBatch {
   readonly polling?: boolean
 }
 
-/** A plane without ports, over memory of its own. */
-export function modelPlane(): { readonly memory: LinearMemory; readonly plane: Plane } {
-  const memory = new LinearMemory(MIN_MEMORY_BYTES)
-  return { memory, plane: instantiatePlane(memory, planeModule()) }
-}
-
-/** The plane's hold rule for a receive ring of a model: the batch is the model's, the decision the plane's. */
+/** The plane's hold rule for a receive ring: the batch is the test's, the decision the plane's. */
 export class HoldRule {
-  readonly #plane: Plane
-  readonly #globals: Globals
-  readonly #port: PortRow
-  readonly #ring: VringRow
-  readonly #avail: number
+  readonly #memory = new LinearMemory(MIN_MEMORY_BYTES)
+  readonly #plane = instantiatePlane(this.#memory, planeModule())
+  readonly #globals = new Globals(this.#memory)
+  readonly #port = new PortRow(this.#memory, 0)
+  readonly #ring = new VringRow(this.#memory, 0, RING)
+  readonly #avail = this.#memory.allocate(4096)
 
-  /** @param index of the port's row, each for one rule */
-  constructor({ memory, plane }: ReturnType<typeof modelPlane>, index: number) {
-    this.#plane = plane
-    this.#globals = new Globals(memory)
-    this.#port = new PortRow(memory, index)
-    this.#ring = new VringRow(memory, index, RING)
+  constructor() {
     this.#ring.identify()
-    this.#avail = memory.allocate(4096)
     this.#ring.set(V_AVAIL, this.#avail)
   }
 
@@ -64,7 +53,7 @@ export class HoldRule {
     this.#ring.setF64(V_HELD_FIRST, firstUs)
     this.#ring.setF64(V_HELD_LAST, lastUs)
     this.#ring.set(V_HELD_URGENT, urgent ? 1 : 0)
-    this.#ring.memory.u8[this.#avail] = polling ? NO_INTERRUPT : 0
+    this.#memory.u8[this.#avail] = polling ? NO_INTERRUPT : 0
   }
 
   /** Why the batch must be published now that its burst is over, REASON_HOLD when it may wait. */

@@ -121,6 +121,8 @@ export function run(policy: PolicyConfig, vms: readonly Vm[], budget: number, ms
     batch: frames / results.reduce((sum, { publications }) => sum + publications, 0),
     // As frames were delayed, and not as the plane bounds it: it does not know when they came.
     p99Us: traffic.map(({ delay }) => delay.p99Us),
+    // As the plane counts it, from arrival to publication: what a target speaks of, and what it is judged by.
+    publishedP99Us: results.map(({ totalP99Us }) => totalP99Us),
   }
 }
 
