@@ -21,6 +21,21 @@ export interface Costs {
   readonly hasDriverDomain: boolean
 }
 
+/** Cycles of a frame and of each of its bytes. */
+export interface FrameCycles {
+  readonly frame: number
+  readonly byte: number
+}
+
+/** What a frame costs on a way. @param missCycles beside, of each byte; @param hasNic whether the NIC's driver is part of it */
+export function frameCycles(
+  { frame, byte, nic }: WayCosts,
+  missCycles: number,
+  hasNic: boolean,
+): FrameCycles {
+  return { frame: frame + (hasNic ? nic : 0), byte: byte + missCycles }
+}
+
 /** A step that is done both ways is done once for a frame from one VM to another. */
 function sum(steps: readonly Step[], at: Step['at'], way: Way): WayCosts {
   const isOn = (step: Step): boolean => way === 'across' || step.way === 'both' || step.way === way

@@ -7,6 +7,11 @@ import {
   P_HISTOGRAM_QUEUE,
   P_HISTOGRAM_TOTAL,
   V_AVAIL,
+  V_HELD_BYTES,
+  V_HELD_FIRST,
+  V_HELD_FRAMES,
+  V_HELD_LAST,
+  V_HELD_URGENT,
   V_SIZE,
 } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
@@ -59,12 +64,22 @@ export class CountedPort {
   burstQueueUs = new Float64Array(FIRST_BURSTS)
   burstFrames = new Float64Array(FIRST_BURSTS)
 
+  readonly #words: Uint32Array
+  readonly #times: Float64Array
+  /** Linear offsets of its row, and of its receive ring's. */
+  readonly #at: number
+  readonly #ringAt: number
+
   constructor(memory: LinearMemory, index: number, size: number, isVm: boolean) {
+    this.#words = memory.u32
+    this.#times = memory.f64
     this.index = index
     this.isVm = isVm
     this.size = size
     this.row = new PortRow(memory, index)
+    this.#at = this.row.at
     this.ring = new VringRow(memory, index, RECEIVE)
+    this.#ringAt = this.ring.at
     this.ring.identify()
     this.ring.set(V_SIZE, size)
     new VringRow(memory, index, 1).set(V_SIZE, size)
@@ -98,10 +113,31 @@ export class CountedPort {
     return true
   }
 
+  /** A frame of so many bytes joins the open batch, for the hold rule. */
+  hold(frame: number, bytes: number, nowUs: number): void {
+    const at = this.#ringAt
+    if (this.held.size === 0) this.#times[(at + V_HELD_FIRST) >>> 3] = nowUs
+    this.held.push(frame)
+    this.heldBytes += bytes
+    this.#words[(at + V_HELD_FRAMES) >>> 2] = this.held.size
+    this.#words[(at + V_HELD_BYTES) >>> 2] = this.heldBytes
+    this.#times[(at + V_HELD_LAST) >>> 3] = nowUs
+  }
+
+  /** The open batch is published. */
+  publish(): void {
+    const at = this.#ringAt
+    this.held.moveTo(this.published)
+    this.heldBytes = 0
+    this.#words[(at + V_HELD_FRAMES) >>> 2] = 0
+    this.#words[(at + V_HELD_BYTES) >>> 2] = 0
+    this.#words[(at + V_HELD_URGENT) >>> 2] = 0
+  }
+
   /** Adds to a u64 of the row. @param field its offset */
   count(field: number, by: number): void {
-    const words = this.row.memory.u32
-    const at = (this.row.at + field) >>> 2
+    const words = this.#words
+    const at = (this.#at + field) >>> 2
     const low = words[at]! + by
     words[at] = low
     if (low >= 2 ** 32) words[at + 1]!++

@@ -28,10 +28,6 @@ import {
   REASON_HOLD,
   REASON_NO_HOLD,
   RECORD_FRAME,
-  V_HELD_BYTES,
-  V_HELD_FIRST,
-  V_HELD_FRAMES,
-  V_HELD_LAST,
   V_HELD_URGENT,
 } from '../core/layout.js'
 import type { LinearMemory } from '../core/linear-memory.js'
@@ -170,12 +166,7 @@ export class CountedRings implements DepthOfRings {
   #append(port: CountedPort, frame: number): void {
     const { ring } = port
     const nowUs = this.#nowUs
-    if (port.held.size === 0) ring.setF64(V_HELD_FIRST, nowUs)
-    port.held.push(frame)
-    port.heldBytes += this.#frames.bytes[frame]!
-    ring.set(V_HELD_FRAMES, port.held.size)
-    ring.set(V_HELD_BYTES, port.heldBytes)
-    ring.setF64(V_HELD_LAST, nowUs)
+    port.hold(frame, this.#frames.bytes[frame]!, nowUs)
     if (port.joinBurst(nowUs, this.#queueUs)) port.add(C_EGRESS_BURSTS)
     if (port.watchesUrgency && this.#frames.urgent[frame] === 1 && ring.get(V_HELD_URGENT) === 0) {
       ring.set(V_HELD_URGENT, 1)
@@ -225,11 +216,7 @@ export class CountedRings implements DepthOfRings {
     port.add(C_PUBLISHED_FRAMES, frames)
     port.add(C_PUBLISHED_BYTES, port.heldBytes)
     if (port.isVm) this.#moved!.publications++
-    port.held.moveTo(port.published)
-    port.heldBytes = 0
-    port.ring.set(V_HELD_FRAMES, 0)
-    port.ring.set(V_HELD_BYTES, 0)
-    port.ring.set(V_HELD_URGENT, 0)
+    port.publish()
     if (this.#wantsCall(port)) {
       if (port.maxFrames === 1) this.#callNow = true
       port.isCalled = true

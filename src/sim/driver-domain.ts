@@ -12,7 +12,7 @@ import { DecisionInForce } from '../control/in-force.js'
 import { MAX_SPIN_TURN_US, Pace, type REST, SLEEP, SPIN, TICK_US, TURN } from '../control/pace.js'
 import type { TuningSettings } from '../control/tuning-settings.js'
 import type { LinearMemory } from '../core/linear-memory.js'
-import type { Costs, Way, WayCosts } from './architecture.js'
+import { type Costs, type FrameCycles, frameCycles } from './architecture.js'
 import type { EventList } from './event-list.js'
 import type { Frames } from './frames.js'
 import type { Processors } from './processors.js'
@@ -54,6 +54,9 @@ export interface DriverDomainParts {
 /** A spin that is shorter would be many events for nothing. */
 const LEAST_SPIN_NS = 1000
 
+/** The controller is looked at so long before it is due: sums of times are rounded. */
+const LOOK_EARLY_US = 1
+
 type State = 'awake' | 'spinning' | 'sleeping' | 'resting'
 
 export class DriverDomain implements Work {
@@ -94,8 +97,16 @@ export class DriverDomain implements Work {
   readonly #publishesEach: boolean
   #pollLeft = 0
   #polled = -1
+  /** Cycles of a frame by its way, and of the NIC's driver beside. */
+  readonly #toVm: FrameCycles
+  readonly #fromVm: FrameCycles
+  readonly #across: FrameCycles
+  readonly #receiveCycles: number
+  readonly #transmitCycles: number
   /** Cycles of interrupts and wake-ups that the next unit pays for. */
   #owedCycles = 0
+  /** When the controller is looked at next. */
+  #lookUs = 0
   #served = -1
   #lateCalls = 0
   #wokenByCall = false
@@ -107,6 +118,12 @@ export class DriverDomain implements Work {
     this.cores = [core]
     this.inForce = new DecisionInForce(settings)
     this.controller = new Controller(memory, settings.buffer)
+    const { toVm, fromVm, across } = parts.costs.driver
+    this.#toVm = frameCycles(toVm, parts.missCycles, false)
+    this.#fromVm = frameCycles(fromVm, parts.missCycles, false)
+    this.#across = frameCycles(across, parts.missCycles, false)
+    this.#receiveCycles = toVm.nic
+    this.#transmitCycles = fromVm.nic
     this.#publishesEach = parts.isShared && settings.limits?.maxFrames === 1
     this.pace = new Pace(this.inForce)
     this.order = new DeficitRoundRobin(ports.at(-1)! + 1, QUANTUM_US, MAX_DEBT_US)
@@ -258,7 +275,12 @@ export class DriverDomain implements Work {
   }
 
   #decide(nowUs: number): void {
-    const { rings } = this.#parts
+    if (nowUs >= this.#lookUs) this.#look(nowUs)
+    if (this.pace.isTickDue(nowUs)) this.pace.ticked(nowUs)
+  }
+
+  /** Lets the controller run if it is due, and goes by what it has decided. Nobody else changes a model's settings. */
+  #look(nowUs: number): void {
     if (this.controller.dueUs(nowUs) === 0)
       this.controller.run(nowUs, {
         workedUs: this.workedUs,
@@ -266,23 +288,24 @@ export class DriverDomain implements Work {
         waitedUs: this.#thread.waitedNs / 1000,
         wakes: this.pace.wakes,
       })
+    const { rings } = this.#parts
     if (this.inForce.isNew) this.inForce.take((row, limits) => rings.setLimits(row, limits))
-    if (this.pace.isTickDue(nowUs)) this.pace.ticked(nowUs)
+    this.#lookUs = nowUs + this.controller.dueUs(nowUs) - LOOK_EARLY_US
   }
 
   #burstCycles(port: number, moved: Moved): number {
-    const { frames, costs, isNic, missCycles } = this.#parts
-    const { driver } = costs
+    const { from, to, bytes } = this.#parts.frames
+    const { isNic } = this.#parts
     let cycles = this.#pollCycles(port, moved) + this.#publicationCycles(moved)
     for (let at = 0; at < moved.count; at++) {
       const frame = moved.frames[at]!
-      const isFromNic = isNic(frames.from[frame]!)
-      const isToNic = isNic(frames.to[frame]!)
-      const way: Way = isFromNic ? 'toVm' : isToNic ? 'fromVm' : 'across'
-      const cost: WayCosts = driver[way]
-      cycles += cost.frame + (cost.byte + missCycles) * frames.bytes[frame]!
-      if (isFromNic) cycles += driver.toVm.nic
-      if (isToNic) cycles += driver.fromVm.nic
+      const isToNic = isNic(to[frame]!)
+      if (isNic(from[frame]!)) {
+        cycles += this.#toVm.frame + this.#toVm.byte * bytes[frame]!
+        cycles += this.#receiveCycles
+      } else if (isToNic) cycles += this.#fromVm.frame + this.#fromVm.byte * bytes[frame]!
+      else cycles += this.#across.frame + this.#across.byte * bytes[frame]!
+      if (isToNic) cycles += this.#transmitCycles
     }
     return cycles
   }

@@ -28,7 +28,18 @@ export class Fifo {
 
   /** All of them leave for another queue, in their order. */
   moveTo(other: Fifo): void {
+    if (this.#size === 0) return
     const items = this.#items
+    if (other.#size === 0) {
+      // Into an empty one nothing need be copied.
+      this.#items = other.#items
+      other.#items = items
+      other.#head = this.#head
+      other.#size = this.#size
+      this.#head = 0
+      this.#size = 0
+      return
+    }
     const mask = items.length - 1
     let head = this.#head
     for (let left = this.#size; left > 0; left--) {

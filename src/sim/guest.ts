@@ -4,7 +4,7 @@
  * programs send waits in its queue until the transmit ring has room.
  */
 import { BURST } from '../aggregation/policy.js'
-import type { Costs } from './architecture.js'
+import { type Costs, type FrameCycles, frameCycles } from './architecture.js'
 import type { EventList } from './event-list.js'
 import { Fifo } from './fifo.js'
 import type { Frames } from './frames.js'
@@ -67,6 +67,10 @@ export class Guest implements Work {
   #isBlocked = false
   /** Nanoseconds that it still has to compute. */
   #computeNs = 0
+  /** Cycles of a frame and of each of its bytes; of a poll that finds some. */
+  readonly #receiving: FrameCycles
+  readonly #sending: FrameCycles
+  readonly #pollCycles: number
 
   constructor(vm: Vm, cores: readonly number[], parts: GuestParts, sides: GuestSides) {
     this.name = vm.name
@@ -76,6 +80,10 @@ export class Guest implements Work {
     this.#queueFrames = vm.queueFrames
     this.#parts = parts
     this.#sides = sides
+    const { toVm, fromVm } = parts.costs.guest
+    this.#receiving = frameCycles(toVm, parts.missCycles, parts.hasNic)
+    this.#sending = frameCycles(fromVm, parts.missCycles, parts.hasNic)
+    this.#pollCycles = Math.max(1, toVm.poll)
     this.#thread = parts.processors.add(this)
     if (vm.computes > 0) this.#compute(vm.computes)
   }
@@ -152,15 +160,14 @@ export class Guest implements Work {
 
   /** Takes a burst from the receive ring; its cycles. */
   #take(): number {
-    const { frames, costs, hasNic, missCycles } = this.#parts
-    const { frame: perFrame, byte, nic, poll } = costs.guest.toVm
+    const { bytes } = this.#parts.frames
     let cycles = 0
     for (let count = 0; count < BURST; count++) {
       const frame = this.#sides.receive()
       if (frame < 0) break
-      if (count === 0) cycles += Math.max(1, poll)
+      if (count === 0) cycles += this.#pollCycles
       this.#batch.push(frame)
-      cycles += perFrame + (hasNic ? nic : 0) + (byte + missCycles) * frames.bytes[frame]!
+      cycles += this.#receiving.frame + this.#receiving.byte * bytes[frame]!
     }
     this.#doing = RECEIVING
     return cycles
@@ -171,13 +178,12 @@ export class Guest implements Work {
     const room = this.#sides.room()
     this.#isBlocked = this.#queue.size > 0 && room <= 0
     const most = Math.min(BURST, room)
-    const { frames, costs, hasNic, missCycles } = this.#parts
-    const { frame: perFrame, byte, nic } = costs.guest.fromVm
+    const { bytes } = this.#parts.frames
     let cycles = 0
     for (let count = 0; count < most && this.#queue.size > 0; count++) {
       const frame = this.#queue.shift()
       this.#batch.push(frame)
-      cycles += Math.max(1, perFrame + (hasNic ? nic : 0) + (byte + missCycles) * frames.bytes[frame]!)
+      cycles += Math.max(1, this.#sending.frame + this.#sending.byte * bytes[frame]!)
     }
     this.#doing = SENDING
     return cycles

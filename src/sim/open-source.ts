@@ -35,6 +35,8 @@ export class OpenSource implements Program {
   readonly #next: () => number
   readonly #sizes: Stream
   readonly #event: number
+  /** Bytes of every frame; 0: they differ. */
+  readonly #everyBytes: number
   /** Exact time of the next frame: rounding must not change the rate. */
   #atNs = 0
   #count = 0
@@ -49,6 +51,9 @@ export class OpenSource implements Program {
     const stream = network.streams.stream(`traffic ${traffic.label}`)
     this.#next = nextArrival(traffic.arrivals, traffic.rateFps, stream.split('arrivals'))
     this.#sizes = stream.split('sizes')
+    const { frameBytes, arrivals } = traffic
+    const differ = arrivals.kind === 'trace' || frameBytes === 'imix'
+    this.#everyBytes = differ ? 0 : Math.max(LEAST_FRAME_BYTES, frameBytes)
     this.#event = network.events.register((_, nowNs) => this.#send(nowNs))
   }
 
@@ -62,9 +67,9 @@ export class OpenSource implements Program {
   }
 
   #size(): number {
-    const { frameBytes, arrivals } = this.#traffic
+    if (this.#everyBytes > 0) return this.#everyBytes
+    const { arrivals } = this.#traffic
     if (arrivals.kind === 'trace') return arrivals.bytes[this.#count % arrivals.bytes.length]!
-    if (frameBytes !== 'imix') return Math.max(LEAST_FRAME_BYTES, frameBytes)
     let drawn = this.#sizes.below(IMIX_TOTAL)
     for (const [bytes, parts] of IMIX) {
       if (drawn < parts) return bytes
