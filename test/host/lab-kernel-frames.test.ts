@@ -47,6 +47,26 @@ it('frames measures rate and loss, and no delay, when the receiver is a guest wi
   expect((await measure({ rateFps: 100 })).ran).toMatchObject({ paced: true })
 })
 
+it('frames measures rate and loss when the sender is a guest with a kernel', async () => {
+  const settings = { direction: 'from_vm', arrivals: 'burst', burstFrames: 8, rateFps: 800, frameBytes: 200 }
+  for (;;) {
+    const { metrics, ran } = await measure(settings)
+    if (metrics.fps === 0) continue
+    expect(metrics.mbps).toBeCloseTo(((metrics.fps as number) * 200 * 8) / 1e6, 3)
+    expect(metrics.lossRatio).toBeLessThanOrEqual(1)
+    expect(ran).toMatchObject({ sender: expect.stringContaining('a program in the guest') })
+    break
+  }
+})
+
+it('frames refuses what a program in a guest does not send', async () => {
+  await expect(measure({ direction: 'from_vm', rateFps: 100 })).rejects.toMatchObject({
+    code: 'CONFIG',
+    message:
+      'frames: a is uml, whose program sends one size at one rate, constant or in bursts, in one flow; arrivals is poisson',
+  })
+})
+
 it('frames refuses further receivers when one of them has a kernel', async () => {
   await expect(measure({ also: ['c'] })).rejects.toMatchObject({
     code: 'CONFIG',

@@ -63,6 +63,7 @@ function measure(cell: Cell, round: number, run: SimulatedRun, noisy: () => numb
   const frames = traffic[0]!.frames
   const calls = vms.reduce((sum, vm) => sum + vm.calls, 0)
   const use = cell.uses[0]!
+  const receiver = vms.find(({ toVmFps }) => toVmFps > 0) ?? vms[0]!
   return {
     ...{ type: 'measurement', cell: cell.id, factors: cell.factors, round, startedAt: '', tookS: seconds },
     workloads: [
@@ -90,8 +91,8 @@ function measure(cell: Cell, round: number, run: SimulatedRun, noisy: () => numb
     metrics: {
       driverWorkCpu: driverCpu,
       callsPerFrame: calls / frames,
-      batchFrames: vms[0]!.batchFrames,
-      totalP99Us: vms[0]!.totalP99Us,
+      batchFrames: receiver.batchFrames,
+      totalP99Us: receiver.totalP99Us,
       meanFrameBytes: Number(cell.factors.frameBytes ?? 60),
     },
     cpu: {

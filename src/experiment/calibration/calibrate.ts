@@ -5,6 +5,7 @@ import type { Measurement } from '../../lab/record/record.js'
 import { HOST_DEFAULTS, type Host } from '../../sim/model.js'
 import type { Interval } from '../../stats/interval.js'
 import { median } from '../../stats/summary.js'
+import { whyNoModel } from './cell-model.js'
 import { type CostFit, fitCosts } from './cost-fit.js'
 import { fitOthers, type OthersFit } from './others-fit.js'
 import { type Ranges, rangesOf } from './ranges.js'
@@ -76,7 +77,8 @@ export function calibrate(run: CalibrationRun, plane: WebAssembly.Module, wanted
     )
   const guests = guestsOf(usable, wanted, folder)
   const cells = usable.filter(({ cell }) => cell.bed.vms[0]!.kind === guests)
-  const heldOut = heldOutOf(cells.map(({ cell }) => cell.id))
+  // What has no model cannot be predicted: all of it is fitted to.
+  const heldOut = heldOutOf(cells.flatMap(({ cell }) => (whyNoModel(cell) === undefined ? [cell.id] : [])))
   const fitted = cells.filter(({ cell }) => !heldOut.includes(cell.id))
   const measurements = fitted.flatMap((each) => each.measurements)
   const engine = fitCosts(

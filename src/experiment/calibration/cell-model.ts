@@ -13,6 +13,7 @@ import {
 } from '../../sim/model.js'
 import { framesTraffic } from '../frames-traffic.js'
 import { isOnRings } from './run-cells.js'
+import { workingVms } from './work.js'
 
 /** What a calibration decides of a model. */
 export interface MachineCosts {
@@ -50,7 +51,16 @@ function trafficOf({ label, vm, peer, settings }: WorkloadPlan): OpenTraffic[] {
 export function whyNoModel(cell: Cell): string | undefined {
   if (!isOnRings(cell)) return 'its switch or its VMs are none that the model has costs for'
   const other = cell.uses.find(({ run }) => run !== 'frames')
-  return other && `the workload ${other.run} has no model here`
+  if (other) return `the workload ${other.run} has no model here`
+  const working = workingVms(cell)
+  const mixed = cell.uses.flatMap(({ settings, vm, peer }) =>
+    settings.direction === 'from_vm' && working.includes(vm) && peer !== undefined && !working.includes(peer)
+      ? [peer]
+      : [],
+  )
+  return (
+    mixed[0] && `a model has one kind of guests: ${mixed[0]} is embedded and receives from one with a kernel`
+  )
 }
 
 /** The model of a cell that has one. */

@@ -17,6 +17,6 @@ export function notTold(guests: VmKind): string[] {
   return guests === 'embedded'
     ? []
     : [
-        'What the kernel and its program take for a frame is one cost, "stack receive"; what the guest takes when nothing comes is part of all. Delays in the guest are not measured, for its clock is its own.',
+        'What the kernel and its program take for a frame is one cost, "stack receive" or "stack transmit"; what the guest takes when nothing comes, and its kicks and timers where it sends, are part of them. Delays in the guest are not measured, for its clock is its own.',
       ]
 }

@@ -62,8 +62,13 @@ export function engineRow(measurement: Measurement): Row | undefined {
   }
 }
 
-/** VMs of a cell whose processor time is work alone: generators poll their rings for a while before they sleep. */
+/**
+ * VMs of a cell whose processor time is work alone: those with a kernel where there are any, else those that generate nothing.
+ * Generators poll their rings for a while before they sleep.
+ */
 export function workingVms({ uses, bed }: Cell): string[] {
+  const kernels = bed.vms.filter(({ kind }) => kind !== 'embedded').map(({ name }) => name)
+  if (kernels.length > 0) return kernels
   const generators = uses.flatMap(({ run, vm, peer, settings }) => {
     if (run !== 'frames' && run !== 'rfc2544') return []
     return settings.direction === 'from_vm' ? [vm] : peer === undefined ? [] : [peer]

@@ -8,6 +8,7 @@ import type { Metrics } from '../record/metrics.js'
 import { DELAY_METRICS, lostIn, quantileWithLoss } from './delays.js'
 import { countBetween, FramePair, lateRatio, type PairCount } from './frame-pair.js'
 import { KernelReceiver } from './kernel-receiver.js'
+import { prepareKernelSender } from './kernel-sender.js'
 import { peerOf } from './program.js'
 import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 
@@ -194,6 +195,8 @@ async function prepare(site: WorkloadSite, settings: FramesSettings): Promise<Pr
   const peer = peerOf('frames', site)
   const [sender, receiver] = settings.direction === 'to_vm' ? [peer, site.vm] : [site.vm, peer]
   const receivers = [receiver, ...settings.also.map((name) => site.bed.vm(name))]
+  if (sender.kind !== 'embedded' && receiver.kind === 'embedded')
+    return prepareKernelSender(sender, receiver, site.slot, settings)
   const start = (): Promise<FramePair> =>
     FramePair.start(sender, receivers, {
       frameBytes: settings.frameBytes,
@@ -213,11 +216,11 @@ async function prepare(site: WorkloadSite, settings: FramesSettings): Promise<Pr
   }
 }
 
-/** Numbered UDP datagrams from an embedded VM, open loop: rate and loss, to another embedded one also one-way delay. */
+/** Numbered UDP datagrams from an embedded VM, open loop: rate and loss, to an embedded one also one-way delay. From a guest with a kernel: rate and loss. */
 export const frames: Workload<FramesSettings> = {
   name: 'frames',
   description:
-    'Numbered UDP datagrams at intended times from an embedded VM: rate and loss; one-way delay to another embedded one.',
+    'Numbered UDP datagrams at intended times, one end an embedded VM: rate and loss; one-way delay between two embedded ones.',
   settings: settingsSchema,
   runsOn: ['embedded', 'uml', 'qemu'],
   needsPeer: true,

@@ -12,6 +12,17 @@ import type { LoadWindow } from './workload.js'
 const NOBODY = `${BENCHMARK_NETWORK.join('.')}.255.254`
 const NETWORK = `${BENCHMARK_NETWORK.join('.')}.0.0/15`
 
+/** Gives a guest with a kernel the address that generators know it by. Throws GUEST. */
+export async function addressKernel(vm: BedVm): Promise<string> {
+  const [device] = vm.interfaces
+  const address = benchmarkAddress(vm.macs[0] as string)
+  // There already when the bed has measured before.
+  const command = `{ ip addr add ${address}/32 dev ${device}; ip route add ${NETWORK} dev ${device}; } 2>/dev/null; ip addr | grep -q 'inet ${address}'`
+  const made = await vm.guest.run(command)
+  if (made.code !== 0) throw commandFailed(vm, command, made)
+  return address
+}
+
 export class KernelReceiver {
   readonly #program: GuestProgram
 
@@ -21,12 +32,7 @@ export class KernelReceiver {
 
   /** Throws UNSUPPORTED, NOT_FOUND, GUEST. */
   static async start(vm: BedVm, slot: number): Promise<KernelReceiver> {
-    const [device] = vm.interfaces
-    const address = benchmarkAddress(vm.macs[0] as string)
-    // There already when the bed has measured before.
-    const command = `{ ip addr add ${address}/32 dev ${device}; ip route add ${NETWORK} dev ${device}; } 2>/dev/null; ip addr | grep -q 'inet ${address}'`
-    const made = await vm.guest.run(command)
-    if (made.code !== 0) throw commandFailed(vm, command, made)
+    const address = await addressKernel(vm)
     const settings: DatagramSinkSettings = { address, port: MEASURED_PORT, nobody: NOBODY }
     return new KernelReceiver(await GuestProgram.start(vm, slot, 'datagram-sink', settings))
   }

@@ -25,6 +25,7 @@ export type ProgramName =
   | 'bulk-receiver'
   | 'bulk-sender'
   | 'datagram-sink'
+  | 'datagram-source'
   | 'echo-server'
   | 'file-client'
   | 'file-server'

@@ -99,6 +99,7 @@ describe('guest programs', () => {
     'bulk-sender',
     'bulk-receiver',
     'datagram-sink',
+    'datagram-source',
     'hog',
   ])('%s imports only Node and its own folder', (name) => {
     const files = moduleFiles(`${name}.js`, source)
