@@ -1,4 +1,5 @@
 /** What `ringferry tune show` prints: delays against targets, and what aggregation saves. */
+import { NO_LIMIT } from '../aggregation/hold-limits.js'
 import { delayText } from '../control/delay-text.js'
 import type { PromiseAnswer } from '../daemon/api/routes/promises.js'
 import type { Tuning } from '../daemon/api/routes/tuning.js'
@@ -18,8 +19,6 @@ const GAP = '  '
 const LEAST_NAME = 8
 const MOST_NAME = 32
 const INDENT = '    '
-/** Above this a limit is none. */
-const NO_LIMIT = 0x7fffffff
 
 /** The columns of the table beside the name, and the width that their cells need. */
 const COLUMNS = [

@@ -16,8 +16,8 @@ export class FakeBed implements Bed {
   readonly failed: Promise<never>
   die: (error: Error) => void = () => {}
   stopped = 0
-  /** Processor seconds that it has burnt so far to keep processors awake. */
-  burns: () => number = () => 0
+  /** Processor seconds that it has used so far while nothing was asked of it. */
+  idles: () => number = () => 0
   #atS = 0
 
   constructor(spec: BedSpec) {
@@ -44,8 +44,8 @@ export class FakeBed implements Bed {
     return { atS, guestCpuS: {}, driverCpuS: 0, busyS: atS, burntS: 0, stealS: 0, ports: {} }
   }
 
-  burntS(): number {
-    return this.burns()
+  idleCpuS(): number {
+    return this.idles()
   }
 
   async describe(): Promise<Record<string, unknown>> {
@@ -87,8 +87,8 @@ export class FakeLab {
   closed = 0
   seconds = 0
   host = { busyS: 0, stealS: 0, totalS: 0, mhz: null as number | null }
-  /** What beds burn to keep the processors awake, by the time. */
-  burnt: () => number = () => 0
+  /** What beds use while nothing is asked of them, by the time. */
+  idleCpuS: () => number = () => 0
   /** Share of the processors that others use. */
   busyRatio = 0
   #n = 0
@@ -136,7 +136,7 @@ export class FakeLab {
       buildBed: async (spec) => {
         this.build(spec)
         const bed = new FakeBed(spec)
-        bed.burns = () => this.burnt()
+        bed.idles = () => this.idleCpuS()
         this.beds.push(bed)
         return bed
       },

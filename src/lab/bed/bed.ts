@@ -180,8 +180,11 @@ export interface Bed {
    */
   reshape(spec: BedSpec): Promise<boolean>
   sample(): BedSample
-  /** What the bed's threads that keep the processors awake have used so far, in processor seconds. */
-  burntS(): number
+  /**
+   * What the bed has used so far that it uses while nothing is asked of it, too: its threads that keep the processors awake, and the
+   * switch, which may poll. In processor seconds.
+   */
+  idleCpuS(): number
   /** What guests negotiated, limits in force, versions: for the record. */
   describe(): Promise<Record<string, unknown>>
   /** Rejects when the switch or a VM dies by itself. Never resolves. */

@@ -91,7 +91,7 @@ class BuiltBed implements Bed {
     const driverCpuS = this.#fabric.cpuSeconds()
     const engine = this.#fabric.engineTime?.()
     const { busyS, stealS } = machineSeconds()
-    const burntS = this.burntS()
+    const burntS = this.#awake.burntS()
     const atS = performance.now() / 1000
     return {
       ...{ atS, guestCpuS, driverCpuS, busyS: busyS - burntS, burntS, stealS, ports },
@@ -99,8 +99,8 @@ class BuiltBed implements Bed {
     }
   }
 
-  burntS(): number {
-    return this.#awake.burntS()
+  idleCpuS(): number {
+    return this.#awake.burntS() + this.#fabric.cpuSeconds()
   }
 
   async describe(): Promise<Record<string, unknown>> {

@@ -1,11 +1,9 @@
 /** What was recorded beside the figures, as tables of words: settings, what ran, what was negotiated. */
+import { NO_LIMIT } from '../../aggregation/hold-limits.js'
 import type { ChartTable } from '../../plot/chart.js'
 import { exactText } from '../../plot/number-text.js'
 import { canonicalJson } from '../study/cell.js'
 import type { Report } from './report.js'
-
-/** From here on a limit is none: the largest number of 31 bits. */
-const NO_LIMIT = 2 ** 31 - 1
 
 type Facts = Readonly<Record<string, unknown>>
 
@@ -16,7 +14,7 @@ const isFacts = (value: unknown): value is Facts =>
 export function factText(value: unknown): string {
   if (value === null || value === undefined) return 'not known'
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  if (typeof value === 'number') return value >= NO_LIMIT ? 'no limit' : exactText(value)
+  if (typeof value === 'number') return value === NO_LIMIT ? 'no limit' : exactText(value)
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(factText).join(', ')
   return isFacts(value) ? factsText(value) : String(value)
 }

@@ -35,8 +35,9 @@ function answer(report: Report): Section {
     text(status, !complete),
     ...cautions.map((words) => text(words, true)),
   ]
-  if (headline.length === 0) blocks.push(text('No figure could be made from what was measured.', true))
-  else {
+  if (report.cells.every(({ measurements }) => measurements.length === 0))
+    blocks.push(text('No figure could be made from what was measured.', true))
+  if (headline.length > 0) {
     const first = report.figures.find(({ title }) => title === headlineOf)
     const more = first && first.headline.length < first.entries.filter(({ estimate }) => estimate).length
     blocks.push({

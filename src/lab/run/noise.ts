@@ -49,12 +49,12 @@ export class NoiseCheck {
 
   /**
    * Throws BUSY when it is strict and the machine stays busy, and what the signal makes of a sleep.
-   * @param burntS processor seconds so far that the bed itself burns to keep the processors awake: no noise
+   * @param ownS processor seconds so far that the bed itself uses while nothing is asked of it: no noise
    */
-  async look(signal: AbortSignal, burntS: () => number): Promise<Noise> {
+  async look(signal: AbortSignal, ownS: () => number): Promise<Noise> {
     const sample = (): HostSample => {
       const host = this.#host()
-      return { ...host, busyS: host.busyS - burntS() }
+      return { ...host, busyS: host.busyS - ownS() }
     }
     for (let tries = 1; ; tries++) {
       const before = sample()

@@ -212,10 +212,10 @@ describe('runStudy', () => {
     expect(second.order).toEqual([`0 ${CELLS[3]}`])
   })
 
-  it('runStudy takes what a bed burns to keep processors awake for no noise', async () => {
+  it('runStudy takes what a bed uses while it is idle (threads that keep processors awake, a switch that polls) for no noise', async () => {
     const lab = new FakeLab('{ min: 1, max: 1 }')
     lab.busyRatio = 0.9
-    lab.burnt = () => lab.seconds * 0.8
+    lab.idleCpuS = () => lab.seconds * 0.8
     await lab.run([], { strict: true })
     expect(lab.measurements.map(({ noise }) => noise.verdict)).toEqual(Array(4).fill('quiet'))
     expect(lab.measurements[0]?.noise.busyRatio).toBeCloseTo(0.1)
