@@ -66,7 +66,7 @@ async function questionOf(flags: PlanFlags): Promise<Question> {
     targetUs: target === undefined ? QUESTION_DEFAULTS.targetUs : parseQuantity(target, '--target', DURATION),
     policy: { name: policy } as PolicyConfig,
     costs: calibrated?.costs ?? {},
-    wakeUs: calibrated?.host.wakeUs ?? QUESTION_DEFAULTS.wakeUs,
+    host: calibrated?.host ?? QUESTION_DEFAULTS.host,
     ...(calibration && {
       calibrated: { run: calibration.run, guests: calibration.guests, ranges: calibration.ranges },
     }),

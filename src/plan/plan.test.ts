@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { planeModule } from '../engine/plane-module.js'
+import { HOST_DEFAULTS } from '../sim/model.js'
 import { type Evaluation, evaluate } from './evaluate.js'
 import { planPage } from './page.js'
 import { plan } from './plan.js'
@@ -86,6 +87,15 @@ describe('plan', () => {
     expect(modelOf(calibrated, 1).costs).toEqual({ 'wake-up': 9000, 'stack receive': 700 })
     // Where a VM has a function of the NIC there is no switch that wakes up.
     expect(modelOf({ ...calibrated, device: 'direct' }, 1).costs).toEqual({ 'stack receive': 700 })
+  })
+
+  it('modelOf takes the whole host of a calibrated model, but for what the question asks', () => {
+    const host = { ...HOST_DEFAULTS, ghz: 9, wakeUs: 3, othersPerS: 12, othersUs: 900, llcMb: 8 }
+    const asked = ask('udp', { host, cores: 4, ghz: 3 })
+    expect(modelOf(asked, 1).host).toEqual({ ...host, cores: 4, ghz: 3 })
+    expect(cautions(asked, true)).toContain(
+      'Threads beside switch and guests take 1.08 % of each processor, 900 us at a time, as the model says: p99 has them in it.',
+    )
   })
 
   it('cautions tell where a question lies outside what its model has seen', () => {

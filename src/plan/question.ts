@@ -5,6 +5,7 @@ import {
   type ArchitectureName,
   type DeviceName,
   HOST_DEFAULTS,
+  type Host,
   MODEL_DEFAULTS,
   type Model,
   NIC_DEFAULTS,
@@ -29,8 +30,8 @@ export interface Question {
   readonly budget: number
   /** Cycles in place of the tables', of a calibrated model. */
   readonly costs: Readonly<Record<string, number>>
-  /** From waking a thread to its running. */
-  readonly wakeUs: number
+  /** The rest of the machine: a calibrated model's. */
+  readonly host: Omit<Host, 'cores' | 'ghz'>
   /** What the calibration of that model has seen. */
   readonly calibrated?: Pick<CalibrationOfModel, 'run' | 'guests' | 'ranges'>
 }
@@ -45,7 +46,7 @@ export const QUESTION_DEFAULTS: Omit<Question, 'nicGbps' | 'vms' | 'workload'> =
   policy: { name: 'adaptive' },
   budget: MODEL_DEFAULTS.budget,
   costs: {},
-  wakeUs: HOST_DEFAULTS.wakeUs,
+  host: HOST_DEFAULTS,
 }
 
 /** Ports of a switch. */
@@ -68,7 +69,7 @@ function costsOf({ architecture, device, costs }: Question): Record<string, numb
 
 /** The machine of the question with so many VMs; VM i uses NIC i modulo their number. The switch has processor 0 first. */
 export function modelOf(question: Question, vms: number): Model {
-  const { workload, nics, nicGbps, cores, ghz, targetUs, architecture, device, policy, budget, wakeUs } =
+  const { workload, nics, nicGbps, cores, ghz, host, targetUs, architecture, device, policy, budget } =
     question
   const names = Array.from({ length: vms }, (_, at) => `vm${at + 1}`)
   const nicNames = Array.from({ length: nics }, (_, at) => `nic${at + 1}`)
@@ -78,7 +79,7 @@ export function modelOf(question: Question, vms: number): Model {
     ...MODEL_DEFAULTS,
     name: `${vms} VMs`,
     ...{ architecture, device, policy, budget, costs: costsOf(question) },
-    host: { ...HOST_DEFAULTS, cores, ghz, wakeUs },
+    host: { ...host, cores, ghz },
     nics: nicNames.map((name) => ({ ...NIC_DEFAULTS, name, gbps: nicGbps })),
     vms: names.map((name) => ({ ...VM_DEFAULTS, name, targetUs })),
     traffic: names.map((name, at) => workload.traffic(name, nicNames[at % nics]!)),

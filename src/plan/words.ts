@@ -121,9 +121,15 @@ function outsideOf({ calibrated, vms, workload, policy }: Question): string[] {
 
 /** Where the question lies outside what was calibrated. */
 export function cautions(question: Question, isCalibrated: boolean): string[] {
-  const { nicGbps, cores, ghz, architecture, device } = question
+  const { nicGbps, cores, ghz, host, architecture, device } = question
+  const others = (host.othersPerS * host.othersUs) / 1e6
   return [
     ...outsideOf(question),
+    ...(others > 0
+      ? [
+          `Threads beside switch and guests take ${digits(100 * others)} % of each processor, ${digits(host.othersUs)} us at a time, as the model says: p99 has them in it.`,
+        ]
+      : []),
     ...(isCalibrated
       ? []
       : [

@@ -24,13 +24,22 @@ export interface MachineCosts {
 /** Above all that a sender with a processor of its own can send: what the ring does not take is not sent. */
 const FULL_SPEED_FPS = 4e6
 const MEASURE_MS = 200
-/** The same where others take processors: that is rare, and a tail is made of it. */
-const LONG_MS = 400
+/** The same where others take processors: that is rare, and a tail is made of it. For so many frames, within these bounds. */
+const LONG_FRAMES = 200_000
+const [LEAST_LONG_MS, MOST_LONG_MS] = [1000, 20_000] as const
 /** Full speed has many events, and no chance. */
 const FULL_SPEED_MS = 60
 const WARM_UP_MS = 50
 /** Until a controller has settled. */
 const SETTLE_MS = 300
+
+/** How long a cell is simulated. */
+function measureMsOf({ uses }: Cell, host: Host, traffic: readonly OpenTraffic[]): number {
+  if (uses.some(isFullSpeed)) return FULL_SPEED_MS
+  if (host.othersPerS === 0) return MEASURE_MS
+  const fps = traffic.reduce((sum, { rateFps }) => sum + rateFps, 0)
+  return Math.round(Math.min(MOST_LONG_MS, Math.max(LEAST_LONG_MS, (LONG_FRAMES / fps) * 1000)))
+}
 
 /** Whether a workload sends as fast as it can: its delays are those of full queues. */
 export function isFullSpeed({ settings }: WorkloadPlan): boolean {
@@ -64,7 +73,9 @@ export function whyNoModel(cell: Cell): string | undefined {
 }
 
 /** The model of a cell that has one. */
-export function modelOfCell({ id, bed, uses }: Cell, { host, costs }: MachineCosts): Model {
+export function modelOfCell(cell: Cell, { host, costs }: MachineCosts): Model {
+  const { id, bed, uses } = cell
+  const traffic = uses.flatMap(trafficOf)
   const coresOf = (cpu: number | undefined): readonly number[] =>
     cpu === undefined ? [] : [Math.min(cpu, host.cores - 1)]
   const settles = bed.switch.policy === 'adaptive' || bed.switch.policy === 'dim'
@@ -80,8 +91,8 @@ export function modelOfCell({ id, bed, uses }: Cell, { host, costs }: MachineCos
       // A generator gives up what is later than a ring of frames.
       queueFrames: VM_DEFAULTS.ringFrames,
     })),
-    traffic: uses.flatMap(trafficOf),
-    measureMs: uses.some(isFullSpeed) ? FULL_SPEED_MS : host.othersPerS > 0 ? LONG_MS : MEASURE_MS,
+    traffic,
+    measureMs: measureMsOf(cell, host, traffic),
     warmUpMs: settles ? SETTLE_MS : WARM_UP_MS,
   }
 }

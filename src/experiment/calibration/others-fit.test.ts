@@ -19,10 +19,22 @@ function cell(perS: number, meanUs: number, rateFps = 20_000): MeasuredCell {
   const workload = { metrics: { lossRatio: 0 }, series: { percentiles: percentiles(perS, meanUs) } }
   return {
     cell: {
-      bed: { switch: { policy: 'natural', cpu: 0 }, vms: [{ cpu: 0 }, { cpu: 1 }] },
-      uses: [{ settings: { rateFps } }],
+      bed: {
+        switch: { policy: 'natural', cpu: 0 },
+        vms: [
+          { name: 'a', cpu: 0 },
+          { name: 'b', cpu: 1 },
+        ],
+      },
+      uses: [{ vm: 'a', settings: { rateFps } }],
     },
-    measurements: [{ workloads: [workload] } as unknown as Measurement],
+    measurements: [
+      {
+        workloads: [workload],
+        metrics: { driverWorkCpu: 0.2 },
+        cpu: { seconds: 1, guests: { a: 0.1 } },
+      } as unknown as Measurement,
+    ],
   } as unknown as MeasuredCell
 }
 

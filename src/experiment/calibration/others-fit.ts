@@ -6,7 +6,7 @@
  *     P(D > d) = c r m exp(-d / m)
  *
  * beside what it takes anyway: a straight line in the logarithm, from which both follow. Cells tell whose frames find room in the
- * rings all the while: others lose the tail.
+ * rings all the while (others lose the tail), and whose load is light: in others switch and receiver wait for each other.
  */
 import type { Measurement } from '../../lab/record/record.js'
 import { VM_DEFAULTS } from '../../sim/model.js'
@@ -14,6 +14,7 @@ import type { Interval } from '../../stats/interval.js'
 import { mean } from '../../stats/summary.js'
 import { drawAgain } from './fit-curves.js'
 import type { MeasuredCell } from './run-cells.js'
+import { isLight } from './work.js'
 
 /** Beyond the median, in microseconds: where the shares of late frames are compared. */
 const TRIED_US = [300, 500, 1000, 1500, 2000, 3000] as const
@@ -49,13 +50,15 @@ export function shareBeyond(percentiles: Percentiles, us: number): number {
   return from * (to / from) ** part
 }
 
-function tailOf({ cell, measurements }: MeasuredCell): Tail[] {
+function tailOf(measured: MeasuredCell): Tail[] {
+  const { cell, measurements } = measured
   const [use] = cell.uses
   const rateFps = Number(use?.settings.rateFps)
   const { policy, cpu } = cell.bed.switch
   const isQuiet =
     cell.uses.length === 1 &&
     policy !== 'adaptive' &&
+    isLight(measured) &&
     rateFps > 0 &&
     rateFps * LONGEST_S <= VM_DEFAULTS.ringFrames
   const told = measurements.flatMap((each: Measurement) => {

@@ -111,11 +111,16 @@ function percentilesOf(measurements: readonly Measurement[]): (readonly [number,
   ])
 }
 
-function interval(values: readonly number[]): Interval | undefined {
+/** Delays have long tails: of them the median over runs and their range, else the mean and its 95 % interval. */
+function interval(name: ComparedName, values: readonly number[]): Interval | undefined {
   const known = values.filter(Number.isFinite)
   if (known.length === 0) return undefined
+  if (COMPARED[name].unit === 'us')
+    return { estimate: median(known), low: Math.min(...known), high: Math.max(...known) }
   const { estimate, low, high } = meanInterval(known)
-  return known.length === 1 ? { estimate, low: estimate, high: estimate } : { estimate, low, high }
+  return known.length === 1
+    ? { estimate, low: estimate, high: estimate }
+    : { estimate, low: Math.max(0, low), high }
 }
 
 function validateCell(
@@ -131,7 +136,12 @@ function validateCell(
   const seen = measurements.map((each) => measuredOf(each, measured, hasDelays))
   const said = runs.map((each) => predictedOf(each, measured))
   const compared = COMPARED_NAMES.flatMap((name): [ComparedName, Comparison][] => {
-    const [was, is] = [interval(seen.map((each) => each[name])), interval(said.map((each) => each[name]))]
+    const [was, is] = [seen, said].map((runs) =>
+      interval(
+        name,
+        runs.map((each) => each[name]),
+      ),
+    )
     if (!was || !is || was.estimate <= 0) return []
     return [[name, { measured: was, predicted: is, error: is.estimate / was.estimate - 1 }]]
   })

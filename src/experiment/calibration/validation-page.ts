@@ -84,37 +84,43 @@ export function validationSections(
     },
     {
       ...{ id: 'cells', title: 'Cells', level: 2 },
-      blocks: COMPARED_NAMES.flatMap((name) => {
-        const rows = cells.flatMap(({ factors: own, compared, ksDistance }) => {
-          const one = compared[name]
-          if (!one) return []
-          return [
-            [
-              ...factors.map((factor) => String(own[factor] ?? '')),
-              bounded(one.measured),
-              bounded(one.predicted),
-              percentText(one.error),
-              ...(name === 'p99Us' ? [ksDistance === undefined ? '–' : digits(ksDistance)] : []),
-            ],
+      blocks: [
+        {
+          kind: 'text' as const,
+          text: 'In brackets the 95 % interval of the mean over rounds, or over simulated runs; of delays, which are medians over them, the range.',
+        },
+        ...COMPARED_NAMES.flatMap((name) => {
+          const rows = cells.flatMap(({ factors: own, compared, ksDistance }) => {
+            const one = compared[name]
+            if (!one) return []
+            return [
+              [
+                ...factors.map((factor) => String(own[factor] ?? '')),
+                bounded(one.measured),
+                bounded(one.predicted),
+                percentText(one.error),
+                ...(name === 'p99Us' ? [ksDistance === undefined ? '–' : digits(ksDistance)] : []),
+              ],
+            ]
+          })
+          if (rows.length === 0) return []
+          const { label, unit } = COMPARED[name]
+          const head = [
+            ...factors,
+            `measured (${unit})`,
+            'predicted',
+            'error',
+            ...(name === 'p99Us' ? ['KS'] : []),
           ]
-        })
-        if (rows.length === 0) return []
-        const { label, unit } = COMPARED[name]
-        const head = [
-          ...factors,
-          `measured (${unit})`,
-          'predicted',
-          'error',
-          ...(name === 'p99Us' ? ['KS'] : []),
-        ]
-        return [
-          {
-            kind: 'table' as const,
-            table: { head, rows },
-            caption: `${label[0]!.toUpperCase()}${label.slice(1)}`,
-          },
-        ]
-      }),
+          return [
+            {
+              kind: 'table' as const,
+              table: { head, rows },
+              caption: `${label[0]!.toUpperCase()}${label.slice(1)}`,
+            },
+          ]
+        }),
+      ],
     },
     ...(left.length === 0
       ? []

@@ -9,12 +9,10 @@ import { median } from '../../stats/summary.js'
 import { type MachineCosts, modelOfCell } from './cell-model.js'
 import { type Curve, fitCurves } from './fit-curves.js'
 import type { MeasuredCell } from './run-cells.js'
-import { workingVms } from './work.js'
+import { isLight } from './work.js'
 
 /** Microseconds that are simulated; between them the median is linear. */
 const TRIED_US = [0, 2, 5, 10, 20, 40, 80, 160]
-/** Of a processor, switch and receivers together: above, delays tell of queues. */
-const LIGHT_CPU = 0.5
 /** Loss above which a median says little. */
 const LOSS = 0.01
 const SEED = 1
@@ -32,11 +30,8 @@ export function tellsOfWakes({ cell, measurements }: MeasuredCell): boolean {
     cell.uses.length === 1 &&
     cell.uses[0]!.settings.rateFps !== 0 &&
     cell.uses[0]!.settings.arrivals !== 'burst' &&
-    measurements.every(({ metrics, workloads, cpu }) => {
-      const { lossRatio = 0 } = workloads[0]!.metrics
-      const working = workingVms(cell).reduce((sum, name) => sum + (cpu.guests[name] ?? 0), 0) / cpu.seconds
-      return (metrics.driverWorkCpu ?? 1) + working < LIGHT_CPU && lossRatio < LOSS
-    })
+    isLight({ cell, measurements }) &&
+    measurements.every(({ workloads }) => (workloads[0]!.metrics.lossRatio ?? 0) < LOSS)
   )
 }
 

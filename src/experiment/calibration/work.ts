@@ -98,3 +98,16 @@ export function guestRows(measurement: Measurement, cell: Cell): Row[] {
     return [{ cell: measurement.cell, usedNs, counts: [count('calls'), ...ways] }]
   })
 }
+
+/** Of a processor, switch and receivers together: above, delays tell of queues and of turns. */
+const LIGHT_CPU = 0.5
+
+/** Whether switch and receivers leave their processors idle for half of the time. */
+export const isLight = (measured: {
+  readonly cell: Cell
+  readonly measurements: readonly Measurement[]
+}): boolean =>
+  measured.measurements.every(({ metrics, cpu }) => {
+    const working = workingVms(measured.cell).reduce((sum, name) => sum + (cpu.guests[name] ?? 0), 0)
+    return (metrics.driverWorkCpu ?? 1) + working / cpu.seconds < LIGHT_CPU
+  })
