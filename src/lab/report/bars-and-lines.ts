@@ -17,7 +17,7 @@ import {
   singleRunNotes,
 } from './figure.js'
 import { type Grid, type GridCell, gridOf, withoutForeign } from './grid.js'
-import { factorsText, measureOf, ratioMeasure } from './wording.js'
+import { factorsText, factorValueText, measureOf, ratioMeasure } from './wording.js'
 
 type Bars = Extract<Figure, { figure: 'bars' }>
 type Lines = Extract<Figure, { figure: 'lines' }>
@@ -75,7 +75,8 @@ export function buildBars(figure: Bars, { id, cells }: FigureContext): ReportFig
     y: { ...measure },
     categories: grid.xs,
     series: grid.series.map((label) => ({
-      ...{ label, values: amounts(label), published: theirs(label) },
+      label: factorValueText(figure.series, label),
+      ...{ values: amounts(label), published: theirs(label) },
       // A run has no ratio of its own: rounds are not pairs.
       ...(relativeTo ? {} : { runs: grid.xs.map((x) => runsOf(at(grid, x, label)?.cell, value)) }),
     })),
@@ -146,10 +147,10 @@ export function buildLines(figure: Lines, { id, cells }: FigureContext): ReportF
     const own = cellSummary(cell, value)
     return { measure, ...(own ? { estimate: own, runs: own.rounds.map((round) => round.value) } : {}) }
   })
-  const lines = grid.series.map((label) => ({
-    label,
+  const lines = grid.series.map((name) => ({
+    label: factorValueText(figure.series, name),
     points: numeric
-      .filter(({ series }) => series === label)
+      .filter(({ series }) => series === name)
       .map(({ x, cell }) => ({ x: Number(x), y: cellSummary(cell, value), runs: runsOf(cell, value) }))
       .sort((a, b) => a.x - b.x),
   }))

@@ -37,6 +37,12 @@ export function factorsText(factors: Factors): string {
   return parts.length === 0 ? 'all' : parts.join(', ')
 }
 
+/** A value of a factor where its name is not beside it, as in a legend: "true" alone says nothing. */
+export function factorValueText(factor: string | undefined, value: string): string {
+  if (factor === undefined || (value !== 'true' && value !== 'false')) return value
+  return `${factor}: ${value === 'true' ? 'yes' : 'no'}`
+}
+
 /** Digits of a value that has no interval, and the most of one that has. */
 const DIGITS = 3
 
