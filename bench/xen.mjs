@@ -15,6 +15,7 @@ const options = readOptions('xen', "netback of the kernel and Ringferry in an em
   sizes: { default: undefined, help: 'frame lengths in bytes (default 64,512,1500; quick 64,1500)' },
   rounds: { default: undefined, help: 'rounds, each with every backend and policy (default 3; quick 1)' },
   hold: { default: '1000', help: 'policy fixed: hold time in us' },
+  guests: { default: 'pv', help: 'what the guests are: pv or pvh' },
   cpus: { default: '1', help: 'processors of the emulated machine' },
   icount: {
     default: undefined,
@@ -26,6 +27,10 @@ const seconds = Number(options.seconds ?? (options.quick ? 2 : 3))
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 3))
 const sizes = numbers(options.sizes ?? (options.quick ? '64,1500' : '64,512,1500'))
 const directions = options.directions.split(',')
+if (!['pv', 'pvh'].includes(options.guests)) {
+  console.error(`--guests is pv or pvh, not "${options.guests}"`)
+  process.exit(2)
+}
 const TCP = 'tcp'
 const FIXED_FRAMES = 64
 /** What all others are compared with. */
@@ -137,11 +142,12 @@ await runBench(async () => {
     rounds,
     cpus: Number(options.cpus),
     icountShift,
+    guests: options.guests,
     holdUs: options.hold,
     frames: FIXED_FRAMES,
   }
   const machine = header("Xen's vifs: kernel netback and Ringferry in an emulated driver domain", settings)
-  const bed = await startXenBed({ cpus: Number(options.cpus), icountShift })
+  const bed = await startXenBed({ cpus: Number(options.cpus), icountShift, type: options.guests })
   const failures = []
   for (let round = 0; round < rounds && !isEnding(); round++) failures.push(...(await runRound(bed, round)))
   progressEnd()

@@ -48,9 +48,9 @@ function end(name, run, nics) {
   return { name, run, nics }
 }
 
-async function startGuest(machine, XenGuest, name) {
+async function startGuest(machine, XenGuest, { name, type }) {
   const guest = new XenGuest(machine, {
-    ...{ name, type: 'pv', channel: GUESTS.indexOf(name) },
+    ...{ name, type, channel: GUESTS.indexOf(name) },
     vifs: BACKENDS.map((backend) => `mac=${mac(name, backend)},script=vif-ringferry`),
   })
   progress(`creating guest ${name}`)
@@ -71,9 +71,10 @@ async function startGuest(machine, XenGuest, name) {
 
 /**
  * Boots the machine, with everything in place. Undone at the end of the bench.
- * @param {{ cpus: number, icountShift?: number | undefined }} options emulated processors; XenMachineOptions.icountShift
+ * @param {{ cpus: number, icountShift?: number | undefined, type?: string }} options emulated processors;
+ *   XenMachineOptions.icountShift; what the guests are: "pv" or "pvh"
  */
-export async function startXenBed({ cpus, icountShift }) {
+export async function startXenBed({ cpus, icountShift, type = 'pv' }) {
   const { XenMachine, XenGuest, XenRingferry } = await loadXenHost()
   progress('booting Xen')
   const machine = await XenMachine.boot(RESULTS, { cpus, icountShift })
@@ -85,7 +86,7 @@ export async function startXenBed({ cpus, icountShift }) {
   await ringferry.start()
   await machine.must(`ip link set rf0 up && ip addr add ${network('ringferry')}.1/24 dev rf0`)
   const guests = []
-  for (const name of GUESTS) guests.push(await startGuest(machine, XenGuest, name))
+  for (const name of GUESTS) guests.push(await startGuest(machine, XenGuest, { name, type }))
   await machine.must('until [ -e /sys/class/net/vif2.0/master ]; do sleep 0.2; done')
   await binding.stop()
   await machine.must('iperf3 -s -D >/dev/null 2>&1')

@@ -58,10 +58,11 @@ async function sampleAll({ ends }, backend) {
   return { grants, ends: Object.fromEntries(names.map((name, at) => [name, samples[at]])) }
 }
 
-/** Both ends answer each other: addresses are known to the bridge, and the sender's link works. */
-async function meet(bed, [from, to], backend) {
-  const { address } = bed.ends[to].nics[backend]
-  await bed.ends[from].run(`ping -c 1 -w 20 ${address}`)
+/** Both ends answer each other: addresses are known to the bridge, and both links work. A guest asks: the host may have no ping. */
+async function meet(bed, ends, backend) {
+  const [guest, other] = ends[0] === 'dom0' ? [ends[1], ends[0]] : ends
+  const { address } = bed.ends[other].nics[backend]
+  await bed.ends[guest].run(`ping -c 1 -w 20 ${address}`)
 }
 
 /** What happened between two samples; per frame that arrived. */
