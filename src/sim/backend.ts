@@ -76,9 +76,20 @@ export class Backend {
     this.settings.setControlled(ports, 0)
     const { limits } = this.settings
     if (limits) for (const port of ports) this.rings.setLimits(port, limits)
+    const { events, processors, frames, costs, missCycles, onCall, onShown, onTaken } = parts
+    // Field by field: objects that are spread have another shape in each run, and what V8 compiled for one run is void in the next.
     this.driver = new DriverDomain({
-      ...parts,
-      ...{ rings: this.rings, memory: this.memory, settings: this.settings },
+      events,
+      processors,
+      frames,
+      costs,
+      missCycles,
+      onCall,
+      onShown,
+      onTaken,
+      rings: this.rings,
+      memory: this.memory,
+      settings: this.settings,
       name: driverThreads === 1 ? 'driver domain' : `driver domain ${this.#thread}`,
       core: driverCore + this.#thread,
       isShared: mine.some((at) => vms[at]!.cores.includes(driverCore + this.#thread)),

@@ -234,7 +234,7 @@ export class Machine {
     const port = nics.length + at
     const sides =
       this.backends.length > 0
-        ? this.#bridgedGuest(port)
+        ? this.#bridgedGuest(port, deliver)
         : {
             receive: () => (this.#received[at]!.size > 0 ? this.#received[at]!.shift() : -1),
             arm: () => {
@@ -251,8 +251,9 @@ export class Machine {
               for (const nic of this.nics) nic.send()
               return false
             },
+            deliver,
           }
-    this.guests.push(new Guest(vm, cores, parts, { ...this.#tappedGuest(vm.name, sides), deliver }))
+    this.guests.push(new Guest(vm, cores, parts, this.#tappedGuest(vm.name, sides)))
   }
 
   /** Tells the tap of a frame that crosses its port. */
@@ -301,7 +302,7 @@ export class Machine {
     }
   }
 
-  #bridgedGuest(port: number) {
+  #bridgedGuest(port: number, deliver: GuestSides['deliver']): GuestSides {
     const backend = this.#backendOf(port)
     const { rings } = backend
     return {
@@ -317,6 +318,7 @@ export class Machine {
         backend.driver.arrived(nowNs)
         return isKick
       },
+      deliver,
     }
   }
 
