@@ -80,10 +80,11 @@ describe('plane, core and control where koffi and every module of Node throw', (
     expect(last).toMatchObject({ applied: true, figures: { theta: 1, budget: 0.05 } })
     expect(last?.restUs).toBeGreaterThan(0)
     for (const { limits, figures } of last?.vifs ?? []) {
-      expect(figures.delayUs).toBeLessThanOrEqual(500)
+      expect(figures.delayUs).toBeLessThanOrEqual(figures.targetUs ?? 0)
       expect((last?.restUs ?? 0) + limits.holdUs).toBeLessThanOrEqual((figures.delayUs ?? 0) + 1e-6)
     }
-    expect(adaptive?.tuning.vifs[1]?.p99.totalUs).toBeLessThanOrEqual(500)
+    expect(adaptive?.tuning.vifs[1]?.p99.totalUs).toBeLessThanOrEqual(800)
+    // Its target leaves more than another rest beyond the rest: that is held.
     expect(adaptive?.tuning.vifs[1]?.published.deadline).toBeGreaterThan(0)
   })
 

@@ -148,6 +148,7 @@ const [sender, receiver] = guests.map(({ driver }) => driver)
 const settings = new TuningSettings({ policy: { name: 'natural' }, budget: 0.05 })
 // The engine rests no longer than this one allows; the other is held beyond.
 settings.setTarget(0, { targetUs: 300 })
+settings.setTarget(1, { targetUs: 800 })
 const inForce = new DecisionInForce(settings)
 const controller = new Controller(memory, settings.buffer)
 const pace = new Pace(inForce, 20)
