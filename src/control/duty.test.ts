@@ -30,6 +30,11 @@ describe('Duty', () => {
     expect(thread(300).run(1000, 50)).toBeLessThan(DECIDING_SHARE * 1.1)
   })
 
+  it('restUs lets a thread work after each rest, even if to wake up takes all that it may', () => {
+    // What waking takes is owed, too; the thread does its pieces all the same, and keeps to its share.
+    for (const wakeUs of [200, 5000]) expect(thread(300).run(1000, wakeUs)).toBeLessThan(DECIDING_SHARE * 1.1)
+  })
+
   it('restUs is at most half a second', () => {
     const slow = thread(10_000_000)
     slow.run(3)

@@ -15,6 +15,8 @@ export class Duty {
   #usedUs: number
   #owedUs = 0
   #restUntilUs = Number.NEGATIVE_INFINITY
+  /** Whether it has been let work since the last rest. */
+  #hasWorked = false
 
   /** @param share above 0 to 1; @param usedUs processor time of the thread until now, which is not counted */
   constructor(share: number, usedUs: number) {
@@ -22,15 +24,24 @@ export class Duty {
     this.#usedUs = usedUs
   }
 
-  /** How long the thread rests now. @param usedUs its processor time until now */
+  /**
+   * How long the thread rests now. After each rest it may work once before the next one begins, whatever it has used meanwhile: where to end
+   * a rest and to look at the clock takes longer than is allowed for, it would do nothing else.
+   * @param usedUs its processor time until now
+   */
   restUs(nowUs: number, usedUs: number): number {
     this.#owedUs += (usedUs - this.#usedUs) * this.#restPerUse
     this.#usedUs = usedUs
-    if (nowUs >= this.#restUntilUs && this.#owedUs >= LEAST_REST_US) {
-      this.#restUntilUs = nowUs + Math.min(this.#owedUs, LONGEST_REST_US)
+    if (nowUs < this.#restUntilUs) return this.#restUntilUs - nowUs
+    if (this.#hasWorked && this.#owedUs >= LEAST_REST_US) {
+      const us = Math.min(this.#owedUs, LONGEST_REST_US)
+      this.#restUntilUs = nowUs + us
       this.#owedUs = 0
+      this.#hasWorked = false
+      return us
     }
-    return Math.max(0, this.#restUntilUs - nowUs)
+    this.#hasWorked = true
+    return 0
   }
 }
 
