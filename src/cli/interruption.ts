@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { RingferryError } from '../errors/errors.js'
 import { whenOutputFails } from './standard-output.js'
 
@@ -13,6 +14,8 @@ export class Interruption {
 
   /** @param signals those that end the program */
   constructor(signals: readonly NodeJS.Signals[] = SIGNALS) {
+    // Every guest that boots waits for it, too.
+    setMaxListeners(0, this.signal)
     for (const name of signals) process.on(name, this.#handler)
     whenOutputFails(this.#handler)
   }

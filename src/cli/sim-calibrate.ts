@@ -22,7 +22,7 @@ interface CalibrateOptions {
 const digits = (value: number): string => Number(value.toPrecision(3)).toString()
 
 function table(calibration: Calibration): string {
-  const { engine, guest, wake, wakeHere, others } = calibration
+  const { engine, guest, wake, others } = calibration
   const cycles = costsOf(calibration)
   const rows = [
     ...engine.costs.map((cost) => ['switch', cost] as const),
@@ -40,8 +40,7 @@ function table(calibration: Calibration): string {
     const { estimate, low, high } = found
     rows.push(['any', step, ...[estimate, low, high].map((us) => digits(1000 * us)), ''])
   }
-  inNs('from waking to running', wake)
-  inNs('the same on one processor', wakeHere)
+  inNs('from waking a thread of another processor to its running', wake)
   inNs('other threads, a stretch', others?.meanUs)
   return formatTable(['thread', 'step', 'ns', 'from', 'to', 'cycles'], rows, [2, 3, 4, 5])
 }

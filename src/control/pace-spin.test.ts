@@ -67,9 +67,9 @@ describe('Pace.maxSpinUs', () => {
   it('is the least one while others want the processor', () => {
     const pace = new Pace(limits())
     slept(pace, 40)
-    pace.ticked(0, true)
+    pace.ticked(0, 0.1)
     expect(pace.maxSpinUs).toBe(LEAST_SPIN_US)
-    pace.ticked(0, false)
+    pace.ticked(0, 0.01)
     expect(pace.maxSpinUs).toBe(80)
   })
 

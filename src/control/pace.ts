@@ -40,6 +40,8 @@ export const TURNS_PER_POLL_WITH_HOST_PORTS = 2
 export const MAX_SPIN_TURN_US = 3
 /** A resting engine re-notifies guests that have not answered a call at most so often. */
 export const RENOTIFY_EVERY_US = 1_000
+/** Where others keep the engine waiting for more, what it spins for long is taken from them. */
+const CROWDED_SHARE = 0.05
 /** A short sleep doubles the spin and adds this to it; a spin below it becomes 0. */
 const SPIN_STEP_US = 2
 
@@ -114,6 +116,11 @@ export class Pace {
     return this.#spinUs
   }
 
+  /** How long a spin that goes on now lasts, unless something comes. */
+  spinLeftUs(nowUs: number): number {
+    return this.#idleSinceUs + this.#spinUs - nowUs
+  }
+
   /** Time spent spinning since the start. */
   get spunUs(): number {
     return this.#spunUs
@@ -133,9 +140,10 @@ export class Pace {
     return nowUs - this.#tickUs >= TICK_US
   }
 
-  /** A tick. @param isCrowded whether others want the processor: spinning for long takes it from them */
-  ticked(nowUs: number, isCrowded = false): void {
+  /** A tick. @param waitedShare of the time since the last one in which others had the processor while the engine wanted it */
+  ticked(nowUs: number, waitedShare = 0): void {
     this.#tickUs = nowUs
+    const isCrowded = waitedShare > CROWDED_SHARE
     if (this.#ticks++ % TICKS_PER_PROBING === 0) this.#probesLeft = PROBES
     if (this.#findsSpin) this.#maxSpinUs = isCrowded ? LEAST_SPIN_US : spinBoundUs(this.wakeUs)
   }

@@ -4,8 +4,6 @@ import { ThreadClock } from '../sys/clock.js'
 
 /** An engine that waits for its processor for more of the time finds out after every sleep how long it waited. */
 const CONTENDED_SHARE = 0.005
-/** One that waits for more takes from others what it spins. */
-const CROWDED_SHARE = 0.05
 
 /**
  * What the engine's time goes to. In a thread of its own its work is the thread's processor time without spinning, so that
@@ -18,7 +16,7 @@ export class EngineTime {
   #ownsThread = false
   #workedUs = 0
   #isContended = false
-  #isCrowded = false
+  #waitedShare = 0
   /** Time waited for the processor when last read: at the last tick, at the last wake-up. */
   #waitedAtTick = 0
   #waitedAtWake = 0
@@ -46,16 +44,15 @@ export class EngineTime {
   tick(nowUs: number): void {
     if (!this.#ownsThread) return
     const waited = this.#clock.waitedUs()
-    const share = (waited - this.#waitedAtTick) / (nowUs - this.#pace.tickUs)
-    this.#isContended = share > CONTENDED_SHARE
-    this.#isCrowded = share > CROWDED_SHARE
+    this.#waitedShare = (waited - this.#waitedAtTick) / (nowUs - this.#pace.tickUs)
+    this.#isContended = this.#waitedShare > CONTENDED_SHARE
     this.#waitedAtTick = waited
     this.#waitedAtWake = waited
   }
 
-  /** Whether others kept the engine waiting for its processor for much of the time between the last two ticks. */
-  get isCrowded(): boolean {
-    return this.#isCrowded
+  /** The part of the time between the last two ticks in which others kept the engine waiting for its processor. */
+  get waitedShare(): number {
+    return this.#waitedShare
   }
 
   /** What the engine has done so far. */

@@ -225,7 +225,7 @@ export class Engine implements PortHost {
     const { globals, time, pace, containment, bridgeEvents, loopGuard, calls, reports, decisions } =
       this.#parts
     time.tick(now)
-    pace.ticked(now, time.isCrowded)
+    pace.ticked(now, time.waitedShare)
     globals.setF64(G_WAKE_US, pace.wakeUs)
     globals.setF64(G_SPIN_US, pace.maxSpinUs)
     this.kept?.tick()

@@ -28,11 +28,10 @@ const hostSchema = z.strictObject({
   scheduler: z.enum(SCHEDULER_NAMES).default(HOST_DEFAULTS.scheduler),
   llcMb: number.nonnegative().default(HOST_DEFAULTS.llcMb).describe('Last-level cache; 0: not modelled.'),
   missCyclesPerByte: number.nonnegative().default(HOST_DEFAULTS.missCyclesPerByte),
-  wakeUs: number.nonnegative().default(HOST_DEFAULTS.wakeUs).describe('From waking a thread to its running.'),
-  wakeHereUs: number
+  wakeUs: number
     .nonnegative()
-    .default(HOST_DEFAULTS.wakeHereUs)
-    .describe('The same when a thread of its own processor wakes it; at most wakeUs counts.'),
+    .default(HOST_DEFAULTS.wakeUs)
+    .describe('From waking a thread of another processor to its running.'),
   othersPerS: number
     .nonnegative()
     .default(HOST_DEFAULTS.othersPerS)
@@ -70,6 +69,10 @@ const vmSchema = z.strictObject({
   queueFrames: whole
     .default(VM_DEFAULTS.queueFrames)
     .describe('Frames that its programs may have waiting for room in its ring.'),
+  spinUs: number
+    .nonnegative()
+    .default(VM_DEFAULTS.spinUs)
+    .describe('How long its driver polls before it sleeps: until then it needs no waking. Counted as idle.'),
   workingSetMb: number.nonnegative().default(VM_DEFAULTS.workingSetMb),
   computes: number
     .min(0)
@@ -176,7 +179,6 @@ const calibrationSchema = z.strictObject({
     .describe('What was measured: outside of it nobody knows.'),
   costsNs: z.record(z.string(), bounds).describe('With 95 % intervals, in nanoseconds.'),
   wakeUs: bounds.optional(),
-  wakeHereUs: bounds.optional(),
   othersPerS: bounds.optional(),
   othersUs: bounds.optional(),
   fitted: z.array(z.string()).describe('Cells that costs were fitted to.'),

@@ -154,7 +154,7 @@ export class CountedRings implements DepthOfRings {
     }
     if (port.held.size > 0) this.#endBatch(port, REASON_FULL)
     const bytes = recordBytes(this.#frames.bytes[frame]!)
-    if (port.backlogBytes + bytes <= RING_BYTES) {
+    if (this.#frames.tcp[frame] === 1 && port.backlogBytes + bytes <= RING_BYTES) {
       port.backlog.push(frame)
       port.backlogBytes += bytes
     } else {

@@ -9,10 +9,11 @@ import { DeficitRoundRobin } from '../aggregation/drr.js'
 import { BURST } from '../aggregation/policy.js'
 import { Controller } from '../control/controller.js'
 import { DecisionInForce } from '../control/in-force.js'
-import { MAX_SPIN_TURN_US, Pace, type REST, SLEEP, SPIN, TICK_US, TURN } from '../control/pace.js'
+import { MAX_SPIN_TURN_US, Pace, REST, SLEEP, SPIN, type Step, TICK_US, TURN } from '../control/pace.js'
 import type { TuningSettings } from '../control/tuning-settings.js'
 import type { LinearMemory } from '../core/linear-memory.js'
-import { type Costs, type FrameCycles, frameCycles } from './architecture.js'
+import type { Costs } from './architecture.js'
+import { DriverWork } from './driver-work.js'
 import type { EventList } from './event-list.js'
 import type { Frames } from './frames.js'
 import type { Processors } from './processors.js'
@@ -57,7 +58,15 @@ const LEAST_SPIN_NS = 1000
 /** The controller is looked at so long before it is due: sums of times are rounded. */
 const LOOK_EARLY_US = 1
 
-type State = 'awake' | 'spinning' | 'sleeping' | 'resting'
+/**
+ * Of what a sleep costs: before it, once it has asked for kicks, of which one that comes ends the sleep before it has begun; and after it,
+ * until it looks at its clock again. As a trace of sched_switch and sched_waking on Linux 6.18 has them (docs/decisions/0020-the-scheduler-of-the-simulator.md).
+ */
+const LEAVING_PART = 0.3
+const RETURN_PART = 0.2
+
+/** leaving: it has asked for kicks, and is about to sleep. */
+type State = 'awake' | 'spinning' | 'leaving' | 'sleeping' | 'resting'
 
 export class DriverDomain implements Work {
   readonly name: string
@@ -86,23 +95,15 @@ export class DriverDomain implements Work {
   #spunUntilUs = 0
   /** What its thread had waited for its processor when the present pause began. */
   #waitedNs = 0
-  /** Bursts left in the present turn, and frames that it has moved. */
+  #waitedAtTickNs = 0
+  /** When the present turn began, bursts that are left of it, and frames that it has moved. */
+  #turnUs = 0
   #left = 0
   #movedInTurn = 0
   #servesHeld = false
-  /**
-   * Frames are published one by one: each is a unit of its own, because a receiver on this processor may run between two. Those of one
-   * poll pay for it once: how many of it are left, and whose they are.
-   */
+  readonly #work: DriverWork
+  /** Frames are published one by one: each is a unit of its own. */
   readonly #publishesEach: boolean
-  #pollLeft = 0
-  #polled = -1
-  /** Cycles of a frame by its way, and of the NIC's driver beside. */
-  readonly #toVm: FrameCycles
-  readonly #fromVm: FrameCycles
-  readonly #across: FrameCycles
-  readonly #receiveCycles: number
-  readonly #transmitCycles: number
   /** Cycles of interrupts and wake-ups that the next unit pays for. */
   #owedCycles = 0
   /** When the controller is looked at next. */
@@ -118,13 +119,8 @@ export class DriverDomain implements Work {
     this.cores = [core]
     this.inForce = new DecisionInForce(settings)
     this.controller = new Controller(memory, settings.buffer)
-    const { toVm, fromVm, across } = parts.costs.driver
-    this.#toVm = frameCycles(toVm, parts.missCycles, false)
-    this.#fromVm = frameCycles(fromVm, parts.missCycles, false)
-    this.#across = frameCycles(across, parts.missCycles, false)
-    this.#receiveCycles = toVm.nic
-    this.#transmitCycles = fromVm.nic
     this.#publishesEach = parts.isShared && settings.limits?.maxFrames === 1
+    this.#work = new DriverWork({ ...parts, publishesEach: this.#publishesEach })
     this.pace = new Pace(this.inForce)
     this.order = new DeficitRoundRobin(ports.at(-1)! + 1, QUANTUM_US, MAX_DEBT_US)
     this.#thread = processors.add(this)
@@ -146,7 +142,7 @@ export class DriverDomain implements Work {
 
   /** Whether whoever puts frames into a ring must notify it. */
   get wantsKicks(): boolean {
-    return this.#state === 'sleeping' && !this.#wokenByCall
+    return (this.#state === 'sleeping' || this.#state === 'leaving') && !this.#wokenByCall
   }
 
   get isSpinning(): boolean {
@@ -155,7 +151,7 @@ export class DriverDomain implements Work {
 
   /** Frames lie in a transmit ring. */
   arrived(nowNs: number): void {
-    if (this.#state === 'spinning') this.#parts.processors.cut(this.#thread, nowNs)
+    if (this.isSpinning) this.#parts.processors.cut(this.#thread, nowNs)
     else if (this.wantsKicks) {
       this.#wokenByCall = true
       this.#parts.processors.wake(this.#thread, nowNs)
@@ -169,9 +165,13 @@ export class DriverDomain implements Work {
 
   begin(nowNs: number): number {
     const nowUs = nowNs / 1000
+    if (this.#state === 'leaving' && !this.#wokenByCall) {
+      this.#pause(SLEEP, nowUs, nowNs)
+      return 0
+    }
     if (this.#state !== 'awake') this.#resume(nowUs)
     for (;;) {
-      const cycles = this.#work(nowUs)
+      const cycles = this.#next(nowUs)
       if (cycles > 0) {
         const owed = this.#owedCycles
         this.#owedCycles = 0
@@ -179,57 +179,77 @@ export class DriverDomain implements Work {
       }
       const hasMoved = this.#movedInTurn > 0
       this.#movedInTurn = 0
-      const step = this.pace.next(nowUs, hasMoved)
+      const step = this.pace.next(hasMoved ? this.#turnUs : nowUs, hasMoved)
       if (step === TURN) continue
       if (step === SPIN) {
         this.#state = 'spinning'
         this.#pausedUs = nowUs
         // It looks at held batches all the while: the first that is due ends it.
-        const us = Math.min(this.pace.spinUs, this.#parts.rings.heldDueUs(nowUs))
+        const us = Math.min(this.pace.spinLeftUs(nowUs), this.#parts.rings.heldDueUs(nowUs))
         return Math.max(LEAST_SPIN_NS, Math.round(us * 1000))
+      }
+      if (step === SLEEP) {
+        this.#state = 'leaving'
+        this.#plannedUs = Number.POSITIVE_INFINITY
+        this.#pausedUs = nowUs
+        this.#waitedNs = this.#thread.waitedNs
+        const leavingNs = this.#wakeNs(LEAVING_PART)
+        if (leavingNs > 0) return leavingNs
       }
       this.#pause(step, nowUs, nowNs)
       return 0
     }
   }
 
+  /** A part of what a sleep costs. */
+  #wakeNs(part: number): number {
+    return Math.round((this.#parts.costs.driver.toVm.wake * part) / this.#parts.ghz)
+  }
+
   #resume(nowUs: number): void {
     if (this.#state === 'spinning') {
       // Until its processor was given to another: what passed since is no spinning.
-      for (let atUs = this.#pausedUs; atUs < this.#spunUntilUs; atUs += MAX_SPIN_TURN_US)
-        this.pace.spun(atUs, Math.min(this.#spunUntilUs, atUs + MAX_SPIN_TURN_US))
+      this.#spun(this.#pausedUs, this.#spunUntilUs)
       this.#state = 'awake'
       return
     }
-    if (this.#state === 'sleeping') {
+    const isSleep = this.#state !== 'resting'
+    if (isSleep) {
       const waitedUs = (this.#thread.waitedNs - this.#waitedNs) / 1000
-      this.pace.slept(this.#pausedUs, nowUs, this.#plannedUs, waitedUs)
+      const wokeUs = nowUs + this.#wakeNs(RETURN_PART) / 1000
+      this.pace.slept(this.#pausedUs, wokeUs, this.#plannedUs, waitedUs)
       // What it waited for its processor its frames waited. A rest is all theirs.
       this.#parts.rings.woke(nowUs - waitedUs)
     } else this.pace.rested(nowUs)
     this.pace.resumed(nowUs)
-    this.#owedCycles += this.#parts.costs.driver.toVm.wake
+    this.#owedCycles += this.#parts.costs.driver.toVm.wake * (isSleep ? 1 - LEAVING_PART : 1)
     this.#state = 'awake'
     this.#wokenByCall = false
   }
 
-  #pause(step: typeof SLEEP | typeof REST, nowUs: number, nowNs: number): void {
+  /** Time that it has looked for work in vain, turn by turn. */
+  #spun(fromUs: number, toUs: number): void {
+    for (let atUs = fromUs; atUs < toUs; atUs += MAX_SPIN_TURN_US)
+      this.pace.spun(atUs, Math.min(toUs, atUs + MAX_SPIN_TURN_US))
+  }
+
+  #pause(step: Step, nowUs: number, nowNs: number): void {
     const NEVER = Number.POSITIVE_INFINITY
     const heldUs = this.#parts.rings.heldDueUs(nowUs)
     const due = { heldUs, releaseUs: NEVER, pollUs: NEVER, renotifyUs: NEVER, requestUs: NEVER }
     const us = step === SLEEP ? this.pace.sleepUs(nowUs, TICK_US, due) : this.pace.restUs(TICK_US, due)
     this.#plannedUs = us
-    this.#pausedUs = nowUs
-    this.#waitedNs = this.#thread.waitedNs
+    if (step === REST) this.#pausedUs = nowUs
     this.#state = step === SLEEP ? 'sleeping' : 'resting'
     this.#parts.events.schedule(nowNs + Math.max(1, Math.ceil(us * 1000)), this.#timer, ++this.#timerId)
   }
 
   /** The next thing to do; its cycles, 0: nothing. */
-  #work(nowUs: number): number {
+  #next(nowUs: number): number {
     const { rings, ports } = this.#parts
     this.#decide(nowUs)
     if (this.#left === 0 && !this.#servesHeld) {
+      this.#turnUs = nowUs
       for (let at = 0; at < ports.length; at++) this.order.activate(ports[at]!)
       this.#left = ports.length
     }
@@ -246,7 +266,7 @@ export class DriverDomain implements Work {
         continue
       }
       const moved = this.#clear()
-      moved.continues = this.#publishesEach && this.#polled === port && this.#pollLeft > 0
+      moved.continues = this.#work.continues(port)
       rings.poll(port, this.#publishesEach ? 1 : BURST, nowUs, moved)
       if (moved.work === 0) {
         this.order.deactivate(port)
@@ -254,7 +274,7 @@ export class DriverDomain implements Work {
       }
       this.#movedInTurn += moved.work
       this.#servesHeld = this.#left === 0
-      const cycles = Math.max(1, this.#burstCycles(port, moved))
+      const cycles = this.#work.burst(port, moved)
       this.#served = port
       this.order.charge(port, cycles / this.#parts.ghz / 1000)
       return cycles
@@ -263,7 +283,7 @@ export class DriverDomain implements Work {
     const moved = this.#clear()
     rings.serveHeld(nowUs, moved)
     if (moved.publications === 0) return 0
-    return this.#publicationCycles(moved)
+    return this.#work.publication(moved)
   }
 
   #clear(): Moved {
@@ -276,7 +296,13 @@ export class DriverDomain implements Work {
 
   #decide(nowUs: number): void {
     if (nowUs >= this.#lookUs) this.#look(nowUs)
-    if (this.pace.isTickDue(nowUs)) this.pace.ticked(nowUs)
+    if (this.pace.isTickDue(nowUs)) this.#tick(nowUs)
+  }
+
+  #tick(nowUs: number): void {
+    const { waitedNs } = this.#thread
+    this.pace.ticked(nowUs, (waitedNs - this.#waitedAtTickNs) / 1000 / (nowUs - this.pace.tickUs))
+    this.#waitedAtTickNs = waitedNs
   }
 
   /** Lets the controller run if it is due, and goes by what it has decided. Nobody else changes a model's settings. */
@@ -293,43 +319,12 @@ export class DriverDomain implements Work {
     this.#lookUs = nowUs + this.controller.dueUs(nowUs) - LOOK_EARLY_US
   }
 
-  #burstCycles(port: number, moved: Moved): number {
-    const { from, to, bytes } = this.#parts.frames
-    const { isNic } = this.#parts
-    let cycles = this.#pollCycles(port, moved) + this.#publicationCycles(moved)
-    for (let at = 0; at < moved.count; at++) {
-      const frame = moved.frames[at]!
-      const isToNic = isNic(to[frame]!)
-      if (isNic(from[frame]!)) {
-        cycles += this.#toVm.frame + this.#toVm.byte * bytes[frame]!
-        cycles += this.#receiveCycles
-      } else if (isToNic) cycles += this.#fromVm.frame + this.#fromVm.byte * bytes[frame]!
-      else cycles += this.#across.frame + this.#across.byte * bytes[frame]!
-      if (isToNic) cycles += this.#transmitCycles
-    }
-    return cycles
-  }
-
-  /** One call into the plane: a burst, which a call that is due at once ends. */
-  #pollCycles(port: number, moved: Moved): number {
-    const { poll } = this.#parts.costs.driver.across
-    if (!this.#publishesEach) return poll
-    if (!moved.continues) this.#pollLeft = BURST
-    this.#polled = port
-    this.#pollLeft = moved.calls > 0 ? 0 : this.#pollLeft - 1
-    return moved.continues ? 0 : poll
-  }
-
-  #publicationCycles({ publications, calls }: Moved): number {
-    const { toVm } = this.#parts.costs.driver
-    return publications * toVm.publication + calls * toVm.call
-  }
-
   end(nowNs: number): void {
-    if (this.#state === 'spinning') {
+    if (this.isSpinning) {
       this.#spunUntilUs = nowNs / 1000
       return
     }
+    if (this.#state === 'leaving') return
     const { rings, onCall, onShown, onTaken } = this.#parts
     const port = this.#served
     this.#served = -1

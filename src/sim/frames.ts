@@ -18,6 +18,8 @@ export class Frames {
   number = new Float64Array(1024)
   /** 1: it must not wait. */
   urgent = new Uint8Array(1024)
+  /** 1: it is TCP. Where a VM has no buffers TCP waits for some; other frames are dropped. */
+  tcp = new Uint8Array(1024)
   bornNs = new Float64Array(1024)
   /** Frames on their way, by whose they are. */
   readonly live: Int32Array
@@ -41,6 +43,7 @@ export class Frames {
     this.segments[frame] = 1
     this.value[frame] = 0
     this.urgent[frame] = 0
+    this.tcp[frame] = 0
     return frame
   }
 
@@ -80,6 +83,7 @@ export class Frames {
     this.value = grow(this.value)
     this.number = grow(this.number)
     this.urgent = grow(this.urgent)
+    this.tcp = grow(this.tcp)
     this.bornNs = grow(this.bornNs)
     this.#free = grow(this.#free)
   }

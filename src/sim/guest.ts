@@ -65,6 +65,9 @@ export class Guest implements Work {
   #doing = IDLE
   #owedCycles = 0
   #isBlocked = false
+  readonly #spinNs: number
+  /** Since when it has nothing to do. */
+  #idleNs = Number.NEGATIVE_INFINITY
   /** Nanoseconds that it still has to compute. */
   #computeNs = 0
   /** Cycles of a frame and of each of its bytes; of a poll that finds some. */
@@ -78,6 +81,7 @@ export class Guest implements Work {
     this.cap = vm.cap
     this.cores = cores
     this.#queueFrames = vm.queueFrames
+    this.#spinNs = vm.spinUs * 1000
     this.#parts = parts
     this.#sides = sides
     const { toVm, fromVm } = parts.costs.guest
@@ -140,10 +144,10 @@ export class Guest implements Work {
   }
 
   #wake(nowNs: number): void {
-    this.#parts.processors.wake(this.#thread, nowNs)
+    this.#parts.processors.wake(this.#thread, nowNs, nowNs - this.#idleNs < this.#spinNs)
   }
 
-  begin(): number {
+  begin(nowNs: number): number {
     let cycles = this.#take()
     if (cycles === 0 && !this.#sides.arm()) cycles = this.#take()
     if (cycles === 0) cycles = this.#prepare()
@@ -151,6 +155,7 @@ export class Guest implements Work {
       this.#doing = IDLE
       const sliceNs = Math.min(COMPUTE_SLICE_NS, this.#computeNs)
       this.#computeNs -= sliceNs
+      this.#idleNs = nowNs
       return sliceNs
     }
     const owed = this.#owedCycles

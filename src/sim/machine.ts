@@ -72,11 +72,10 @@ export class Machine {
     this.costs = costsOf(model)
     this.#missCycles = missCycles(model)
     const { host, nics, vms } = model
-    this.processors = new Processors(this.events, createScheduler(host.scheduler, host.cores), {
+    this.processors = new Processors(this.events, createScheduler(host), {
       cores: host.cores,
       switchNs: Math.round(this.costs.switchCycles / host.ghz),
       wakeNs: Math.round(host.wakeUs * 1000),
-      wakeHereNs: Math.round(Math.min(host.wakeUs, host.wakeHereUs) * 1000),
     })
     this.backends = Array.from(
       { length: this.costs.hasDriverDomain ? model.driverThreads : 0 },

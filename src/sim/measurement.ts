@@ -203,7 +203,10 @@ export class Measurement {
     }
     const drivers = this.#drivers(end, seconds)
     const spunOn = (core: number): number => drivers.find((each) => each.core === core)?.spun ?? 0
-    const core = cores.findIndex((use, at) => use - spunOn(at) >= FULL)
+    const isShared = (core: number): boolean =>
+      this.#machine.guests.some(({ thread }) => thread.core === core)
+    // Whoever spins while a VM of its processor cannot take its frames has nothing to do because that one waits.
+    const core = cores.findIndex((use, at) => use - (isLosing && isShared(at) ? 0 : spunOn(at)) >= FULL)
     if (core < 0) return 'load'
     // One of several that is full limits its own VMs only; the mean tells of all.
     const worked = drivers.reduce((all, each) => all + each.worked, 0)

@@ -40,10 +40,8 @@ export interface Host {
   readonly llcMb: number
   /** Cycles for each byte that is found in memory instead of it. */
   readonly missCyclesPerByte: number
-  /** A sleeping thread runs so long after it was woken, in microseconds. */
+  /** A sleeping thread runs so long after it was woken from another processor, in microseconds. */
   readonly wakeUs: number
-  /** The same for one that was woken by a thread of its own processor; at most `wakeUs` counts. */
-  readonly wakeHereUs: number
   /** Stretches a second in which threads that are not modelled take a processor; 0: they do not. */
   readonly othersPerS: number
   /** How long such a stretch lasts in the mean, in microseconds. */
@@ -76,6 +74,8 @@ export interface Vm {
   readonly ringFrames: number
   /** Frames that its programs may have waiting for room in its ring. */
   readonly queueFrames: number
+  /** How long its driver polls before it sleeps, in microseconds: until then it needs no waking. Counted as idle. */
+  readonly spinUs: number
   /** What it touches, for the last-level cache. */
   readonly workingSetMb: number
   /** Share of a processor that it computes beside its network; 0 to 1. */
@@ -180,7 +180,6 @@ export const HOST_DEFAULTS: Host = {
   llcMb: 0,
   missCyclesPerByte: 0.5,
   wakeUs: 5,
-  wakeHereUs: 5,
   othersPerS: 0,
   othersUs: 1000,
 }
@@ -198,6 +197,7 @@ export const VM_DEFAULTS: Omit<Vm, 'name'> = {
   cores: [],
   ringFrames: 256,
   queueFrames: 1000,
+  spinUs: 0,
   workingSetMb: 2,
   computes: 0,
 }

@@ -83,7 +83,10 @@ export class OpenSource implements Program {
     const { urgentShare } = this.#traffic
     const frame = frames.make(this.#flow, this.#from, this.#to, this.#size())
     frames.bornNs[frame] = nowNs
-    if (urgentShare > 0 && this.#sizes.uniform() < urgentShare) frames.urgent[frame] = 1
+    if (urgentShare > 0 && this.#sizes.uniform() < urgentShare) {
+      frames.urgent[frame] = 1
+      frames.tcp[frame] = 1
+    }
     this.#count++
     this.tally.offered++
     if (!this.#network.send(frame, nowNs)) {

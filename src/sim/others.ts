@@ -23,6 +23,7 @@ export class Others implements Work {
   readonly name: string
   readonly weight = 1
   readonly cap = 0
+  readonly isForemost = true
   readonly cores: readonly number[]
   readonly #thread: ThreadState
   /** Nanoseconds that they have still to work. */

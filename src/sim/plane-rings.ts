@@ -56,6 +56,8 @@ const NO_RATES = { checks: 0, buckets: [], toVm: false }
 const SEED_WORDS = BigUint64Array.of(3n, 5n, 7n)
 /** Addresses are learned before the start, and kept. */
 const FOR_EVER_S = 1_000_000
+const TCP_HEADER_WORDS = 0x50
+const TCP_ACK = 0x10
 const TCP_PUSH_ACK = 0x18
 /** Where a frame has its number: behind Ethernet, IPv4 and TCP. */
 const NUMBER_AT = 54
@@ -127,17 +129,24 @@ class PlanePort {
 const made = new Uint8Array(BUFFER_BYTES)
 const words = new DataView(made.buffer)
 
+/** What the plane looks at beside addresses. Only TCP can be urgent. */
+export interface FrameKind {
+  readonly isTcp: boolean
+  readonly isUrgent: boolean
+}
+const PLAIN: FrameKind = { isTcp: false, isUrgent: false }
+
 /** A frame as it is on the wire, in memory that the next one takes. @param number of the model's frame */
 export function frameBytes(
   from: number,
   to: number,
   bytes: number,
-  isUrgent: boolean,
+  { isTcp, isUrgent }: FrameKind,
   number: number,
 ): Uint8Array {
-  writeHead(words, from, to, bytes, isUrgent ? TCP : UDP)
-  words.setUint8(46, isUrgent ? 0x50 : 0)
-  words.setUint8(47, isUrgent ? TCP_PUSH_ACK : 0)
+  writeHead(words, from, to, bytes, isTcp ? TCP : UDP)
+  words.setUint8(46, isTcp ? TCP_HEADER_WORDS : 0)
+  words.setUint8(47, isTcp ? (isUrgent ? TCP_PUSH_ACK : TCP_ACK) : 0)
   words.setUint32(NUMBER_AT, number)
   return made.subarray(0, bytes)
 }
@@ -184,7 +193,7 @@ export class PlaneRings implements DepthOfRings {
   start(): void {
     for (const port of this.#list) {
       const { index } = port
-      port.driver.enqueue(frameBytes(index, 0xff, 60, false, 0))
+      port.driver.enqueue(frameBytes(index, 0xff, 60, PLAIN, 0))
       port.driver.publish(1)
       this.#plane.poll(index, 1)
       for (const { driver } of this.#list) while (driver.receive());
@@ -211,13 +220,14 @@ export class PlaneRings implements DepthOfRings {
 
   send(index: number, frame: number): void {
     const port = this.#ports[index]!
-    const { to, bytes, urgent } = this.#frames
+    const { to, bytes, urgent, tcp } = this.#frames
     if (bytes[frame]! > MOST_FRAME_BYTES)
       throw new RingferryError(
         'CONFIG',
         `depth: rings carries frames up to ${MOST_FRAME_BYTES} bytes, not ${bytes[frame]}; take depth: counts`,
       )
-    const sent = frameBytes(index, to[frame]!, bytes[frame]!, urgent[frame] === 1, frame)
+    const kind = { isTcp: tcp[frame] === 1, isUrgent: urgent[frame] === 1 }
+    const sent = frameBytes(index, to[frame]!, bytes[frame]!, kind, frame)
     if (!port.driver.enqueue(sent)) throw new Error(`port ${index} has no room for a frame`)
     port.driver.publish(1)
     port.transmit.push(frame)

@@ -24,9 +24,8 @@ export interface ProcessorTimes {
   readonly cores: number
   /** From one thread to another. */
   readonly switchNs: number
-  /** From waking a thread to its being ready; and when a thread of its own processor wakes it. */
+  /** From waking a thread of another processor to its being ready. One of the same processor is ready at once. */
   readonly wakeNs: number
-  readonly wakeHereNs: number
 }
 
 /** All processors of a machine and the threads on them. */
@@ -44,48 +43,56 @@ export class Processors {
   readonly #running: Int32Array
   readonly #last: Int32Array
   readonly #beganNs: Float64Array
+  /** Up to when the scheduler was told what the running thread has used. */
+  readonly #chargedNs: Float64Array
   readonly #units: Int32Array
-  readonly #wakeHereNs: number
   /** The processor whose thread has just ended a unit, while what that does to others is decided; -1: none. */
   #working = -1
   readonly #ended: number
   readonly #woken: number
 
-  constructor(
-    events: EventList,
-    scheduler: Scheduler,
-    { cores, switchNs, wakeNs, wakeHereNs }: ProcessorTimes,
-  ) {
+  constructor(events: EventList, scheduler: Scheduler, { cores, switchNs, wakeNs }: ProcessorTimes) {
     this.#events = events
     this.#scheduler = scheduler
     this.#switchNs = switchNs
     this.#wakeNs = wakeNs
-    this.#wakeHereNs = wakeHereNs
     this.busyNs = new Float64Array(cores)
     this.#running = new Int32Array(cores).fill(-1)
     this.#last = new Int32Array(cores).fill(-1)
     this.#beganNs = new Float64Array(cores)
+    this.#chargedNs = new Float64Array(cores)
     this.#units = new Int32Array(cores)
     this.#ended = events.register((packed, nowNs) => this.#unitEnded(packed, nowNs))
     this.#woken = events.register((index, nowNs) => this.#ready(index, nowNs))
   }
 
   add(work: Work): ThreadState {
+    // One literal: an object put together of several has a hidden class of its own in each run.
     const thread: ThreadState = {
-      ...{ index: this.threads.length, work, isReady: false, isRunning: false, core: work.cores[0] ?? 0 },
-      ...{ usedNs: 0, waitedNs: 0, readySinceNs: 0, switches: 0 },
+      index: this.threads.length,
+      work,
+      isReady: false,
+      isRunning: false,
+      core: work.cores[0] ?? 0,
+      usedNs: 0,
+      waitedNs: 0,
+      readySinceNs: 0,
+      switches: 0,
     }
     this.threads.push(thread)
     this.#scheduler.add(thread)
     return thread
   }
 
-  /** A sleeping thread has something to do: it is ready after what a wake-up takes. */
-  wake(thread: ThreadState, nowNs: number): void {
+  /**
+   * A sleeping thread has something to do: it is ready after what a wake-up takes.
+   * @param polls whether it is looking for it
+   */
+  wake(thread: ThreadState, nowNs: number, polls = false): void {
     if (thread.isReady || thread.isRunning) return
     thread.isReady = true
-    const isHere = thread.work.cores.length === 1 && thread.core === this.#working
-    this.#events.schedule(nowNs + (isHere ? this.#wakeHereNs : this.#wakeNs), this.#woken, thread.index)
+    if (thread.work.cores.length === 1 && thread.core === this.#working) this.#ready(thread.index, nowNs)
+    else this.#events.schedule(nowNs + (polls ? 0 : this.#wakeNs), this.#woken, thread.index)
   }
 
   #ready(index: number, nowNs: number): void {
@@ -95,9 +102,11 @@ export class Processors {
     this.#scheduler.enqueue(thread, nowNs, true)
     const running = this.#running[thread.core]!
     if (running === -1) this.#dispatch(thread.core, nowNs)
-    else {
+    else if (thread.core !== this.#working) {
       const other = this.threads[running]!
-      if (other.work.isSpinning && this.#scheduler.mustYield(other, nowNs)) this.cut(other, nowNs)
+      if (!other.work.isSpinning) return
+      this.#charge(other, nowNs)
+      if (this.#scheduler.mustYield(other, nowNs)) this.cut(other, nowNs)
     }
   }
 
@@ -150,9 +159,20 @@ export class Processors {
   #begin(core: number, thread: ThreadState, nowNs: number, tookNs: number): void {
     this.#running[core] = thread.index
     this.#beganNs[core] = nowNs
+    this.#chargedNs[core] = nowNs
     const unit = (this.#units[core]! + 1) & UNIT_MASK
     this.#units[core] = unit
     this.#events.schedule(nowNs + tookNs, this.#ended, unit * MOST_CORES + core)
+  }
+
+  /** What a running thread has used since it was told last. */
+  #charge(thread: ThreadState, nowNs: number): void {
+    const { core } = thread
+    const usedNs = nowNs - this.#chargedNs[core]!
+    this.#chargedNs[core] = nowNs
+    thread.usedNs += usedNs
+    this.busyNs[core]! += usedNs
+    this.#scheduler.charge(thread, usedNs, nowNs)
   }
 
   /** Ends the unit that a thread is in, now: it was only waiting for something to happen. */
@@ -171,11 +191,8 @@ export class Processors {
     // One that was cut has ended before.
     if (packed >>> CORE_BITS !== this.#units[core] || this.#running[core] === -1) return
     const thread = this.threads[this.#running[core]!]!
-    const usedNs = nowNs - this.#beganNs[core]!
-    thread.usedNs += usedNs
-    this.busyNs[core]! += usedNs
     this.tracer?.unit(thread.work.name, core, this.#beganNs[core]!, nowNs)
-    this.#scheduler.charge(thread, usedNs, nowNs)
+    this.#charge(thread, nowNs)
     this.#units[core] = (this.#units[core]! + 1) & UNIT_MASK
     this.#working = core
     thread.work.end(nowNs)

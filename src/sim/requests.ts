@@ -83,6 +83,7 @@ export class Requests implements Program {
       frames.bornNs[frame] = nowNs
       frames.value[frame] = connection
       frames.urgent[frame] = left === 0 ? 1 : 0
+      frames.tcp[frame] = 1
       if (!this.#network.send(frame, nowNs)) frames.release(frame)
     }
   }

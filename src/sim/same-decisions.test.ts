@@ -35,7 +35,7 @@ function engineSide() {
   const engine = newEngine({ policy: { name: 'natural' }, spinUs: 0 })
   const guests = Array.from({ length: VMS }, (_, at) => attach(engine, `g${at}`, { ringSize: RING }))
   for (const [at, { driver }] of guests.entries()) {
-    driver.send(frameBytes(at, 0xff, 60, false, 0))
+    driver.send(frameBytes(at, 0xff, 60, { isTcp: false, isUrgent: false }, 0))
     engine.step()
   }
   for (const { driver } of guests) {
@@ -45,7 +45,7 @@ function engineSide() {
   return {
     memory: engine.memory as MemoryViews,
     send: (from: number, to: number, bytes: number, urgent: boolean) => {
-      guests[from]!.driver.enqueue(frameBytes(from, to, bytes, urgent, 0))
+      guests[from]!.driver.enqueue(frameBytes(from, to, bytes, { isTcp: urgent, isUrgent: urgent }, 0))
       guests[from]!.driver.publish(1)
     },
     turn: () => {
@@ -86,6 +86,7 @@ function simulatedSide() {
     send: (from: number, to: number, bytes: number, urgent: boolean) => {
       const frame = frames.make(0, from, to, bytes)
       frames.urgent[frame] = urgent ? 1 : 0
+      frames.tcp[frame] = urgent ? 1 : 0
       rings.send(from, frame)
     },
     turn: () => {

@@ -11,6 +11,8 @@ export interface Work {
   readonly cores: readonly number[]
   /** Whether the present unit is mere spinning: it ends as soon as another thread goes first. */
   readonly isSpinning?: boolean
+  /** Whether it goes before all others, as what no scheduler decides on does: interrupts, a hypervisor's other guests. */
+  readonly isForemost?: boolean
   /** Begins a unit of work. Returns how long it takes, in nanoseconds; 0: there is nothing to do, and it sleeps. */
   begin(nowNs: number): number
   /** The unit is over. */

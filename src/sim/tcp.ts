@@ -102,6 +102,7 @@ export class Tcp implements Program {
     const bytes = HEADER_BYTES + segments * this.#traffic.segmentBytes
     const frame = frames.make(this.#flow, this.#from, this.#to, bytes)
     frames.segments[frame] = segments
+    frames.tcp[frame] = 1
     frames.value[frame] = at
     frames.number[frame] = first
     frames.bornNs[frame] = nowNs
@@ -235,6 +236,7 @@ export class Tcp implements Program {
     frames.value[frame] = at
     frames.number[frame] = connection.expected
     frames.urgent[frame] = 1
+    frames.tcp[frame] = 1
     frames.bornNs[frame] = nowNs
     if (!this.#network.send(frame, nowNs)) frames.release(frame)
   }

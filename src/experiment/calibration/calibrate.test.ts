@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -58,7 +58,7 @@ describe('calibrate', () => {
     for (const { step, estimate, low, high } of costs) {
       const truth = TRUTH[step]! / GHZ
       expect([step, low <= truth && truth <= high]).toEqual([step, true])
-      expect([step, Math.abs(estimate / truth - 1) < 0.15]).toEqual([step, true])
+      expect([step, Math.abs(estimate / truth - 1) < 0.25]).toEqual([step, true])
     }
     expect(found.engine.error).toBeLessThan(0.03)
     expect(found.guest.error).toBeLessThan(0.03)
@@ -88,9 +88,12 @@ describe('calibrate', () => {
   })
 
   it('calibrate refuses a run that does not tell what the switch did with its time', () => {
-    const old = 'docs/reports/policies'
+    const old = join(folder, 'old')
+    mkdirSync(old)
+    const lines = readFileSync(join(folder, 'run.jsonl'), 'utf8')
+    writeFileSync(join(old, 'run.jsonl'), lines.replaceAll('"engine":', '"thread":'))
     expect(() => calibrate(readCalibrationRun(old), planeModule())).toThrow(
-      /policies: 0 of its cells tell what the switch did with its time; a calibration takes 9/,
+      /old: 0 of its cells tell what the switch did with its time; a calibration takes 9/,
     )
     expect(() => calibrate(readCalibrationRun(folder), planeModule(), 'uml')).toThrow(
       /--guests: .* has no cells of uml; it has embedded/,

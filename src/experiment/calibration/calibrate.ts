@@ -3,7 +3,6 @@ import { RingferryError } from '../../errors/errors.js'
 import type { VmKind } from '../../lab/bed/bed.js'
 import type { Measurement } from '../../lab/record/record.js'
 import { HOST_DEFAULTS, type Host } from '../../sim/model.js'
-import type { Interval } from '../../stats/interval.js'
 import { median } from '../../stats/summary.js'
 import { whyNoModel } from './cell-model.js'
 import { type CostFit, fitCosts } from './cost-fit.js'
@@ -11,7 +10,6 @@ import { fitOthers, type OthersFit } from './others-fit.js'
 import { type Ranges, rangesOf } from './ranges.js'
 import { type CalibrationRun, heldOutOf, isOnRings, type MeasuredCell } from './run-cells.js'
 import { fitWakeDelay, type WakeDelay } from './wake-delay.js'
-import { fitWakeHere } from './wake-here.js'
 import { ENGINE_STEPS, engineRow, GUEST_STEPS, guestRows } from './work.js'
 
 export interface Calibration {
@@ -25,8 +23,6 @@ export interface Calibration {
   readonly guest: CostFit
   /** Undefined: no cell tells; then the default. */
   readonly wake: WakeDelay | undefined
-  /** The same for threads that one of their own processor wakes. */
-  readonly wakeHere: Interval | undefined
   /** Threads that nobody named; undefined: none are seen. */
   readonly others: OthersFit | undefined
   readonly fitted: readonly string[]
@@ -100,22 +96,16 @@ export function calibrate(run: CalibrationRun, plane: WebAssembly.Module, wanted
     ranges: rangesOf(cells),
   }
   const host = { ...HOST_DEFAULTS, cores, ghz }
-  const nothing = { wake: undefined, wakeHere: undefined, others: undefined }
-  const costs = costsOf({ ...known, ...nothing })
-  const wake = fitWakeDelay(fitted, { host, costs }, plane)
-  const wakeUs = wake?.estimate ?? host.wakeUs
-  const wakeHere = fitWakeHere(fitted, { host: { ...host, wakeUs }, costs }, plane)
-  return { ...known, wake, wakeHere, others: fitOthers(fitted) }
+  const costs = costsOf({ ...known, wake: undefined, others: undefined })
+  return { ...known, wake: fitWakeDelay(fitted, { host, costs }, plane), others: fitOthers(fitted) }
 }
 
 /** The host of a calibration, with the model's own values where no cell tells. */
-export function hostOf({ cores, ghz, wake, wakeHere, others }: Calibration): Host {
+export function hostOf({ cores, ghz, wake, others }: Calibration): Host {
   const digits = (value: number): number => Number(value.toPrecision(4))
-  const wakeUs = digits(wake?.estimate ?? HOST_DEFAULTS.wakeUs)
   return {
     ...HOST_DEFAULTS,
-    ...{ cores, ghz, wakeUs },
-    wakeHereUs: Math.min(wakeUs, digits(wakeHere?.estimate ?? HOST_DEFAULTS.wakeHereUs)),
+    ...{ cores, ghz, wakeUs: digits(wake?.estimate ?? HOST_DEFAULTS.wakeUs) },
     ...(others ? { othersPerS: digits(others.perS.estimate), othersUs: digits(others.meanUs.estimate) } : {}),
   }
 }

@@ -64,7 +64,7 @@ export function notesOf(calibration: Calibration): string[] {
 
 /** The text of the file. */
 export function calibratedModel(calibration: Calibration, run: CalibrationRun): string {
-  const { ghz, engine, guest, wake, wakeHere, others, ranges, guests, machine, fitted, heldOut } = calibration
+  const { ghz, engine, guest, wake, others, ranges, guests, machine, fitted, heldOut } = calibration
   const host = hostOf(calibration)
   const costs = costsOf(calibration)
   const cell = run.cells.map((each) => each.cell).find((each) => fitted.includes(each.id) && isPlain(each))
@@ -72,7 +72,7 @@ export function calibratedModel(calibration: Calibration, run: CalibrationRun): 
   const document = new Document({
     name: 'calibrated',
     host: {
-      ...{ cores: host.cores, ghz, wakeUs: host.wakeUs, wakeHereUs: host.wakeHereUs },
+      ...{ cores: host.cores, ghz, wakeUs: host.wakeUs },
       ...(others ? { othersPerS: host.othersPerS, othersUs: host.othersUs } : {}),
     },
     costs,
@@ -82,7 +82,6 @@ export function calibratedModel(calibration: Calibration, run: CalibrationRun): 
         [...engine.costs, ...guest.costs].map((cost) => [cost.step, rounded(cost)]),
       ),
       ...(wake ? { wakeUs: rounded(wake) } : {}),
-      ...(wakeHere ? { wakeHereUs: rounded(wakeHere) } : {}),
       ...(others ? { othersPerS: rounded(others.perS), othersUs: rounded(others.meanUs) } : {}),
       ...{ fitted, heldOut },
     },

@@ -2,6 +2,7 @@
 import { BUDGET_DEFAULT, VIF_DEFAULTS } from '../../control/defaults.js'
 import { policyOf } from '../../lab/bed/ringferry.js'
 import type { Cell, WorkloadPlan } from '../../lab/study/cell.js'
+import { GENERATOR_SPIN_US } from '../../lab/workload/frame-pair.js'
 import type { FramesSettings } from '../../lab/workload/frames.js'
 import {
   type Host,
@@ -76,6 +77,7 @@ export function whyNoModel(cell: Cell): string | undefined {
 export function modelOfCell(cell: Cell, { host, costs }: MachineCosts): Model {
   const { id, bed, uses } = cell
   const traffic = uses.flatMap(trafficOf)
+  const working = workingVms(cell)
   const coresOf = (cpu: number | undefined): readonly number[] =>
     cpu === undefined ? [] : [Math.min(cpu, host.cores - 1)]
   const settles = bed.switch.policy === 'adaptive' || bed.switch.policy === 'dim'
@@ -90,6 +92,7 @@ export function modelOfCell(cell: Cell, { host, costs }: MachineCosts): Model {
       cores: coresOf(cpu),
       // A generator gives up what is later than a ring of frames.
       queueFrames: VM_DEFAULTS.ringFrames,
+      spinUs: working.includes(name) ? 0 : GENERATOR_SPIN_US,
     })),
     traffic,
     measureMs: measureMsOf(cell, host, traffic),

@@ -9,11 +9,9 @@ import { pointOf, type SweepPoint } from '../sweep-points.js'
 /** Line rates of NICs, in Gb/s. */
 export const RATES_GBPS = [1, 10, 25, 40, 100] as const
 /** Sizes of frames in bytes, as they are named: with their checksum. The last carries an IP packet of 1500 bytes. */
-export const FRAME_SIZES = [64, 1518] as const
+export const FRAME_SIZES = [64, 256, 512, 1518] as const
 export const MOST_VMS = 64
 export const VM_COUNTS = [1, 2, 4, 8, 16, 32, MOST_VMS] as const
-/** Of them those for policies that measure, whose long warm-up makes a point cost twenty times as much. */
-export const MEASURING_VM_COUNTS = [4, MOST_VMS] as const
 export const THREAD_COUNTS = [2, 4, 8, 16] as const
 /** Policies by which several threads are shown: the one without delay, and the one with the largest batches. */
 export const THREAD_POLICIES = ['natural', 'fixed'] as const
@@ -34,8 +32,9 @@ const LEAST_MEASURE_MS = 10
 /** Frames that random arrivals take to be even within half a percent. */
 const LEAST_FRAMES = 40_000
 
-/** Numbers of VMs of a coarse grid. */
+/** Numbers of VMs and sizes of frames of a coarse grid. */
 const ENDS = [1, MOST_VMS] as const
+const QUICK_SIZES = [64, 1518] as const
 
 export interface LineRateFactors {
   readonly direction: 'receive' | 'transmit'
@@ -88,14 +87,14 @@ function modelData(factors: LineRateFactors): unknown {
 /** All points. @param quick a coarse grid, to see that everything works */
 export function lineRatePoints(seed: number, quick = false): SweepPoint[] {
   const rates = quick ? ([1, 10] as const) : RATES_GBPS
+  const sizes = quick ? QUICK_SIZES : FRAME_SIZES
   const threads = quick ? [2] : THREAD_COUNTS
   const all: LineRateFactors[] = []
   for (const gbps of rates)
-    for (const frameBytes of FRAME_SIZES) {
+    for (const frameBytes of sizes) {
       const of = { gbps, frameBytes, threads: 1 }
       for (const policy of POLICY_NAMES)
-        for (const vms of quick ? ENDS : measures(policy) ? MEASURING_VM_COUNTS : VM_COUNTS)
-          all.push({ direction: 'receive', ...of, vms, policy })
+        for (const vms of quick ? ENDS : VM_COUNTS) all.push({ direction: 'receive', ...of, vms, policy })
       for (const vms of quick ? ENDS : VM_COUNTS)
         all.push({ direction: 'transmit', ...of, vms, policy: 'natural' })
       for (const each of threads)

@@ -80,7 +80,7 @@ describe('the line-rate report', () => {
   it('lineRateSections draws every size, and says so where points are missing', () => {
     const pictures = (all: Outcomes) =>
       lineRateSections(all).flatMap(({ blocks }) => blocks.filter(({ kind }) => kind === 'picture'))
-    expect(pictures(outcomes)).toHaveLength(6)
+    expect(pictures(outcomes)).toHaveLength(12)
     expect(() => pictures(new Outcomes([]))).not.toThrow()
   })
 })

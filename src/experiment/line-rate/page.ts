@@ -5,7 +5,7 @@ import { lineChart } from '../../plot/line-chart.js'
 import type { Interval } from '../../stats/interval.js'
 import { pictureSection } from '../page.js'
 import { answerOf, listed } from './answer.js'
-import { MEASURING_VM_COUNTS, REPLICATIONS } from './grid.js'
+import { REPLICATIONS } from './grid.js'
 import { leastFilling, most, type Outcome, type Outcomes } from './outcome.js'
 
 /** Beyond it the axis is logarithmic. */
@@ -91,7 +91,7 @@ const MODEL = [
   'A NIC counts as filled from 97 % of its line rate on. Sizes are with checksum; 1518 bytes carry an IP packet of 1500.',
   'Budget 0.8 of the thread, target 500 us; fixed holds 100 us or 64 frames.',
   `${REPLICATIONS} runs a point, each with a seed of its own, of 40 000 frames or more; bars are 95 % intervals of their mean, often smaller than the mark.`,
-  `Policies that measure (adaptive, dim) run for 600 ms before anything counts, so that their decisions have settled, and therefore only with ${listed(MEASURING_VM_COUNTS.map(String))} VMs.`,
+  'Policies that measure (adaptive, dim) run for 600 ms before anything counts, so that their decisions have settled.',
 ]
 
 /** All sections of the report. */
@@ -111,7 +111,7 @@ export function lineRateSections(outcomes: Outcomes): Section[] {
       ...{ id: 'reach', title: 'Where line rate is reached', level: 2 },
       blocks: [
         text(
-          `The least number of VMs with which one thread fills the NIC, of those that were simulated (adaptive and dim: ${listed(MEASURING_VM_COUNTS.map(String))}); else the largest share of line rate that it carries.`,
+          `The least number of VMs with which one thread fills the NIC, of ${listed(outcomes.values('vms').map(String))}; else the largest share of line rate that it carries.`,
         ),
         ...sizes.map(
           (frameBytes): Block => ({

@@ -4,6 +4,7 @@
  *     look for noise | prepare 1..n | run 1..n  ---warm-up---|------- measured -------| results | close
  *                                                          sample                   sample
  */
+import { setMaxListeners } from 'node:events'
 import { RingferryError } from '../../errors/errors.js'
 import type { Bed, BedSample } from '../bed/bed.js'
 import type { Measurement, WorkloadRun } from '../record/record.js'
@@ -125,6 +126,8 @@ async function measure(run: CellRun, tools: CellTools, prepared: PreparedWorkloa
 export async function runCell(run: CellRun, tools: CellTools): Promise<Measurement> {
   const ended = new AbortController()
   const signal = AbortSignal.any([run.signal, ended.signal])
+  // Every guest's programs wait for it.
+  setMaxListeners(0, signal)
   const prepared: PreparedWorkload[] = []
   const { warmUpS, measureS } = run.cell.window
   const limitS = SPARE_S + SPARE_WINDOWS * (warmUpS + measureS)

@@ -5,7 +5,8 @@ import type { EmbeddedWorker, GeneratorRole } from '../../embedded/worker.js'
 import type { BedVm } from '../bed/bed.js'
 
 /** The generator polls its rings this long before it sleeps; the meter sleeps at once, as a guest's driver does. */
-const GENERATOR_SPIN_US = 50
+/** How long a generator polls before it sleeps, in microseconds. */
+export const GENERATOR_SPIN_US = 50
 const POLL_MS = 2
 /** Frames that have not come this long after the last one will not come. */
 const SETTLED_MS = 40
