@@ -10,8 +10,9 @@ const DEFAULT_WIDTH = 560
 const MIN_ENTRY = 40
 const MAX_ENTRY = 90
 const ENTRY_HEIGHT = 30
-const MAX_ROW_LABEL = 150
-const MAX_COLUMN_LABEL = 120
+/** Longer ones than a workload's name and what it is measured by are cut. */
+const MAX_ROW_LABEL = 280
+const MAX_COLUMN_LABEL = 200
 /** The ratio, up or down, at which colour is at its strongest. */
 const FULL_AT = 4
 const STRONGEST = 0.8

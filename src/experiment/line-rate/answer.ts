@@ -1,5 +1,6 @@
 /** The line-rate report in sentences, made of its figures. */
 import type { PolicyName } from '../../aggregation/create.js'
+import { listed } from '../../lab/report/wording.js'
 import type { Interval } from '../../stats/interval.js'
 import { leastFilling, most, type Outcome, type Outcomes } from './outcome.js'
 
@@ -10,11 +11,6 @@ const percent = (share: number): string => `${digits(share * 100)} %`
 const millions = ({ estimate, low, high }: Interval): string =>
   `${digits(estimate / 1e6, 3)} [${digits(low / 1e6, 3)}, ${digits(high / 1e6, 3)}]`
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
-
-/** "a", "a and b", "a, b and c". */
-export function listed(names: readonly string[]): string {
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
-}
 
 interface Filled {
   readonly policy: PolicyName

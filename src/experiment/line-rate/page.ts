@@ -1,10 +1,11 @@
 /** The line-rate report as sections: answer, tables, charts. Pure. */
 import type { Block, Section } from '../../lab/report/sections.js'
+import { listed } from '../../lab/report/wording.js'
 import type { ChartTable } from '../../plot/chart.js'
 import { lineChart } from '../../plot/line-chart.js'
 import type { Interval } from '../../stats/interval.js'
 import { pictureSection } from '../page.js'
-import { answerOf, listed } from './answer.js'
+import { answerOf } from './answer.js'
 import { REPLICATIONS } from './grid.js'
 import { leastFilling, most, type Outcome, type Outcomes } from './outcome.js'
 

@@ -11,7 +11,7 @@ import {
 import { METRICS } from '../record/metrics.js'
 import type { Figure } from '../study/study.js'
 import type { Entry, FigureContext, ReportFigure } from './figure.js'
-import { metricHead, percentText } from './wording.js'
+import { listed, metricHead, percentText } from './wording.js'
 
 type Clusters = Extract<Figure, { figure: 'clusters' }>
 
@@ -35,6 +35,10 @@ function headlineOf({ k, silhouettes, coverage, candidates }: Representatives): 
     entry('coverage: share of the other candidates within the radius', coverage.within),
     entry('coverage: part of the distances explained', coverage.explained),
   ]
+}
+
+function answerOf({ candidates, coverage, k }: Representatives, chosen: readonly string[]): string {
+  return `${k} of ${candidates.length} candidates stand for all: ${listed(chosen)}. ${percentText(coverage.within)} of the others lie within half the median distance of theirs, and they explain ${percentText(coverage.explained)} of the distances.`
 }
 
 function notesOf(result: Representatives, chosen: readonly string[], figure: Clusters): string[] {
@@ -97,6 +101,7 @@ export function buildClusters(figure: Clusters, { id, cells }: FigureContext): C
     notes: notesOf(result, Object.values(names), figure),
     entries: headlineOf(result),
     headline: headlineOf(result),
+    answer: [answerOf(result, Object.values(names))],
     chosen: chosenLoads(result),
   }
 }

@@ -33,6 +33,8 @@ export interface ReportFigure {
   readonly entries: readonly Entry[]
   /** The figures that answer the study's question shortest; at most a dozen. */
   readonly headline: readonly Entry[]
+  /** The same in sentences, where the study cannot write them beforehand. */
+  readonly answer?: readonly string[]
 }
 
 /** What figures are built from. */

@@ -19,6 +19,15 @@ type Frontier = Extract<Figure, { figure: 'frontier' }>
 /** The good side of an axis that has none by itself is the low one. */
 const side = (better: 'higher' | 'lower' | 'none') => (better === 'higher' ? 'higher' : 'lower')
 
+/** Values that are further apart are drawn by their logarithms: else all but the largest lie on the axis. */
+const LOG_FROM = 100
+
+/** How an axis is drawn that has these values. */
+function scaleOf(values: readonly number[]): { readonly scale?: 'log' } {
+  const least = Math.min(...values)
+  return least > 0 && Math.max(...values) >= LOG_FROM * least ? { scale: 'log' } : {}
+}
+
 /** Builds the figure. Cells that lack one of the values are left out, with a note. */
 export function buildFrontier(figure: Frontier, { id, cells }: FigureContext): ReportFigure {
   const [x, y] = [measureOf(figure.x), measureOf(figure.y)]
@@ -43,8 +52,8 @@ export function buildFrontier(figure: Frontier, { id, cells }: FigureContext): R
   const chart = frontierChart({
     id,
     title: figure.title,
-    x: { ...x },
-    y: { ...y },
+    x: { ...x, ...scaleOf(points.map((point) => point.x.value)) },
+    y: { ...y, ...scaleOf(points.map((point) => point.y.value)) },
     points,
     ...(size ? { size } : {}),
     ...(figure.mark ? { markedLabel: factorsText(figure.mark) } : {}),

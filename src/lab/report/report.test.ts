@@ -199,6 +199,9 @@ describe('figures', () => {
     ])
     expect(Object.values(report.chosen)[0]).toMatchObject({ run: 'web', vm: '$vm', peer: '$peer' })
     expect(figure('Candidates').notes[0]).toContain('k = 3')
+    expect(report.answer.at(-1)).toMatch(
+      /^3 of \d+ candidates stand for all: web\S*, bulk\S* and probes\S*\. \d+ % of the others lie within half the median distance/,
+    )
   })
 
   it('frontier names the points that none other beats', () => {

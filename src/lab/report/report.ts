@@ -190,7 +190,7 @@ export function buildReport(
     complete: finished && missing.length === 0,
     status: statusOf(data, missing),
     cautions: mixedPrograms(cells).map(mixedProgramsText),
-    answer: answerOf(study, cells),
+    answer: [...answerOf(study, cells), ...figures.flatMap(({ answer = [] }) => answer)],
     headline: first?.headline ?? [],
     headlineOf: first?.title,
     figures,

@@ -96,3 +96,8 @@ export function percentText(share: number): string {
 
 /** The name of a metric as a row of features is headed. */
 export const metricHead = (metric: MetricName): string => headText(measureOf({ metric }))
+
+/** "a", "a and b", "a, b and c". */
+export function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+}
