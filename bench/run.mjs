@@ -13,7 +13,6 @@ const BENCHES = [
   'host',
   'sim',
   'migration',
-  'xen',
 ]
 if (!BENCHES.includes(name)) {
   console.error(`usage: node bench/run.mjs ${BENCHES.join('|')} [--help]`)

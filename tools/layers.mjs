@@ -41,7 +41,7 @@ const RULES = {
     ['config'],
     ['daemon'],
     ['lab/guest', 'lab/record'],
-    ['lab/machine'],
+    ['lab/machine', 'lab/xen'],
     ['lab/bed'],
     ['lab/workload'],
     ['lab/study'],

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import { RingferryError } from '../errors/errors.js'
 import { fetchGuestPackages } from '../lab/guest/fetch.js'
+import { isXenBed } from '../lab/bed/xen-plan.js'
 import type { StudyKind } from '../lab/guest/spec.js'
 import { findTool } from '../lab/guest/tools.js'
 import { chooseKind } from '../lab/machine/choose-guests.js'
@@ -15,6 +16,7 @@ import { expandStudy } from '../lab/study/expand.js'
 import { loadStudy } from '../lab/study/load.js'
 import { WORKLOADS } from '../lab/workload/registry.js'
 import type { Workload } from '../lab/workload/workload.js'
+import { needXen } from '../lab/xen/needs.js'
 
 /** All workloads by name. */
 export const KNOWN_WORKLOADS: ReadonlyMap<string, Workload> = new Map(
@@ -82,7 +84,7 @@ async function kindOf(
   return chooseKind(wanted, tools, progress)
 }
 
-/** Decides what is measured. Throws CONFIG, USAGE, NOT_FOUND before anything is started. */
+/** Decides what is measured. Throws CONFIG, USAGE, NOT_FOUND, UNSUPPORTED before anything is started. */
 export async function planRun(
   name: string,
   options: LabRunOptions,
@@ -110,6 +112,7 @@ export async function planRun(
     ...only,
     ...loads,
   })
+  if (!options.dryRun && plan.cells.some(({ bed }) => isXenBed(bed))) await needXen(progress)
   return { plan: before ? planOf(before, plan) : plan, before }
 }
 
@@ -118,6 +121,7 @@ export function usesNetworkRights({ cells }: StudyPlan): boolean {
   return cells.some(
     ({ bed, impossible }) =>
       impossible === undefined &&
+      !isXenBed(bed) &&
       (!['ringferry', 'testpmd'].includes(bed.switch.kind) ||
         bed.vms.some(({ kind }) => kind === 'netns' || kind === 'host')),
   )

@@ -1,7 +1,7 @@
 import { join, relative, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { RingferryError } from '../errors/errors.js'
-import { buildBed } from '../lab/bed/build.js'
+import { startBed } from '../lab/bed/start.js'
 import { STUDY_KINDS } from '../lab/guest/spec.js'
 import { describeMachine } from '../lab/machine/machine.js'
 import { METRICS } from '../lab/record/metrics.js'
@@ -184,7 +184,7 @@ async function labRun(name: string, options: LabRunOptions): Promise<void> {
     `${plan.study.title}: ${plan.cells.length} cells, ${plan.guests} guests, about ${shortTime(seconds)}; data in ${store.folder}`,
   )
   const observer = new Observer(progress, plan, history, pick)
-  const dependencies = { buildBed, workloads: KNOWN_WORKLOADS, clock: systemClock, host: readHost }
+  const dependencies = { buildBed: startBed, workloads: KNOWN_WORKLOADS, clock: systemClock, host: readHost }
   try {
     await runStudy(dependencies, { plan, seed, strict, history, store, observer, signal })
   } catch (error) {

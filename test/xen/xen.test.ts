@@ -1,9 +1,12 @@
 /** Ringferry in a real driver domain: netfront of PV and PVH guests, with `xl` and its configuration files as they are. */
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { XenGuest } from './host/guest.js'
-import { RESULTS, XenMachine } from './host/machine.js'
-import { XenRingferry } from './host/ringferry.js'
+import { XenGuest } from '../../src/lab/xen/guest.js'
+import { XenMachine } from '../../src/lab/xen/machine.js'
+import { XenRingferry } from '../../src/lab/xen/ringferry.js'
 
+/** Where logs of the last run are kept. */
+const RESULTS = fileURLToPath(new URL('../../test-results/xen', import.meta.url))
 const HOST = '10.9.0.1'
 const ADDRESSES: Readonly<Record<string, string>> = { pv: '10.9.0.2', pvh: '10.9.0.3' }
 /** Bytes per second that `rate=` lets the PVH guest send. */

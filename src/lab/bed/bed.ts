@@ -6,6 +6,7 @@
  *    netns         the host's own TCP        bridge      Linux bridge + TAPs
  *    host          the driver domain itself  vde, ovs, testpmd
  *    embedded      a thread on a real vring  none        netns and netns on a veth: native
+ *    xen           a guest of a Xen that is emulated, all of the bed with it: ringferry, bridge (the kernel's netback)
  */
 import { z } from 'zod'
 import { POLICY_NAMES } from '../../aggregation/create.js'
@@ -15,8 +16,11 @@ import { GUEST_KINDS, type Guest } from '../guest/spec.js'
 export const SWITCH_KINDS = ['ringferry', 'bridge', 'vde', 'ovs', 'testpmd', 'none'] as const
 export type SwitchKind = (typeof SWITCH_KINDS)[number]
 
-export const VM_KINDS = [...GUEST_KINDS, 'host', 'embedded'] as const
-/** `host`: programs of the driver domain itself, on a TAP of the switch in the host's own namespace. */
+export const VM_KINDS = [...GUEST_KINDS, 'host', 'embedded', 'xen'] as const
+/**
+ * `host`: programs of the driver domain itself, on a TAP of the switch in the host's own namespace; beside guests of Xen the
+ * driver domain is theirs.
+ */
 export type VmKind = (typeof VM_KINDS)[number]
 
 export const switchSchema = z.strictObject({
@@ -59,12 +63,16 @@ export const vmSchema = z.strictObject({
     .meta({ description: 'By which workloads name it' }),
   kind: z
     .enum(VM_KINDS)
-    .meta({ description: 'A guest kernel, a namespace, the host itself, or a thread on a ring' }),
+    .meta({ description: 'A guest kernel, a namespace, the driver domain itself, or a thread on a ring' }),
   nics: z.int().min(1).max(8).default(1).meta({ description: 'NICs, each with an address of its own' }),
   model: z
     .enum(['virtio', 'e1000'])
     .default('virtio')
     .meta({ description: 'e1000: full virtualization (QEMU over `stream`)' }),
+  virtualization: z
+    .enum(['pv', 'pvh'])
+    .optional()
+    .meta({ description: 'Xen: which kind of guest; pv when left out' }),
   memoryMb: z.int().positive().optional().meta({ description: 'Memory of the guest' }),
   targetUs: z
     .number()
@@ -84,12 +92,22 @@ export const vmSchema = z.strictObject({
 })
 export type VmSpec = z.infer<typeof vmSchema>
 
+export const xenSchema = z.strictObject({
+  cpus: z.int().min(1).max(8).default(1).meta({ description: 'Processors of the emulated machine' }),
+  icountShift: z.int().min(0).max(10).optional().meta({
+    description:
+      "An instruction takes 2^N ns of the machine's time, whatever else the host does; one processor only",
+  }),
+})
+export type XenSettings = z.infer<typeof xenSchema>
+
 export const bedSchema = z.strictObject({
   switch: switchSchema.prefault({}).meta({ description: 'What connects the VMs' }),
   awake: z.boolean().default(false).meta({
     description:
       'Whether all processors are kept awake all the time, whatever the switch; what it burns is in no other figure',
   }),
+  xen: xenSchema.optional().meta({ description: 'The machine of a bed with VMs of kind xen' }),
   vms: z.array(vmSchema).min(1).max(64).meta({ description: 'In the order of their addresses' }),
 })
 export type BedSpec = z.infer<typeof bedSchema>
@@ -151,16 +169,27 @@ export interface EngineTime {
   readonly wakes: number
 }
 
+/** What all domains of a Xen have counted since a bed was built. */
+export interface XenCounts {
+  /** Grant operations of the driver domain: copies and mappings. */
+  readonly grantOperations: number
+  /** Lists in which they were handed to the hypervisor. */
+  readonly grantLists: number
+  /** Interrupts of the event channels of the vifs, in all domains. */
+  readonly events: number
+}
+
 /** All that is sampled at the edges of a measured window. */
 export interface BedSample {
-  /** On the caller's clock, in seconds. */
+  /** In seconds, on the caller's clock; of a bed of Xen on that of the emulated machine. */
   readonly atS: number
   readonly guestCpuS: Readonly<Record<string, number>>
-  /** The switch: Ringferry's engine thread, or the processes of a peer. */
+  /** The switch: Ringferry's engine thread, or the processes of a peer; of a bed of Xen the whole driver domain. */
   readonly driverCpuS: number
   /** Ringferry alone. */
   readonly engine?: EngineTime
-  /** Of /proc/stat, all processors, without burntS. */
+  readonly xen?: XenCounts
+  /** Of /proc/stat, all processors, without burntS; of a bed of Xen all its domains. */
   readonly busyS: number
   /** What the bed's threads have used that keep the processors awake. */
   readonly burntS: number
@@ -179,7 +208,7 @@ export interface Bed {
    * False when that cannot be done: the bed must be stopped and built anew.
    */
   reshape(spec: BedSpec): Promise<boolean>
-  sample(): BedSample
+  sample(): BedSample | Promise<BedSample>
   /**
    * What the bed has used so far that it uses while nothing is asked of it, too: its threads that keep the processors awake, and the
    * switch, which may poll. In processor seconds.
@@ -191,6 +220,11 @@ export interface Bed {
   readonly failed: Promise<never>
   /** Leaves no guest, namespace, TAP, bridge, socket or process. May be called again. Never rejects. */
   stop(): Promise<void>
+}
+
+/** A bed on the processors of this host, which can be read at any moment. */
+export interface HostBed extends Bed {
+  sample(): BedSample
 }
 
 export interface BedOptions {

@@ -3,14 +3,11 @@
  * order: VMs, their places, the switch, the folder.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { RingferryError } from '../../errors/errors.js'
 import type { Guest } from '../guest/spec.js'
 import { BedAwake } from './awake.js'
-import type { Bed, BedOptions, BedSample, BedSpec, BedVm, PortCount, VmSpec } from './bed.js'
+import type { BedOptions, BedSample, BedSpec, BedVm, HostBed, PortCount, VmSpec } from './bed.js'
+import { failure, findVm, hasSameVms, makeFolder } from './bed-parts.js'
 import { bootAll, throwIfAborted } from './boot.js'
 import { describeVm, versionOf } from './description.js'
 import type { Fabric, FabricContext } from './fabric.js'
@@ -24,13 +21,7 @@ import { BootedVm, EmbeddedVm } from './vm.js'
 
 let beds = 0
 
-/** Whether two VMs differ in nothing but what a running switch can change. */
-function isSameVm(a: VmSpec, b: VmSpec): boolean {
-  const fixed = ({ targetUs: _target, weight: _weight, ...rest }: VmSpec) => rest
-  return isDeepStrictEqual(fixed(a), fixed(b))
-}
-
-class BuiltBed implements Bed {
+class BuiltBed implements HostBed {
   readonly vms: readonly (BootedVm | EmbeddedVm)[]
   readonly failed: Promise<never>
   readonly #fabric: Fabric
@@ -62,17 +53,11 @@ class BuiltBed implements Bed {
   }
 
   vm(name: string): BedVm {
-    const vm = this.vms.find((each) => each.name === name)
-    if (vm) return vm
-    const names = this.vms.map((each) => each.name).join(', ')
-    throw new RingferryError('CONFIG', `bed: there is no VM "${name}"; its VMs are ${names}`)
+    return findVm(this.vms, name)
   }
 
   async reshape(spec: BedSpec): Promise<boolean> {
-    const isSame =
-      spec.switch.kind === this.#spec.switch.kind &&
-      spec.vms.length === this.vms.length &&
-      this.vms.every((vm, index) => isSameVm(vm.spec, spec.vms[index] as VmSpec))
+    const isSame = spec.switch.kind === this.#spec.switch.kind && hasSameVms(this.#spec, spec)
     if (!isSame || !(await this.#fabric.reshape(spec))) return false
     await this.#awake.keep(spec.awake)
     this.#spec = spec
@@ -125,29 +110,12 @@ class BuiltBed implements Bed {
   }
 }
 
-/** Something that rejects once, and nobody needs to listen to it. */
-function failure(): { readonly failed: Promise<never>; readonly fail: (error: Error) => void } {
-  let fail: (error: Error) => void = () => {}
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject
-  })
-  failed.catch(() => {})
-  return { failed, fail }
-}
-
-function makeFolder(tag: string, undo: Undo): string {
-  const folder = mkdtempSync(join(tmpdir(), `ringferry-bed-${tag}-`))
-  undo.add(() => rmSync(folder, { recursive: true, force: true }))
-  undo.watchFolder(folder)
-  return folder
-}
-
 /**
  * Builds a bed and waits until every guest kernel is up. Throws UNSUPPORTED (this bed cannot be), NOT_FOUND (a
  * program is missing: says what to install), CONFIG, PERMISSION, GUEST, INTERRUPTED (`options.signal`); nothing is
  * left then. After the build the signal has no effect: the owner calls stop().
  */
-export async function buildBed(spec: BedSpec, options: BedOptions): Promise<Bed> {
+export async function buildBed(spec: BedSpec, options: BedOptions): Promise<HostBed> {
   checkPossible(spec)
   throwIfAborted(options.signal)
   const tag = bedTag(process.pid, beds++)

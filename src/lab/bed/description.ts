@@ -18,7 +18,7 @@ export function parseOffloads(text: string): Record<string, boolean> {
 }
 
 /** The first line that a program prints of its version; null when it is not there or says nothing. */
-async function firstLine(program: string, args: readonly string[]): Promise<string | null> {
+export async function firstLine(program: string, args: readonly string[]): Promise<string | null> {
   const tool = findTool(program)
   if (!tool) return null
   try {

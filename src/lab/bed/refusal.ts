@@ -1,11 +1,12 @@
 /** Which beds cannot be: said before anything is made. */
 import { RingferryError } from '../../errors/errors.js'
 import type { BedSpec, SwitchKind, VmKind } from './bed.js'
+import { xenRefusal } from './xen-plan.js'
 
 /** The kinds of VMs that a switch can carry. */
 export const CARRIES: Readonly<Record<SwitchKind, readonly VmKind[]>> = {
-  ringferry: ['uml', 'qemu', 'netns', 'host', 'embedded'],
-  bridge: ['uml', 'qemu', 'netns', 'host'],
+  ringferry: ['uml', 'qemu', 'netns', 'host', 'embedded', 'xen'],
+  bridge: ['uml', 'qemu', 'netns', 'host', 'xen'],
   vde: ['uml', 'qemu', 'netns', 'host'],
   ovs: ['uml', 'qemu', 'netns', 'host'],
   testpmd: ['uml'],
@@ -24,12 +25,16 @@ const WHY: Readonly<Record<SwitchKind, string>> = {
   none: 'there is no switch, only a pair of veth devices',
 }
 
+const XEN_WHY = "a guest of Xen needs the kernel's netback, by the switch bridge, or Ringferry"
+
 /** Why a bed cannot be, in one line; undefined when it can. */
 export function refusalOf(spec: BedSpec): string | undefined {
   const { kind } = spec.switch
   const wrong = spec.vms.find((vm) => !CARRIES[kind].includes(vm.kind))
   if (wrong)
-    return `VM ${wrong.name}: the switch ${kind} cannot carry a VM of kind ${wrong.kind} (${WHY[kind]})`
+    return `VM ${wrong.name}: the switch ${kind} cannot carry a VM of kind ${wrong.kind} (${wrong.kind === 'xen' ? XEN_WHY : WHY[kind]})`
+  const ofXen = xenRefusal(spec)
+  if (ofXen !== undefined) return ofXen
   if (spec.vms.filter((vm) => vm.kind === 'host').length > 1)
     return 'two VMs of kind host would be one and the same: use a netns VM for one of them'
   if (spec.switch.awake !== undefined && kind !== 'ringferry')

@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout } from 'node:timers/promises'
-import { quote } from '../../daemon/shell-word.js'
 import { RingferryError } from '../../errors/errors.js'
 import type { Agent } from './agent.js'
+import { getFileBy, putFileBy } from './agent-files.js'
 import { onExit, removeWorkFolder, settles, watchSession } from './child.js'
 import { killAll, type ProcessStat, totalCpuSeconds } from './processes.js'
 import type { BackgroundCommand, CommandOptions, CommandResult, Guest, GuestKind } from './spec.js'
@@ -12,8 +12,6 @@ const POWER_OFF_MS = 8_000
 const KILL_MS = 5_000
 const KILL_POLL_MS = 20
 const MAX_LOG_BYTES = 256 << 10
-/** Bytes of a file in one command; a terminal line takes 4096 at once. */
-const FILE_CHUNK_BYTES = 2400
 
 /** The end of what a guest printed, kept for error messages. */
 export class GuestLog {
@@ -132,17 +130,12 @@ export class ProcessGuest implements Guest {
     return this.#lastCpuSeconds
   }
 
-  async putFile(path: string, content: Uint8Array): Promise<void> {
-    const target = quote(path)
-    await this.must(`: >${target}`)
-    for (let at = 0; at < content.length; at += FILE_CHUNK_BYTES) {
-      const text = Buffer.from(content.subarray(at, at + FILE_CHUNK_BYTES)).toString('base64')
-      await this.must(`echo ${text} | base64 -d >>${target}`)
-    }
+  putFile(path: string, content: Uint8Array): Promise<void> {
+    return putFileBy((command) => this.must(command), path, content)
   }
 
-  async getFile(path: string): Promise<Buffer> {
-    return Buffer.from(await this.must(`base64 <${quote(path)}`), 'base64')
+  getFile(path: string): Promise<Buffer> {
+    return getFileBy((command) => this.must(command), path)
   }
 
   #kill(): void {

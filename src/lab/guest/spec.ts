@@ -4,8 +4,11 @@ export const GUEST_KINDS = ['uml', 'qemu', 'netns'] as const
 /** `uml`: User-Mode Linux; `qemu`: QEMU with Debian's kernel; `netns`: a network namespace on a TAP. */
 export type GuestKind = (typeof GUEST_KINDS)[number]
 
-/** What a study can be asked to run with: where there is no kernel, threads of our own that drive real rings. */
-export const STUDY_KINDS = [...GUEST_KINDS, 'embedded'] as const
+/**
+ * What a study can be asked to run with: where there is no kernel, threads of our own that drive real rings; guests of a
+ * Xen that is emulated.
+ */
+export const STUDY_KINDS = [...GUEST_KINDS, 'embedded', 'xen'] as const
 export type StudyKind = (typeof STUDY_KINDS)[number]
 
 /**

@@ -54,6 +54,9 @@ const MADE_METRICS = {
   /** What hostCpuPerGbS is where a switch counts no bytes, without headers: for comparing switches. */
   hostCpuPerPayloadGbS: metric('host processor time a gigabyte of payload', 's', 'lower'),
   callsPerFrame: metric('calls a frame', '1/frame', 'lower'),
+  grantOperationsPerFrame: metric('grant copies and mappings a frame', '1/frame', 'lower'),
+  grantListsPerFrame: metric('lists of grant operations a frame', '1/frame', 'lower'),
+  eventsPerFrame: metric('events of vifs a frame', '1/frame', 'lower'),
   batchFrames: metric('frames a publication', 'frames', 'none'),
   dropRatio: metric('frames dropped by the switch', 'share of frames', 'lower'),
   holdP99Us: metric('p99 hold', 'us', 'lower'),

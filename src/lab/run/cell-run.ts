@@ -69,9 +69,9 @@ async function load(
   const loads = Promise.all(prepared.map((one) => one.run(window)))
   const samples = (async () => {
     await tools.clock.sleep(window.warmUpS, signal)
-    const before = bed.sample()
+    const before = await bed.sample()
     await tools.clock.sleep(window.measureS, signal)
-    return { before, after: bed.sample() }
+    return { before, after: await bed.sample() }
   })()
   const [results, edges] = await Promise.all([loads, samples])
   return { results, ...edges }

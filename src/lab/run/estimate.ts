@@ -4,7 +4,11 @@ import type { Cell, StudyPlan } from '../study/cell.js'
 import type { PickValue, RunHistory } from './history.js'
 import { bootKey } from './order.js'
 
-const BOOT_S: Readonly<Record<VmKind, number>> = { uml: 3, qemu: 40, netns: 0.5, host: 0.2, embedded: 0.2 }
+const BOOT_S: Readonly<Record<VmKind, number>> = {
+  ...{ uml: 3, qemu: 40, netns: 0.5, host: 0.2, embedded: 0.2 },
+  // With a share of the machine that all of them are in.
+  xen: 100,
+}
 /** Of a measurement, besides its window: servers, noise check, results. */
 const BESIDE_S = 1.5
 

@@ -6,6 +6,7 @@
  */
 import { type Random, seededRandom } from '../../stats/random.js'
 import type { BedSpec } from '../bed/bed.js'
+import { isXenBed } from '../bed/xen-plan.js'
 import { type Cell, canonicalJson } from '../study/cell.js'
 
 /** One measurement to be made. */
@@ -15,10 +16,15 @@ export interface Turn {
   readonly twin: boolean
 }
 
-/** Equal for beds that differ only in what can be changed while guests run: policy, budget, targets, limits. */
-export function bootKey({ switch: { kind }, vms }: BedSpec): string {
+/**
+ * Equal for beds that differ only in what can be changed while guests run: policy, budget, targets, limits; of Xen's, whose
+ * guests have a NIC on either, also which switch it is.
+ */
+export function bootKey(bed: BedSpec): string {
+  const { xen, vms } = bed
+  const kind = isXenBed(bed) ? 'any of Xen' : bed.switch.kind
   const fixed = vms.map(({ targetUs: _, weight: __, limitMbps: ___, ...vm }) => vm)
-  return canonicalJson({ kind, vms: fixed })
+  return canonicalJson({ kind, xen, vms: fixed })
 }
 
 /** Equal for equal beds. */

@@ -51,6 +51,17 @@ describe('measureWindow', () => {
     expect(unknown.metrics.driverWorkCpu).toBeUndefined()
   })
 
+  it('measureWindow tells grant operations, lists and events a frame where the bed is one of Xen', () => {
+    const xen = (grantOperations: number, grantLists: number, events: number) => ({
+      xen: { grantOperations, grantLists, events },
+    })
+    const { metrics } = measureWindow({ ...before, ...xen(500, 50, 7) }, { ...after, ...xen(8500, 850, 407) }, 'a')
+    expect(metrics).toMatchObject({
+      ...{ grantOperationsPerFrame: 2, grantListsPerFrame: 0.2, eventsPerFrame: 0.1 },
+    })
+    expect(measureWindow(before, after, 'a').metrics.eventsPerFrame).toBeUndefined()
+  })
+
   it('measureWindow divides what happened by the window, of the cell and of the measured VM', () => {
     const { cpu, metrics } = measureWindow(before, after, 'a')
     expect(cpu).toEqual({

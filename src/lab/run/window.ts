@@ -1,6 +1,6 @@
 /** What two samples of a bed say about the window between them. */
 import { histogramQuantile, merge, newCounts, since, total } from '../../core/histogram.js'
-import type { BedSample, EngineTime, PortCount } from '../bed/bed.js'
+import type { BedSample, EngineTime, PortCount, XenCounts } from '../bed/bed.js'
 import { COUNTED } from '../bed/port-count.js'
 import type { MetricName, Metrics } from '../record/metrics.js'
 import type { CpuUse } from '../record/record.js'
@@ -101,6 +101,16 @@ function engineSince(before: BedSample, after: BedSample): EngineTime | undefine
   )
 }
 
+/** Grant operations, lists and events of Xen in the window; empty for other beds. */
+function xenSince({ xen: from }: BedSample, { xen: to }: BedSample): Partial<XenCounts> {
+  if (!from || !to) return {}
+  return {
+    grantOperations: to.grantOperations - from.grantOperations,
+    grantLists: to.grantLists - from.grantLists,
+    events: to.events - from.events,
+  }
+}
+
 /**
  * Processor use and port counts between two samples.
  * Rates, frame sizes, bursts and delays are those of one VM's ports; processor use, drops and calls are the cell's.
@@ -115,6 +125,7 @@ export function measureWindow(
 ): WindowResult {
   const cpu = cpuUse(before, after)
   const engine = engineSince(before, after)
+  const xen = xenSince(before, after)
   const named = Object.entries(after.ports).map(
     ([name, port]) => [name, portDelta(before.ports[name], port)] as const,
   )
@@ -141,6 +152,9 @@ export function measureWindow(
     ['hostCpuPerGbS', ratio(GB * cpu.busy, sum(all, 'toVmBytes'))],
     ['hostCpuPerPayloadGbS', ratio(cpu.busy, payloadMbps && payloadMbps * GB_PER_MBIT * cpu.seconds)],
     ['callsPerFrame', ratio(sum(all, 'calls'), delivered)],
+    ['grantOperationsPerFrame', ratio(xen.grantOperations, delivered)],
+    ['grantListsPerFrame', ratio(xen.grantLists, delivered)],
+    ['eventsPerFrame', ratio(xen.events, delivered)],
     ['batchFrames', ratio(sum(all, 'publishedFrames'), sum(all, 'publications'))],
     ['dropRatio', ratio(dropped, add(delivered, dropped))],
     ['holdP99Us', p99(own, all, 'hold')],

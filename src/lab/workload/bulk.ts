@@ -124,7 +124,7 @@ export const bulk: Workload<BulkSettings> = {
   name: 'bulk',
   description: 'Bulk data over TCP as fast as it goes; throughput at the receiver.',
   settings: settingsSchema,
-  runsOn: ['uml', 'qemu', 'netns', 'host'],
+  runsOn: ['uml', 'qemu', 'netns', 'host', 'xen'],
   needsPeer: true,
   primary: 'mbps',
   gives: ['mbps'],

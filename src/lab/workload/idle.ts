@@ -34,7 +34,7 @@ export const idle: Workload<IdleSettings> = {
   name: 'idle',
   description: 'Nothing at all: what a VM costs by being there (see the metrics of the cell).',
   settings: settingsSchema,
-  runsOn: ['uml', 'qemu', 'netns', 'host', 'embedded'],
+  runsOn: ['uml', 'qemu', 'netns', 'host', 'embedded', 'xen'],
   needsPeer: false,
   primary: 'hostCpu',
   gives: [],

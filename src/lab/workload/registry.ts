@@ -7,6 +7,7 @@ import { frames } from './frames.js'
 import { idle } from './idle.js'
 import { latency } from './latency.js'
 import { migrationWorkload } from './migration.js'
+import { pktgen } from './pktgen.js'
 import { requestResponse } from './request-response.js'
 import { rfc2544 } from './rfc2544.js'
 import { streamingWorkload } from './streaming.js'
@@ -25,6 +26,7 @@ export const WORKLOADS: readonly Workload[] = [
   migrationWorkload,
   frames,
   rfc2544,
+  pktgen,
   cpuHog,
   idle,
 ]

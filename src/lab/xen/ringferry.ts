@@ -1,21 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import { quote } from '../../daemon/shell-word.js'
+import { RingferryError } from '../../errors/errors.js'
+import type { BackgroundCommand } from '../guest/spec.js'
 import type { XenMachine } from './machine.js'
 
-/** The project's checkout, which the driver domain sees at the same place. */
-const ROOT = new URL('../../..', import.meta.url).pathname
+/** The package or checkout that this is part of: the driver domain sees the host's files at the same place. */
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const CONFIG = '/run/ringferry.yaml'
 const SOCKET = '/run/ringferry.sock'
 const LOG = '/mnt/results/ringferry.log'
 /** Node reads some hundred files by 9p, and runs emulated. */
 const START_MS = 240_000
 
-/** Ringferry in the driver domain, run from the checkout. */
+/** Ringferry in the driver domain, run from where this is. */
 export class XenRingferry {
   readonly #machine: XenMachine
 
   /** @param config the text of its configuration */
   static async make(machine: XenMachine, config: string): Promise<XenRingferry> {
     await machine.must(
-      `install -D -m 755 ${ROOT}packaging/xen/vif-ringferry /etc/xen/scripts/vif-ringferry
+      `install -D -m 755 ${quote(`${ROOT}packaging/xen/vif-ringferry`)} /etc/xen/scripts/vif-ringferry
        cat >${CONFIG} <<'END'
 ${config}END
 `,
@@ -30,8 +34,8 @@ ${config}END
   /** Starts it, until it is ready. Throws with the end of its log. */
   async start(): Promise<void> {
     const { stdout } = await this.#machine.agent.run(
-      `cd ${ROOT}
-       setsid sh -c 'node dist/cli/main.js up --config ${CONFIG} --control ${SOCKET} --log-format json & echo $! >/run/ringferry.pid; wait $!; echo "ringferry ended: $?"' >>${LOG} 2>&1 </dev/null &
+      `cd ${quote(ROOT)}
+       NODE=${quote(process.execPath)} setsid sh -c '"$NODE" dist/cli/main.js up --config ${CONFIG} --control ${SOCKET} --log-format json & echo $! >/run/ringferry.pid; wait $!; echo "ringferry ended: $?"' >>${LOG} 2>&1 </dev/null &
        while kill -0 $! 2>/dev/null; do
          [ -S ${SOCKET} ] && curl -sf --unix-socket ${SOCKET} http://x/v1/status >/dev/null && echo up && exit
          sleep 0.5
@@ -40,7 +44,12 @@ ${config}END
       { timeoutMs: START_MS },
     )
     if (stdout.trim() !== 'up')
-      throw new Error(`Ringferry did not start in the driver domain: ${stdout.trim()}`)
+      throw new RingferryError('GUEST', `Ringferry did not start in the driver domain: ${stdout.trim()}`)
+  }
+
+  /** Ends when Ringferry does, by itself or not. It takes next to no processor. */
+  watch(): BackgroundCommand {
+    return this.#machine.agent.start('tail --pid=$(cat /run/ringferry.pid) -f /dev/null')
   }
 
   /** Ends it at once, as a crash does. */
@@ -58,7 +67,7 @@ ${config}END
       ports: { name: string; counters: Record<string, number>; drops: Record<string, number> }[]
     }>('/v1/stats')
     const port = ports.find((each) => each.name === name)
-    if (!port) throw new Error(`there is no port ${name}`)
+    if (!port) throw new RingferryError('GUEST', `there is no port ${name}`)
     return Object.assign({ ...port.counters }, { drops: port.drops }) as Record<string, number> & {
       drops: Record<string, number>
     }
@@ -79,7 +88,7 @@ ${config}END
       const { vifs } = await this.#get<{ vifs: { decision: unknown }[] }>('/v1/tuning')
       if (vifs.every(({ decision }) => decision !== null)) return
     }
-    throw new Error(`no decision within ${START_MS / 1000} s`)
+    throw new RingferryError('GUEST', `no decision within ${START_MS / 1000} s`)
   }
 
   async state(name: string): Promise<string> {
@@ -94,6 +103,6 @@ ${config}END
       seen = await this.state(name)
       if (seen === state) return
     }
-    throw new Error(`port ${name} is ${await this.state(name)} and not ${state}`)
+    throw new RingferryError('GUEST', `port ${name} is ${await this.state(name)} and not ${state}`)
   }
 }

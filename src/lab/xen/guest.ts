@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
-import { Agent } from '../../../src/lab/guest/agent.js'
-import { settles } from '../../../src/lab/guest/child.js'
+import { RingferryError } from '../../errors/errors.js'
+import { Agent } from '../guest/agent.js'
+import { settles } from '../guest/child.js'
 import type { XenMachine } from './machine.js'
 
 const GUEST_BOOT_MS = 120_000
@@ -76,7 +77,7 @@ export class XenGuest {
     await run()
     if (await settles(agent.ready, GUEST_BOOT_MS)) return
     const words = await this.#machine.agent.run(`tail -n 5 /mnt/results/guest-${this.name}.log`)
-    throw new Error(`guest ${this.name} was not up within ${GUEST_BOOT_MS / 1000} s: ${words.stdout.trim()}`)
+    throw new RingferryError('GUEST', `guest ${this.name} was not up within ${GUEST_BOOT_MS / 1000} s: ${words.stdout.trim()}`)
   }
 
   async #detach(): Promise<void> {
@@ -101,7 +102,7 @@ export class XenGuest {
   }
 
   get agent(): Agent {
-    if (!this.#agent) throw new Error(`guest ${this.name} was not created`)
+    if (!this.#agent) throw new RingferryError('GUEST', `guest ${this.name} was not created`)
     return this.#agent
   }
 
@@ -110,7 +111,7 @@ export class XenGuest {
     const { code, stdout, stderr } = await this.agent.run(command, { timeoutMs })
     if (code === 0) return stdout
     const words = (stderr.trim() || stdout.trim()).replaceAll('\n', ' | ')
-    throw new Error(`guest ${this.name}: "${command}" failed (exit code ${code}): ${words}`)
+    throw new RingferryError('GUEST', `guest ${this.name}: "${command}" failed (exit code ${code}): ${words}`)
   }
 
   async destroy(): Promise<void> {

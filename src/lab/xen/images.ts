@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
-import { AGENT_SCRIPT } from '../../../src/lab/guest/agent-script.js'
-import { type ArchiveEntry, initramfs } from '../../../src/lab/guest/initramfs.js'
-import { findKernel, type Kernel, moduleFiles, readModule } from '../../../src/lab/guest/kernel.js'
-import { fileEntry, programEntries } from '../../../src/lab/guest/program-files.js'
-import { findTool } from '../../../src/lab/guest/tools.js'
+import { RingferryError } from '../../errors/errors.js'
+import { AGENT_SCRIPT } from '../guest/agent-script.js'
+import { type ArchiveEntry, initramfs } from '../guest/initramfs.js'
+import { findKernel, type Kernel, moduleFiles, readModule } from '../guest/kernel.js'
+import { fileEntry, programEntries } from '../guest/program-files.js'
+import { findTool } from '../guest/tools.js'
+import { DOM0_INIT, DOM0_ROOT, DOMU_INIT } from './init-scripts.js'
 
 /** Drivers of a driver domain, each after those it needs: virtio for its root and the agent, Xen's devices, TAPs. */
 const DOM0_MODULES = [
@@ -13,14 +14,10 @@ const DOM0_MODULES = [
 ]
   .join(' ')
   .split(' ')
-/** pktgen sends what the bench measures; it does nothing until it is told. */
+/** pktgen sends what a study measures; it does nothing until it is told. */
 const GUEST_MODULES = ['ipv6', 'pktgen', 'xen_netfront']
 /** busybox has the rest. */
 const GUEST_PROGRAMS = ['iperf3', 'ethtool', 'sed']
-
-function script(name: string): Buffer {
-  return readFileSync(new URL(name, import.meta.url))
-}
 
 function moduleEntries(kernel: Kernel, wanted: readonly string[]): ArchiveEntry[] {
   const files = moduleFiles(kernel.modulesFolder)
@@ -39,7 +36,7 @@ function moduleEntries(kernel: Kernel, wanted: readonly string[]): ArchiveEntry[
 
 function base(init: string): ArchiveEntry[] {
   const busybox = findTool('busybox')
-  if (!busybox) throw new Error('busybox is not installed; run "apt-get install busybox-static"')
+  if (!busybox) throw new RingferryError('NOT_FOUND', 'busybox is not installed; run "apt-get install busybox-static"')
   return [
     ...['busybox', 'dev', 'proc', 'sys', 'tmp', 'run'].map(
       (path): ArchiveEntry => ({ type: 'folder', path }),
@@ -47,7 +44,7 @@ function base(init: string): ArchiveEntry[] {
     fileEntry('bin/busybox', busybox.path, true),
     { type: 'link', path: 'bin/sh', target: 'busybox' },
     { type: 'file', path: 'agent.sh', content: Buffer.from(AGENT_SCRIPT) },
-    { type: 'file', path: 'init', content: script(init), executable: true },
+    { type: 'file', path: 'init', content: Buffer.from(init), executable: true },
   ]
 }
 
@@ -57,26 +54,41 @@ export interface Image {
   readonly initramfs: Buffer
 }
 
+/** What a kernel must have as modules, to be the driver domain's and a guest's. */
+const DOM0_NEEDS = ['9p', 'xen_netback', 'xen_gntdev']
+const GUEST_NEEDS = ['xen_netfront']
+
+/** Throws NOT_FOUND, with the package to install, when the images cannot be made of what this host has. */
+export function checkImages(): void {
+  for (const needed of [DOM0_NEEDS, GUEST_NEEDS]) findKernel(needed)
+  for (const [name, debianPackage] of [
+    ['busybox', 'busybox-static'],
+    ['iperf3', 'iperf3'],
+  ] as const)
+    if (!findTool(name))
+      throw new RingferryError('NOT_FOUND', `${name} is not installed; run "apt-get install ${debianPackage}"`)
+}
+
 /** The driver domain: its root is the host's own, so it needs drivers and two scripts. */
 export function dom0Image(): Image {
-  const kernel = findKernel(['9p', 'xen_netback', 'xen_gntdev'])
+  const kernel = findKernel(DOM0_NEEDS)
   return {
     kernel,
     initramfs: initramfs([
-      ...base('dom0-init.sh'),
+      ...base(DOM0_INIT),
       ...moduleEntries(kernel, DOM0_MODULES),
-      { type: 'file', path: 'dom0-root.sh', content: script('dom0-root.sh') },
+      { type: 'file', path: 'dom0-root.sh', content: Buffer.from(DOM0_ROOT) },
     ]),
   }
 }
 
 /** A guest, PV or PVH: netfront, busybox, iperf3, ethtool and the agent on its console. */
 export function guestImage(): Image {
-  const kernel = findKernel(['xen_netfront'])
+  const kernel = findKernel(GUEST_NEEDS)
   return {
     kernel,
     initramfs: initramfs([
-      ...base('domu-init.sh'),
+      ...base(DOMU_INIT),
       ...GUEST_PROGRAMS.flatMap(programEntries),
       ...moduleEntries(kernel, GUEST_MODULES),
     ]),

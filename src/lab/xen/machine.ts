@@ -4,9 +4,9 @@ import { createConnection, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
-import { Agent } from '../../../src/lab/guest/agent.js'
+import { RingferryError } from '../../errors/errors.js'
+import { Agent } from '../guest/agent.js'
 import {
   makeWorkFolder,
   onExit,
@@ -14,15 +14,14 @@ import {
   settles,
   spawnChild,
   watchSession,
-} from '../../../src/lab/guest/child.js'
-import { killAll, sessionProcesses } from '../../../src/lab/guest/processes.js'
-import { findTool } from '../../../src/lab/guest/tools.js'
+} from '../guest/child.js'
+import { killAll, sessionProcesses, totalCpuSeconds } from '../guest/processes.js'
+import { findTool } from '../guest/tools.js'
 import { dom0Image, guestImage } from './images.js'
 import { xenRoot } from './packages.js'
 
-/** Where logs of the last run are kept. */
-export const RESULTS = fileURLToPath(new URL('../../../test-results/xen', import.meta.url))
-
+/** The program that emulates the machine. */
+export const QEMU = 'qemu-system-x86_64'
 const BOOT_MS = 120_000
 const POWER_OFF_MS = 8_000
 const COMMAND_MS = 60_000
@@ -51,6 +50,8 @@ export interface XenMachineOptions {
    * disturbs no measurement. With one processor only. Left out: the host's time.
    */
   readonly icountShift?: number | undefined
+  /** Gives the machine up while it boots; afterwards stop() does. */
+  readonly signal?: AbortSignal
 }
 
 /** A machine with Xen, its first domain up and the toolstack running. One at a time: it takes both processors. */
@@ -85,9 +86,16 @@ export class XenMachine {
    * Boots. Throws with the last lines of the console when the machine does not come up; nothing of it runs then.
    * @param results where logs go; what is there of an earlier run is removed
    */
-  static async boot(results: string, { cpus = 1, icountShift }: XenMachineOptions = {}): Promise<XenMachine> {
-    const qemu = findTool('qemu-system-x86_64')
-    if (!qemu) throw new Error('qemu-system-x86_64 is not installed; run "apt-get install qemu-system-x86"')
+  static async boot(
+    results: string,
+    { cpus = 1, icountShift, signal }: XenMachineOptions = {},
+  ): Promise<XenMachine> {
+    const qemu = findTool(QEMU)
+    if (!qemu)
+      throw new RingferryError(
+        'NOT_FOUND',
+        `${QEMU} is not installed; run "apt-get install qemu-system-x86"`,
+      )
     const root = await xenRoot()
     rmSync(results, { recursive: true, force: true })
     mkdirSync(results, { recursive: true })
@@ -140,13 +148,17 @@ export class XenMachine {
     agent.ready.then(() => {
       machine.#booted = true
     })
+    const giveUp = (): void => machine.#kill()
+    signal?.addEventListener('abort', giveUp)
+    if (signal?.aborted) giveUp()
     const inTime = await settles(Promise.race([agent.ready, machine.#end, machine.#panic()]), BOOT_MS)
+    signal?.removeEventListener('abort', giveUp)
     if (inTime && !machine.#ended && !machine.#hasPanicked()) return machine
     await machine.stop()
     const reason = inTime
       ? 'Xen or its first domain ended'
       : `Xen and its first domain were not up within ${BOOT_MS / 1000} s`
-    throw new Error(`${reason}; last words: ${[...errors, machine.lastWords()].join(' | ')}`)
+    throw new RingferryError('GUEST', `${reason}; last words: ${[...errors, machine.lastWords()].join(' | ')}`)
   }
 
   #hasPanicked(): boolean {
@@ -171,7 +183,21 @@ export class XenMachine {
     const { code, stdout, stderr } = await this.#agent.run(command, { timeoutMs })
     if (code === 0) return stdout
     const words = (stderr.trim() || stdout.trim()).replaceAll('\n', ' | ')
-    throw new Error(`dom0: "${command}" failed (exit code ${code}): ${words}`)
+    throw new RingferryError('GUEST', `dom0: "${command}" failed (exit code ${code}): ${words}`)
+  }
+
+  get alive(): boolean {
+    return !this.#ended
+  }
+
+  /** Settles when the machine has ended, for whatever reason. Never rejects. */
+  get ended(): Promise<void> {
+    return this.#end
+  }
+
+  /** Processor seconds of the host that the emulation has used so far. */
+  cpuSeconds(): number {
+    return totalCpuSeconds(sessionProcesses(this.#child.pid ?? -1))
   }
 
   /** The driver domain's agent: commands that may fail, and those that go on. */

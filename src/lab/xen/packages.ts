@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, wr
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { RingferryError } from '../../errors/errors.js'
 
 /** The hypervisor, its toolstack and the libraries of both, as Debian 12 names them. */
 const PACKAGES = [
@@ -31,13 +32,15 @@ const run = promisify(execFile)
 /**
  * The folder below which Xen's files lie as on an installed system ("boot", "etc", "usr"). They are downloaded from the
  * system's archive and unpacked into the user's cache the first time; nothing is installed.
- * Throws with one line of what to do.
+ * Throws NOT_FOUND with one line of what to do.
+ * @param progress told before they are downloaded
  */
-export async function xenRoot(): Promise<string> {
+export async function xenRoot(progress: (text: string) => void = () => {}): Promise<string> {
   const base = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
   const folder = join(base, 'ringferry', 'xen')
   const root = join(folder, 'root')
   if (existsSync(join(root, STAMP))) return root
+  progress("downloading Xen's packages; nothing is installed")
   mkdirSync(folder, { recursive: true })
   const work = mkdtempSync(join(folder, 'fetch-'))
   try {
@@ -65,7 +68,8 @@ async function download(cwd: string): Promise<void> {
     await run('apt-get', ['update', '-q'], { timeout: DOWNLOAD_MS }).catch(() => {})
     await fetch().catch((error: Error & { stderr?: string }) => {
       const line = (error.stderr ?? error.message).split('\n').find((text) => /^[EW]: /.test(text))
-      throw new Error(
+      throw new RingferryError(
+        'NOT_FOUND',
         `Xen's packages cannot be downloaded: ${line ?? error.message}; Debian 12, its archive and "apt-get update" are needed`,
       )
     })

@@ -1,0 +1,96 @@
+/** The domains of a bed of Xen as its VMs: guests, and the driver domain itself. */
+import { RingferryError } from '../../errors/errors.js'
+import type { Agent } from '../guest/agent.js'
+import { getFileBy, putFileBy } from '../guest/agent-files.js'
+import type { BedVm, VmKind, VmSpec } from './bed.js'
+import { countCommand, type DomainCount, parseCount } from './xen-sample.js'
+import type { XenNic, XenSwitch } from './xen-plan.js'
+
+const COMMAND_MS = 60_000
+
+/** What is known of a domain when it is up. */
+export interface DomainParts {
+  readonly agent: Agent
+  readonly nics: Readonly<Record<XenSwitch, XenNic>>
+  /** What the names of its vifs' interrupts have, as awk's expression. */
+  readonly events: Readonly<Record<XenSwitch, string>>
+  /** Of the machine. */
+  readonly alive: () => boolean
+}
+
+/** A domain. Which of its NICs it has depends on the switch that the bed has now. */
+export class XenVm implements BedVm {
+  readonly name: string
+  readonly kind: VmKind
+  readonly spec: VmSpec
+  readonly guest: BedVm['guest']
+  readonly #parts: DomainParts
+  readonly #current: () => XenSwitch
+  #busyS = 0
+
+  constructor(spec: VmSpec, parts: DomainParts, current: () => XenSwitch) {
+    this.spec = spec
+    this.name = spec.name
+    this.kind = spec.kind
+    this.#parts = parts
+    this.#current = current
+    const { agent } = parts
+    const must = (command: string): Promise<string> => this.must(command)
+    this.guest = {
+      name: spec.name,
+      run: (command, options) => agent.run(command, options),
+      start: (command, options) => agent.start(command, options),
+      putFile: (path, content) => putFileBy(must, path, content),
+      getFile: (path) => getFileBy(must, path),
+    }
+  }
+
+  get #nic(): XenNic {
+    return this.#parts.nics[this.#current()]
+  }
+
+  get addresses(): readonly string[] {
+    return [this.#nic.address]
+  }
+
+  get macs(): readonly string[] {
+    return [this.#nic.mac]
+  }
+
+  get interfaces(): readonly string[] {
+    return [this.#nic.device]
+  }
+
+  get alive(): boolean {
+    return this.#parts.alive()
+  }
+
+  /** Runs a command; throws GUEST when it fails. Returns what it printed. */
+  async must(command: string): Promise<string> {
+    const { code, stdout, stderr } = await this.#parts.agent.run(command, { timeoutMs: COMMAND_MS })
+    if (code === 0) return stdout
+    const words = (stderr.trim() || stdout.trim()).replaceAll('\n', ' | ')
+    throw new RingferryError('GUEST', `VM ${this.name}: "${command}" failed (exit code ${code}): ${words}`)
+  }
+
+  /** Its counts now. @param more a further command, whose output comes as `rest` */
+  async count(more = ''): Promise<DomainCount & { readonly rest: string }> {
+    const { device } = this.#nic
+    const text = await this.must(`${countCommand(device, this.#parts.events[this.#current()])}\n${more}`)
+    const count = parseCount(this.name, device, text)
+    this.#busyS = count.busyS
+    return { ...count, rest: text.split('\n').slice(4).join('\n') }
+  }
+
+  /** As of the last count. */
+  cpuSeconds(): number {
+    return this.#busyS
+  }
+
+  async embed(): Promise<never> {
+    throw new RingferryError(
+      'UNSUPPORTED',
+      `VM ${this.name}: a VM on a bed of Xen takes no role; use an embedded VM`,
+    )
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Frames of one size by pktgen, in the sender's kernel: no program of the sender's takes part. They go to the receiver's NIC and
+ * to an address that nobody has, so that its kernel drops them after the NIC has counted them. Rates are by the
+ * receiver's clock. Source: Linux Documentation/networking/pktgen.rst.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { RingferryError } from '../../errors/errors.js'
+import type { BedVm } from '../bed/bed.js'
+import { peerOf } from './program.js'
+import { commandFailed } from './server.js'
+import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
+
+const PGCTRL = '/proc/net/pktgen/pgctrl'
+const THREAD = '/proc/net/pktgen/kpktgend_0'
+const FCS_BYTES = 4
+const DISCARD_PORT = 9
+const MEET_S = 20
+const COMMAND_MS = 60_000
+
+const settingsSchema = z.strictObject({
+  frameBytes: z
+    .int()
+    .min(64)
+    .max(1518)
+    .default(64)
+    .meta({ description: 'With the frame check sequence, as switches are told by' }),
+  direction: z.enum(['to_vm', 'from_vm']).default('to_vm').meta({ description: 'Named from the VM' }),
+})
+export type PktgenSettings = z.infer<typeof settingsSchema>
+
+/** The command that has pktgen ready to send by a device, without end. @param to MAC and IPv4 address of the receiver */
+export function pktgenCommand(
+  device: string,
+  to: { readonly mac: string; readonly address: string },
+  frameBytes: number,
+): string {
+  const words = [
+    'count 0',
+    'clone_skb 0',
+    `pkt_size ${frameBytes - FCS_BYTES}`,
+    'delay 0',
+    `dst_mac ${to.mac}`,
+    `dst ${nobodyBeside(to.address)}`,
+    `udp_dst_min ${DISCARD_PORT}`,
+    `udp_dst_max ${DISCARD_PORT}`,
+  ]
+  return [
+    'set -e',
+    `echo rem_device_all >${THREAD}`,
+    `echo add_device ${device} >${THREAD}`,
+    ...words.map((word) => `echo '${word}' >/proc/net/pktgen/${device}`),
+  ].join('\n')
+}
+
+/** An address of the same network that nobody has: VMs are numbered from 1. */
+export function nobodyBeside(address: string): string {
+  return address.replace(/\d+$/, '254')
+}
+
+/** What the receiver has got, on its own clock. */
+interface Arrived {
+  readonly atS: number
+  readonly frames: number
+}
+
+async function must(vm: BedVm, command: string): Promise<string> {
+  const result = await vm.guest.run(command, { timeoutMs: COMMAND_MS })
+  if (result.code !== 0) throw commandFailed(vm, command, result)
+  return result.stdout
+}
+
+async function arrived(vm: BedVm): Promise<Arrived> {
+  const text = await must(
+    vm,
+    `cut -d' ' -f1 /proc/uptime && cat /sys/class/net/${vm.interfaces[0]}/statistics/rx_packets`,
+  )
+  const [atS = Number.NaN, frames = Number.NaN] = text.trim().split('\n').map(Number)
+  return { atS, frames }
+}
+
+/** The figures of a window. Throws GUEST when nothing came. */
+export function pktgenResult(before: Arrived, after: Arrived, frameBytes: number): WorkloadResult {
+  const frames = after.frames - before.frames
+  const seconds = after.atS - before.atS
+  if (!(frames > 0 && seconds > 0))
+    throw new RingferryError('GUEST', 'pktgen: no frame arrived in the window')
+  const fps = frames / seconds
+  return {
+    metrics: { fps, mbps: (fps * (frameBytes - FCS_BYTES) * 8) / 1e6 },
+    ran: { program: 'pktgen of the kernel', frames, seconds },
+  }
+}
+
+async function load(
+  [sender, receiver]: readonly [BedVm, BedVm],
+  { frameBytes }: PktgenSettings,
+  { warmUpS, measureS, signal }: LoadWindow,
+): Promise<WorkloadResult> {
+  await must(sender, `(echo start >${PGCTRL}) </dev/null >/dev/null 2>&1 &`)
+  await sleep(warmUpS * 1000, undefined, { signal })
+  const before = await arrived(receiver)
+  await sleep(measureS * 1000, undefined, { signal })
+  return pktgenResult(before, await arrived(receiver), frameBytes)
+}
+
+async function prepare(site: WorkloadSite, settings: PktgenSettings): Promise<PreparedWorkload> {
+  const peer = peerOf('pktgen', site)
+  const [sender, receiver] = settings.direction === 'to_vm' ? [peer, site.vm] : [site.vm, peer]
+  const [address = '', mac = '', device = ''] = [receiver.addresses[0], receiver.macs[0], sender.interfaces[0]]
+  // Both ends answer: the switch knows their addresses, and both links work. The VM asks, as a driver domain may have no ping.
+  await must(site.vm, `ping -c 1 -w ${MEET_S} ${peer.addresses[0]}`)
+  await must(sender, pktgenCommand(device, { mac, address }, settings.frameBytes))
+  const stop = async (): Promise<void> => {
+    await sender.guest.run(`echo stop >${PGCTRL}`, { timeoutMs: COMMAND_MS }).catch(() => {})
+  }
+  return {
+    run: async (window) => {
+      try {
+        return await load([sender, receiver], settings, window)
+      } finally {
+        await stop()
+      }
+    },
+    close: stop,
+  }
+}
+
+/** Frames of a size as fast as the sender's NIC takes them. */
+export const pktgen: Workload<PktgenSettings> = {
+  name: 'pktgen',
+  description: "Frames of one size out of the sender's kernel, as fast as its NIC takes them: what arrives.",
+  settings: settingsSchema,
+  runsOn: ['xen'],
+  needsPeer: true,
+  primary: 'fps',
+  gives: ['fps', 'mbps'],
+  draws: [],
+  prepare,
+}
