@@ -1,12 +1,12 @@
 /** A bed whose processors are kept awake, whatever its switch. */
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Bed, bedSchema } from '../../src/lab/bed/bed.js'
+import { type HostBed, bedSchema } from '../../src/lab/bed/bed.js'
 import { buildBed } from '../../src/lab/bed/build.js'
 import { machineSeconds } from '../../src/lab/bed/processor-times.js'
 import { awakeProcesses } from '../support/awake-processes.js'
 import { able } from './support/network.js'
 
-let bed: Bed | undefined
+let bed: HostBed | undefined
 afterEach(() => bed?.stop())
 
 describe.runIf(able())('a bed that is kept awake', () => {

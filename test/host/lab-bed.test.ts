@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Bed, bedSchema } from '../../src/lab/bed/bed.js'
+import { type HostBed, bedSchema } from '../../src/lab/bed/bed.js'
 import { buildBed } from '../../src/lab/bed/build.js'
 import { bedTag } from '../../src/lab/bed/plan.js'
 import { installedKernels, moduleFiles } from '../../src/lab/guest/kernel.js'
@@ -22,8 +22,8 @@ const has = (program: string): boolean => {
 }
 
 const options = (signal = new AbortController().signal) => ({ progress: () => {}, signal })
-const beds: Bed[] = []
-async function build(spec: unknown): Promise<Bed> {
+const beds: HostBed[] = []
+async function build(spec: unknown): Promise<HostBed> {
   const bed = await buildBed(bedSchema.parse(spec), options())
   beds.push(bed)
   return bed
@@ -56,14 +56,14 @@ async function expectNothingLeft(): Promise<void> {
   await expect.poll(() => left(), { timeout: 60_000, interval: 100 }).toEqual([])
 }
 
-async function ping(bed: Bed, from: string, to: string): Promise<void> {
+async function ping(bed: HostBed, from: string, to: string): Promise<void> {
   const { guest } = bed.vm(from)
   const { stdout, stderr } = await guest.run(`busybox ping -c 3 -i 0.3 -W 5 ${to}`)
   expect(`${stdout}${stderr}`).toMatch(/[123] packets received/)
 }
 
 /** b reads a large file of a over TCP. */
-async function fetchFile(bed: Bed): Promise<void> {
+async function fetchFile(bed: HostBed): Promise<void> {
   const path = findInstalled('node') ?? process.execPath
   const [server, { guest }] = [bed.vm('a'), bed.vm('b')]
   const running = server.guest.start('busybox httpd -f -p 7000 -h /')

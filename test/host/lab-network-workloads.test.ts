@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Bed, type BedVm, bedSchema } from '../../src/lab/bed/bed.js'
+import { type HostBed, type BedVm, bedSchema } from '../../src/lab/bed/bed.js'
 import { buildBed } from '../../src/lab/bed/build.js'
 import { findTool } from '../../src/lab/guest/tools.js'
 import { findWorkload } from '../../src/lab/workload/registry.js'
@@ -10,11 +10,11 @@ import { able } from './support/network.js'
 const WINDOW = { warmUpS: 0.2, measureS: 0.5 } as const
 const forever = new AbortController().signal
 
-const build = (vms: object[]): Promise<Bed> =>
+const build = (vms: object[]): Promise<HostBed> =>
   buildBed(bedSchema.parse({ vms }), { progress: () => {}, signal: forever })
 
 interface Pair {
-  readonly bed: Bed
+  readonly bed: HostBed
   readonly vm: BedVm
   readonly peer: BedVm
 }

@@ -18,7 +18,7 @@ import { policyOf } from './ringferry.js'
 import { Undo } from './undo.js'
 import * as plan from './xen-plan.js'
 import { COUNT_GRANTS, parseGrants, READ_GRANTS } from './xen-sample.js'
-import { XenVm } from './xen-vm.js'
+import { type DomainParts, XenVm } from './xen-vm.js'
 
 /** In the driver domain: netback's interrupts have the name of the device, Ringferry's that of who opened the channel. */
 const HOST_EVENTS: Readonly<Record<plan.XenSwitch, string>> = { bridge: 'vif', ringferry: 'evtchn:node' }
@@ -30,13 +30,11 @@ interface Parts {
   readonly machine: XenMachine
   readonly ringferry: XenRingferry
   /** By the names of the spec's VMs; the driver domain whether it is one of them or not. */
-  readonly domains: { readonly host: Domain; readonly guests: readonly Domain[] }
+  readonly domains: { readonly host: DomainParts; readonly guests: readonly DomainParts[] }
   readonly versions: Readonly<Record<string, unknown>>
   readonly undo: Undo
   readonly failed: Promise<never>
 }
-
-type Domain = ConstructorParameters<typeof XenVm>[1]
 
 const HOST: VmSpec = { name: 'dom0', kind: 'host', nics: 1, model: 'virtio' }
 
@@ -56,7 +54,7 @@ class XenBed implements Bed {
     const current = (): plan.XenSwitch => plan.xenSwitch(this.#spec.switch.kind)
     let place = 0
     this.vms = spec.vms.map(
-      (vm) => new XenVm(vm, vm.kind === 'host' ? host : (guests[place++] as Domain), current),
+      (vm) => new XenVm(vm, vm.kind === 'host' ? host : (guests[place++] as DomainParts), current),
     )
     this.#host = this.vms.find(({ kind }) => kind === 'host') ?? new XenVm(HOST, host, current)
   }
@@ -140,7 +138,7 @@ class XenBed implements Bed {
 }
 
 /** Creates a guest, with its NICs configured. @param place among the guests of the bed, from 0 */
-async function startGuest(machine: XenMachine, { name, virtualization = 'pv' }: VmSpec, place: number): Promise<Domain> {
+async function startGuest(machine: XenMachine, { name, virtualization = 'pv' }: VmSpec, place: number): Promise<DomainParts> {
   const guest = new XenGuest(machine, { name, type: virtualization, channel: place, vifs: plan.vifsOf(place) })
   await guest.create()
   const nic = async (kind: plan.XenSwitch): Promise<plan.XenNic> => {
@@ -153,7 +151,7 @@ async function startGuest(machine: XenMachine, { name, virtualization = 'pv' }: 
   return { agent: guest.agent, nics, events: GUEST_EVENTS, alive: () => machine.alive }
 }
 
-async function hostDomain(machine: XenMachine): Promise<Domain> {
+async function hostDomain(machine: XenMachine): Promise<DomainParts> {
   const nic = async (kind: plan.XenSwitch): Promise<plan.XenNic> => {
     const device = plan.HOST_DEVICE[kind]
     const mac = await machine.must(`cat /sys/class/net/${device}/address`)
@@ -176,7 +174,7 @@ async function furnish(
   const ringferry = await XenRingferry.make(machine, plan.ringferryConfig(guests.map(({ name }) => name)))
   await ringferry.start()
   await machine.must(plan.configureDevice(plan.HOST_DEVICE.ringferry, plan.hostAddress('ringferry')))
-  const started: Domain[] = []
+  const started: DomainParts[] = []
   for (const [place, vm] of guests.entries()) {
     throwIfAborted(signal)
     progress(`creating guest ${vm.name}`)

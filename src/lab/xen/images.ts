@@ -3,7 +3,7 @@ import { AGENT_SCRIPT } from '../guest/agent-script.js'
 import { type ArchiveEntry, initramfs } from '../guest/initramfs.js'
 import { findKernel, type Kernel, moduleFiles, readModule } from '../guest/kernel.js'
 import { fileEntry, programEntries } from '../guest/program-files.js'
-import { findTool } from '../guest/tools.js'
+import { findInstalled, findTool } from '../guest/tools.js'
 import { DOM0_INIT, DOM0_ROOT, DOMU_INIT } from './init-scripts.js'
 
 /** Drivers of a driver domain, each after those it needs: virtio for its root and the agent, Xen's devices, TAPs. */
@@ -34,14 +34,18 @@ function moduleEntries(kernel: Kernel, wanted: readonly string[]): ArchiveEntry[
   ]
 }
 
-function base(init: string): ArchiveEntry[] {
+function findBusybox(): string {
   const busybox = findTool('busybox')
-  if (!busybox) throw new RingferryError('NOT_FOUND', 'busybox is not installed; run "apt-get install busybox-static"')
+  if (busybox) return busybox.path
+  throw new RingferryError('NOT_FOUND', 'busybox is not installed; run "apt-get install busybox-static"')
+}
+
+function base(init: string): ArchiveEntry[] {
   return [
     ...['busybox', 'dev', 'proc', 'sys', 'tmp', 'run'].map(
       (path): ArchiveEntry => ({ type: 'folder', path }),
     ),
-    fileEntry('bin/busybox', busybox.path, true),
+    fileEntry('bin/busybox', findBusybox(), true),
     { type: 'link', path: 'bin/sh', target: 'busybox' },
     { type: 'file', path: 'agent.sh', content: Buffer.from(AGENT_SCRIPT) },
     { type: 'file', path: 'init', content: Buffer.from(init), executable: true },
@@ -58,14 +62,15 @@ export interface Image {
 const DOM0_NEEDS = ['9p', 'xen_netback', 'xen_gntdev']
 const GUEST_NEEDS = ['xen_netfront']
 
-/** Throws NOT_FOUND, with the package to install, when the images cannot be made of what this host has. */
+/** Programs of the host that the driver domain runs, whose root is the host's own; by the package that has them. */
+const DOM0_PROGRAMS = { curl: 'curl', iperf3: 'iperf3', ip: 'iproute2', modprobe: 'kmod' }
+
+/** Throws NOT_FOUND, with the package to install, when something is missing on this host that the images are made of. */
 export function checkImages(): void {
   for (const needed of [DOM0_NEEDS, GUEST_NEEDS]) findKernel(needed)
-  for (const [name, debianPackage] of [
-    ['busybox', 'busybox-static'],
-    ['iperf3', 'iperf3'],
-  ] as const)
-    if (!findTool(name))
+  findBusybox()
+  for (const [name, debianPackage] of Object.entries(DOM0_PROGRAMS))
+    if (!findInstalled(name))
       throw new RingferryError('NOT_FOUND', `${name} is not installed; run "apt-get install ${debianPackage}"`)
 }
 
