@@ -1,6 +1,6 @@
 /** A bed whose processors are kept awake, whatever its switch. */
 import { afterEach, describe, expect, it } from 'vitest'
-import { type HostBed, bedSchema } from '../../src/lab/bed/bed.js'
+import { bedSchema, type HostBed } from '../../src/lab/bed/bed.js'
 import { buildBed } from '../../src/lab/bed/build.js'
 import { machineSeconds } from '../../src/lab/bed/processor-times.js'
 import { awakeProcesses } from '../support/awake-processes.js'

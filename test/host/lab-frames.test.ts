@@ -1,6 +1,6 @@
 /** The frame workloads on a bed of embedded VMs: a real switch thread, real vrings, generator and meter threads. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type HostBed, bedSchema } from '../../src/lab/bed/bed.js'
+import { bedSchema, type HostBed } from '../../src/lab/bed/bed.js'
 import { buildBed } from '../../src/lab/bed/build.js'
 import { frames } from '../../src/lab/workload/frames.js'
 import { rfc2544 } from '../../src/lab/workload/rfc2544.js'

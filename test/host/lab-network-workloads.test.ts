@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type HostBed, type BedVm, bedSchema } from '../../src/lab/bed/bed.js'
+import { type BedVm, bedSchema, type HostBed } from '../../src/lab/bed/bed.js'
 import { buildBed } from '../../src/lab/bed/build.js'
 import { findTool } from '../../src/lab/guest/tools.js'
 import { findWorkload } from '../../src/lab/workload/registry.js'

@@ -9,7 +9,17 @@ import { RingferryError } from '../../errors/errors.js'
 import { XenGuest } from '../xen/guest.js'
 import { QEMU, XenMachine } from '../xen/machine.js'
 import { XenRingferry } from '../xen/ringferry.js'
-import type { Bed, BedOptions, BedSample, BedSpec, BedVm, PortCount, SwitchSpec, VmSpec, XenSettings } from './bed.js'
+import type {
+  Bed,
+  BedOptions,
+  BedSample,
+  BedSpec,
+  BedVm,
+  PortCount,
+  SwitchSpec,
+  VmSpec,
+  XenSettings,
+} from './bed.js'
 import { failure, findVm, hasSameVms, makeFolder } from './bed-parts.js'
 import { throwIfAborted } from './boot.js'
 import { describeVm, firstLine, versionOf } from './description.js'
@@ -138,8 +148,17 @@ class XenBed implements Bed {
 }
 
 /** Creates a guest, with its NICs configured. @param place among the guests of the bed, from 0 */
-async function startGuest(machine: XenMachine, { name, virtualization = 'pv' }: VmSpec, place: number): Promise<DomainParts> {
-  const guest = new XenGuest(machine, { name, type: virtualization, channel: place, vifs: plan.vifsOf(place) })
+async function startGuest(
+  machine: XenMachine,
+  { name, virtualization = 'pv' }: VmSpec,
+  place: number,
+): Promise<DomainParts> {
+  const guest = new XenGuest(machine, {
+    name,
+    type: virtualization,
+    channel: place,
+    vifs: plan.vifsOf(place),
+  })
   await guest.create()
   const nic = async (kind: plan.XenSwitch): Promise<plan.XenNic> => {
     const device = await guest.must(plan.configureGuest(place, kind))

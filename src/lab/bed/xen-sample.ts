@@ -76,5 +76,8 @@ export function parseCount(name: string, device: string, text: string): DomainCo
     events: Number(events || Number.NaN),
   }
   if ([count.atS, count.busyS, count.events, count.port.toVmFrames].every(Number.isFinite)) return count
-  throw new RingferryError('GUEST', `VM ${name}: it does not say what it counted: ${text.trim().split('\n').join(' | ')}`)
+  throw new RingferryError(
+    'GUEST',
+    `VM ${name}: it does not say what it counted: ${text.trim().split('\n').join(' | ')}`,
+  )
 }

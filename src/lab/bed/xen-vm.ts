@@ -3,8 +3,8 @@ import { RingferryError } from '../../errors/errors.js'
 import type { Agent } from '../guest/agent.js'
 import { getFileBy, putFileBy } from '../guest/agent-files.js'
 import type { BedVm, VmKind, VmSpec } from './bed.js'
-import { countCommand, type DomainCount, parseCount } from './xen-sample.js'
 import type { XenNic, XenSwitch } from './xen-plan.js'
+import { countCommand, type DomainCount, parseCount } from './xen-sample.js'
 
 const COMMAND_MS = 60_000
 

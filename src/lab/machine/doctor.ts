@@ -8,7 +8,7 @@ import { libc } from '../../sys/libc.js'
 import { installedKernels } from '../guest/kernel.js'
 import { kvmOpens } from '../guest/kvm.js'
 import { QEMU_PROGRAM } from '../guest/qemu.js'
-import type { GuestKind, StudyKind } from '../guest/spec.js'
+import type { GuestKind } from '../guest/spec.js'
 import { findInstalled, findTool, umlModulesFolder } from '../guest/tools.js'
 import { serviceFindings } from './service-checks.js'
 import { xenFindings } from './xen-checks.js'
@@ -192,7 +192,7 @@ export function examine(): Check[] {
 }
 
 export interface GuestChoice {
-  readonly kind: StudyKind
+  readonly kind: GuestKind | 'embedded'
   /** One line for the user: why this kind, and what would give a better one. */
   readonly reason: string
 }

@@ -55,7 +55,11 @@ describe('measureWindow', () => {
     const xen = (grantOperations: number, grantLists: number, events: number) => ({
       xen: { grantOperations, grantLists, events },
     })
-    const { metrics } = measureWindow({ ...before, ...xen(500, 50, 7) }, { ...after, ...xen(8500, 850, 407) }, 'a')
+    const { metrics } = measureWindow(
+      { ...before, ...xen(500, 50, 7) },
+      { ...after, ...xen(8500, 850, 407) },
+      'a',
+    )
     expect(metrics).toMatchObject({
       ...{ grantOperationsPerFrame: 2, grantListsPerFrame: 0.2, eventsPerFrame: 0.1 },
     })

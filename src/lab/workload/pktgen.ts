@@ -107,7 +107,11 @@ async function load(
 async function prepare(site: WorkloadSite, settings: PktgenSettings): Promise<PreparedWorkload> {
   const peer = peerOf('pktgen', site)
   const [sender, receiver] = settings.direction === 'to_vm' ? [peer, site.vm] : [site.vm, peer]
-  const [address = '', mac = '', device = ''] = [receiver.addresses[0], receiver.macs[0], sender.interfaces[0]]
+  const [address = '', mac = '', device = ''] = [
+    receiver.addresses[0],
+    receiver.macs[0],
+    sender.interfaces[0],
+  ]
   // Both ends answer: the switch knows their addresses, and both links work. The VM asks, as a driver domain may have no ping.
   await must(site.vm, `ping -c 1 -w ${MEET_S} ${peer.addresses[0]}`)
   await must(sender, pktgenCommand(device, { mac, address }, settings.frameBytes))

@@ -77,7 +77,10 @@ export class XenGuest {
     await run()
     if (await settles(agent.ready, GUEST_BOOT_MS)) return
     const words = await this.#machine.agent.run(`tail -n 5 /mnt/results/guest-${this.name}.log`)
-    throw new RingferryError('GUEST', `guest ${this.name} was not up within ${GUEST_BOOT_MS / 1000} s: ${words.stdout.trim()}`)
+    throw new RingferryError(
+      'GUEST',
+      `guest ${this.name} was not up within ${GUEST_BOOT_MS / 1000} s: ${words.stdout.trim()}`,
+    )
   }
 
   async #detach(): Promise<void> {

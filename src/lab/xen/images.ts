@@ -71,7 +71,10 @@ export function checkImages(): void {
   findBusybox()
   for (const [name, debianPackage] of Object.entries(DOM0_PROGRAMS))
     if (!findInstalled(name))
-      throw new RingferryError('NOT_FOUND', `${name} is not installed; run "apt-get install ${debianPackage}"`)
+      throw new RingferryError(
+        'NOT_FOUND',
+        `${name} is not installed; run "apt-get install ${debianPackage}"`,
+      )
 }
 
 /** The driver domain: its root is the host's own, so it needs drivers and two scripts. */

@@ -92,10 +92,7 @@ export class XenMachine {
   ): Promise<XenMachine> {
     const qemu = findTool(QEMU)
     if (!qemu)
-      throw new RingferryError(
-        'NOT_FOUND',
-        `${QEMU} is not installed; run "apt-get install qemu-system-x86"`,
-      )
+      throw new RingferryError('NOT_FOUND', `${QEMU} is not installed; run "apt-get install qemu-system-x86"`)
     const root = await xenRoot()
     rmSync(results, { recursive: true, force: true })
     mkdirSync(results, { recursive: true })
@@ -158,7 +155,10 @@ export class XenMachine {
     const reason = inTime
       ? 'Xen or its first domain ended'
       : `Xen and its first domain were not up within ${BOOT_MS / 1000} s`
-    throw new RingferryError('GUEST', `${reason}; last words: ${[...errors, machine.lastWords()].join(' | ')}`)
+    throw new RingferryError(
+      'GUEST',
+      `${reason}; last words: ${[...errors, machine.lastWords()].join(' | ')}`,
+    )
   }
 
   #hasPanicked(): boolean {

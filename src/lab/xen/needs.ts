@@ -12,7 +12,10 @@ import { xenRoot } from './packages.js'
 export async function needXen(progress: (text: string) => void): Promise<void> {
   try {
     if (process.arch !== 'x64')
-      throw new RingferryError('UNSUPPORTED', `Xen's packages are for x86-64, this machine is ${process.arch}`)
+      throw new RingferryError(
+        'UNSUPPORTED',
+        `Xen's packages are for x86-64, this machine is ${process.arch}`,
+      )
     if (!findTool(QEMU))
       throw new RingferryError('NOT_FOUND', `${QEMU} is not installed; run "apt-get install qemu-system-x86"`)
     checkImages()
