@@ -75,7 +75,11 @@ export class XenGuest {
        cat <&4 >&3 & cat <&3 >&4`,
     )
     await run()
-    if (await settles(agent.ready, GUEST_BOOT_MS)) return
+    const { ended } = this.#machine
+    const inTime = await settles(Promise.race([agent.ready, ended]), GUEST_BOOT_MS)
+    if (!this.#machine.alive)
+      throw new RingferryError('GUEST', `guest ${this.name} was cut off: the machine ended`)
+    if (inTime) return
     const words = await this.#machine.agent.run(`tail -n 5 /mnt/results/guest-${this.name}.log`)
     throw new RingferryError(
       'GUEST',
