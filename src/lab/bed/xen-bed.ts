@@ -27,7 +27,7 @@ import { checkPossible } from './refusal.js'
 import { policyOf } from './ringferry.js'
 import { Undo } from './undo.js'
 import * as plan from './xen-plan.js'
-import { COUNT_GRANTS, parseGrants, READ_GRANTS } from './xen-sample.js'
+import { COUNT_GRANTS, GRANT_FILES } from './xen-sample.js'
 import { type DomainParts, XenVm } from './xen-vm.js'
 
 /** In the driver domain: netback's interrupts have the name of the device, Ringferry's that of who opened the channel. */
@@ -97,7 +97,7 @@ class XenBed implements Bed {
   async sample(): Promise<BedSample> {
     const guests = this.vms.filter((vm) => vm !== this.#host)
     const [host, ...counts] = await Promise.all([
-      this.#host.count(READ_GRANTS),
+      this.#host.count(GRANT_FILES),
       ...guests.map((vm) => vm.count()),
     ])
     const all = [host, ...counts]
@@ -109,7 +109,7 @@ class XenBed implements Bed {
       ports[name] = counts[at]?.port ?? {}
       guestCpuS[name] = counts[at]?.busyS ?? 0
     }
-    const { operations, lists } = parseGrants(host.rest)
+    const { operations, lists } = host.grants
     return {
       ...{ atS: host.atS, guestCpuS, driverCpuS: host.busyS, busyS: sum(({ busyS }) => busyS) },
       ...{ burntS: 0, stealS: 0, ports },

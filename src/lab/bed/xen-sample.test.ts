@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { COUNT_GRANTS, countCommand, parseCount, parseGrants, READ_GRANTS } from './xen-sample.js'
+import { COUNT_GRANTS, countCommand, GRANT_FILES, parseCount, parseGrants } from './xen-sample.js'
 
 // As Linux 6.1 prints it.
 const HIST = `# event histogram
@@ -18,9 +21,11 @@ Totals:
 # event histogram
 { entries:          1 } hitcount:          5
 `
+const HISTOGRAM = '{ entries:         16 } hitcount:          2\n{ entries:          4 } hitcount:          1'
 const COUNT = `61.52
 cpu  100 20 300 4000 50 6 7 80 0 0
   eth0: 1000 12 0 1 0 0 0 0 2000 24 0 0 0 0 0 0
+{ entries:         16 } hitcount:          2
 42
 `
 
@@ -34,7 +39,7 @@ describe('parseGrants', () => {
 describe('parseCount', () => {
   it("parseCount reads a domain's clock, processor, NIC and events", () => {
     expect(parseCount('a', 'eth0', COUNT)).toEqual({
-      ...{ atS: 61.52, busyS: 4.33, events: 42 },
+      ...{ atS: 61.52, busyS: 4.33, events: 42, grants: { operations: 32, lists: 2 } },
       port: {
         ...{ toVmFrames: 12, toVmBytes: 1000, fromVmFrames: 24, fromVmBytes: 2000 },
         drops: { rx_dropped: 1, tx_dropped: 0 },
@@ -44,19 +49,25 @@ describe('parseCount', () => {
 
   it('parseCount throws GUEST with what came when a line is missing', () => {
     const without = (line: number): string => COUNT.split('\n').toSpliced(line, 1).join('\n')
-    for (const line of [0, 1, 2, 3])
+    for (const line of [0, 1, 2, 4])
       expect(() => parseCount('a', 'eth0', without(line))).toThrow(/^VM a: it does not say what it counted: /)
   })
 })
 
 describe('commands', () => {
   it('the commands of a count are valid for a shell', () => {
-    for (const command of [countCommand('eth0', 'vif0-'), COUNT_GRANTS, READ_GRANTS])
+    for (const command of [countCommand('eth0', 'vif0-', GRANT_FILES), COUNT_GRANTS])
       execFileSync('sh', ['-n', '-c', command])
   })
 
   it('countCommand prints what parseCount reads', () => {
-    const text = execFileSync('sh', ['-c', countCommand('lo', 'none')], { encoding: 'utf8' })
-    expect(parseCount('a', 'lo', text).atS).toBeGreaterThan(0)
+    const folder = mkdtempSync(join(tmpdir(), 'ringferry-hist-'))
+    const file = join(folder, 'hist')
+    writeFileSync(file, `# event histogram\n\n${HISTOGRAM}\nTotals:\n    Hits: 3\n`)
+    const text = execFileSync('sh', ['-c', countCommand('lo', 'none', [file])], { encoding: 'utf8' })
+    rmSync(folder, { recursive: true })
+    const { atS, grants } = parseCount('a', 'lo', text)
+    expect(atS).toBeGreaterThan(0)
+    expect(grants).toEqual({ operations: 36, lists: 3 })
   })
 })

@@ -26,16 +26,21 @@ echo 'hist:keys=entries' >events/rf/${name}/trigger`,
   )
   .join('\n')}`
 
-/** The command that prints what has been counted. */
-export const READ_GRANTS = `cat ${Object.keys(LISTS)
-  .map((name) => `${TRACING}/events/rf/${name}/hist`)
-  .join(' ')}`
+/** The files that say what has been counted. */
+export const GRANT_FILES: readonly string[] = Object.keys(LISTS).map(
+  (name) => `${TRACING}/events/rf/${name}/hist`,
+)
 
 /** A line of a histogram: "{ entries:         16 } hitcount:          3". */
 const HIST_LINE = /^\{ entries:\s*(\d+) \} hitcount:\s*(\d+)/gm
 
-/** Operations and lists in the text of READ_GRANTS. */
-export function parseGrants(text: string): { readonly operations: number; readonly lists: number } {
+export interface GrantCount {
+  readonly operations: number
+  readonly lists: number
+}
+
+/** Operations and lists in the text of GRANT_FILES. */
+export function parseGrants(text: string): GrantCount {
   let operations = 0
   let lists = 0
   for (const [, entries, hits] of text.matchAll(HIST_LINE)) {
@@ -52,28 +57,38 @@ export interface DomainCount {
   readonly busyS: number
   readonly port: PortCount
   readonly events: number
+  /** None where no histograms were asked for. */
+  readonly grants: GrantCount
 }
 
 /**
- * The command that prints a domain's counts, a line each.
+ * The command that prints a domain's counts. One program reads all files at once: on a busy emulated processor each further
+ * one would start some tenths of a second later.
  * @param device its NIC
  * @param events what the names of the interrupts that count have, as awk's expression
+ * @param histograms files of the kernel's tracing whose lines are printed, too
  */
-export function countCommand(device: string, events: string): string {
-  return `cut -d' ' -f1 /proc/uptime
-head -n 1 /proc/stat
-grep '^ *${device}:' /proc/net/dev
-awk '/${events}/ { sum += $2 } END { print sum + 0 }' /proc/interrupts`
+export function countCommand(device: string, events: string, histograms: readonly string[] = []): string {
+  return `awk '
+FILENAME == "/proc/uptime" { print $1 }
+FILENAME == "/proc/stat" && FNR == 1 { print }
+FILENAME == "/proc/net/dev" && index($0, "${device}:") { print }
+FILENAME == "/proc/interrupts" && /${events}/ { sum += $2 }
+index($0, "{ entries:") == 1 { print }
+END { print sum + 0 }
+' ${['/proc/uptime', '/proc/stat', '/proc/net/dev', '/proc/interrupts', ...histograms].join(' ')}`
 }
 
 /** Reads what countCommand printed. Throws GUEST when something is missing. @param name of the domain */
 export function parseCount(name: string, device: string, text: string): DomainCount {
-  const [uptime = '', stat = '', nic = '', events = ''] = text.split('\n')
+  const lines = text.trimEnd().split('\n')
+  const [uptime = '', stat = '', nic = ''] = lines
   const count = {
     atS: Number(uptime || Number.NaN),
     busyS: parseMachineSeconds(stat).busyS,
     port: parseDeviceCount(nic, device, true),
-    events: Number(events || Number.NaN),
+    events: Number(lines.slice(3).at(-1) ?? Number.NaN),
+    grants: parseGrants(text),
   }
   if ([count.atS, count.busyS, count.events, count.port.toVmFrames].every(Number.isFinite)) return count
   throw new RingferryError(

@@ -73,13 +73,13 @@ export class XenVm implements BedVm {
     throw new RingferryError('GUEST', `VM ${this.name}: "${command}" failed (exit code ${code}): ${words}`)
   }
 
-  /** Its counts now. @param more a further command, whose output comes as `rest` */
-  async count(more = ''): Promise<DomainCount & { readonly rest: string }> {
+  /** Its counts now. @param histograms see countCommand */
+  async count(histograms: readonly string[] = []): Promise<DomainCount> {
     const { device } = this.#nic
-    const text = await this.must(`${countCommand(device, this.#parts.events[this.#current()])}\n${more}`)
-    const count = parseCount(this.name, device, text)
+    const events = this.#parts.events[this.#current()]
+    const count = parseCount(this.name, device, await this.must(countCommand(device, events, histograms)))
     this.#busyS = count.busyS
-    return { ...count, rest: text.split('\n').slice(4).join('\n') }
+    return count
   }
 
   /** As of the last count. */

@@ -1,5 +1,6 @@
 /** How long a run will take: from what its cells took, or before that from what guests usually take to boot. */
 import type { VmKind } from '../bed/bed.js'
+import { isXenBed } from '../bed/xen-plan.js'
 import type { Cell, StudyPlan } from '../study/cell.js'
 import type { PickValue, RunHistory } from './history.js'
 import { bootKey } from './order.js'
@@ -7,10 +8,12 @@ import { bootKey } from './order.js'
 const BOOT_S: Readonly<Record<VmKind, number>> = {
   ...{ uml: 3, qemu: 40, netns: 0.5, host: 0.2, embedded: 0.2 },
   // With a share of the machine that all of them are in.
-  xen: 100,
+  xen: 47,
 }
 /** Of a measurement, besides its window: servers, noise check, results. */
 const BESIDE_S = 1.5
+/** The same where all of it is emulated, on one processor. */
+const EMULATED_BESIDE_S = 7
 
 function windowS(cell: Cell): number {
   return cell.window.warmUpS + cell.window.measureS * cell.windows
@@ -28,7 +31,7 @@ function roundS(cells: readonly Cell[], history: RunHistory | undefined): number
     const one =
       took.length > 0
         ? took.reduce((sum, seconds) => sum + seconds, 0) / took.length
-        : windowS(cell) + BESIDE_S
+        : windowS(cell) + (isXenBed(cell.bed) ? EMULATED_BESIDE_S : BESIDE_S)
     return one * (cell.aa ? 2 : 1)
   })
   return each.reduce((sum, seconds) => sum + seconds, bootsS(cells))
