@@ -39,7 +39,7 @@ const READ_VERSION = 'cd /sys/hypervisor/version && echo "$(cat major).$(cat min
 interface Parts {
   readonly machine: XenMachine
   readonly ringferry: XenRingferry
-  /** By the names of the spec's VMs; the driver domain whether it is one of them or not. */
+  /** Guests in the order of the spec; the driver domain whether it is a VM of the spec or not. */
   readonly domains: { readonly host: DomainParts; readonly guests: readonly DomainParts[] }
   readonly versions: Readonly<Record<string, unknown>>
   readonly undo: Undo
