@@ -59,6 +59,14 @@ export async function xenRoot(progress: (text: string) => void = () => {}): Prom
   }
 }
 
+/** Why apt-get failed: its first error, else its first warning, which says little; undefined when it printed neither. */
+export function aptReason(stderr: string): string | undefined {
+  const lines = stderr.split('\n')
+  const first = (kind: string): string | undefined =>
+    lines.find((text) => text.startsWith(kind))?.slice(kind.length)
+  return first('E: ') ?? first('W: ')
+}
+
 async function download(cwd: string): Promise<void> {
   const fetch = () => run('apt-get', ['download', '-q', ...PACKAGES], { cwd, timeout: DOWNLOAD_MS })
   try {
@@ -67,7 +75,7 @@ async function download(cwd: string): Promise<void> {
     // The lists may be old, or missing.
     await run('apt-get', ['update', '-q'], { timeout: DOWNLOAD_MS }).catch(() => {})
     await fetch().catch((error: Error & { stderr?: string }) => {
-      const line = (error.stderr ?? error.message).split('\n').find((text) => /^[EW]: /.test(text))
+      const line = aptReason(error.stderr ?? '')
       throw new RingferryError(
         'NOT_FOUND',
         `Xen's packages cannot be downloaded: ${line ?? error.message}; Debian 12, its archive and "apt-get update" are needed`,
