@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { nobodyBeside, pktgen, pktgenCommand, pktgenResult } from './pktgen.js'
+import { arrivedCommand, nobodyBeside, pktgen, pktgenCommand, pktgenResult } from './pktgen.js'
 
 describe('pktgenCommand', () => {
   it("pktgenCommand sends to the receiver's NIC and to an address that nobody has", () => {
@@ -10,6 +10,13 @@ describe('pktgenCommand', () => {
     expect(command).toContain("echo 'dst_mac 00:16:3e:00:01:02'")
     expect(command).toContain("echo 'dst 10.9.0.254'")
     expect(nobodyBeside('10.8.0.1')).toBe('10.8.0.254')
+  })
+})
+
+describe('arrivedCommand', () => {
+  it('arrivedCommand prints the frames, then the uptime', () => {
+    const text = execFileSync('sh', ['-c', arrivedCommand('lo')], { encoding: 'utf8' })
+    expect(text).toMatch(/^\d+\n[\d.]+\n$/)
   })
 })
 

@@ -70,12 +70,17 @@ async function must(vm: BedVm, command: string): Promise<string> {
   return result.stdout
 }
 
+/**
+ * What a NIC has received, and when. One program reads both: between two of them a busy emulated processor lets tenths of a second pass.
+ */
+export function arrivedCommand(device: string): string {
+  const counted = `/sys/class/net/${device}/statistics/rx_packets`
+  return `awk '{ print $1 }' ${counted} /proc/uptime`
+}
+
 async function arrived(vm: BedVm): Promise<Arrived> {
-  const text = await must(
-    vm,
-    `cut -d' ' -f1 /proc/uptime && cat /sys/class/net/${vm.interfaces[0]}/statistics/rx_packets`,
-  )
-  const [atS = Number.NaN, frames = Number.NaN] = text.trim().split('\n').map(Number)
+  const text = await must(vm, arrivedCommand(vm.interfaces[0] ?? ''))
+  const [frames = Number.NaN, atS = Number.NaN] = text.trim().split('\n').map(Number)
   return { atS, frames }
 }
 
