@@ -26,6 +26,7 @@ import { describeVm, firstLine, versionOf } from './description.js'
 import { checkPossible } from './refusal.js'
 import { policyOf } from './ringferry.js'
 import { Undo } from './undo.js'
+import { alignReading, type Reading } from './xen-align.js'
 import * as plan from './xen-plan.js'
 import { COUNT_GRANTS, GRANT_FILES } from './xen-sample.js'
 import { type DomainParts, XenVm } from './xen-vm.js'
@@ -54,6 +55,9 @@ class XenBed implements Bed {
   readonly #parts: Parts
   readonly #host: XenVm
   readonly #described = new Map<string, Promise<Record<string, unknown>>>()
+  readonly #readings = new Map<string, Reading>()
+  /** The last reading of the driver domain, on its clock. */
+  #lastS: number | undefined
   #spec: BedSpec
 
   constructor(spec: BedSpec, parts: Parts) {
@@ -100,14 +104,22 @@ class XenBed implements Bed {
       this.#host.count(GRANT_FILES),
       ...guests.map((vm) => vm.count()),
     ])
-    const all = [host, ...counts]
+    const seconds = host.atS - (this.#lastS ?? host.atS)
+    this.#lastS = host.atS
+    const told = counts.map((read, at) => {
+      const { name } = guests[at] as XenVm
+      const reading = alignReading(this.#readings.get(name), read, seconds)
+      this.#readings.set(name, reading)
+      return reading.told
+    })
+    const all = [host, ...told]
     const sum = (of: (count: (typeof all)[number]) => number): number =>
       all.reduce((before, count) => before + of(count), 0)
     const ports: Record<string, PortCount> = { [this.#host.name]: host.port }
     const guestCpuS: Record<string, number> = {}
     for (const [at, { name }] of guests.entries()) {
-      ports[name] = counts[at]?.port ?? {}
-      guestCpuS[name] = counts[at]?.busyS ?? 0
+      ports[name] = told[at]?.port ?? {}
+      guestCpuS[name] = told[at]?.busyS ?? 0
     }
     const { operations, lists } = host.grants
     return {
