@@ -152,7 +152,7 @@ export function matrixChart(input: MatrixChartInput): Chart {
   const labels = [...input.rows, `${input.y.label} ↓ `]
   const labelWidth = Math.min(
     MAX_ROW_LABEL,
-    Math.max(40, ...labels.map((label) => textWidth(label, FONT.text))),
+    Math.ceil(Math.max(40, ...labels.map((label) => textWidth(label, FONT.text)))),
   )
   const columns = Math.max(1, input.columns.length)
   const wanted = input.width ?? DEFAULT_WIDTH
