@@ -6,4 +6,6 @@ export interface DeciderData {
   /** The kernel's number of the engine's thread, and the start of its clock on the clock of the machine in microseconds. */
   readonly thread: number
   readonly clockStartUs: number
+  /** An i32: 1 asks the thread to end. */
+  readonly stop: SharedArrayBuffer
 }

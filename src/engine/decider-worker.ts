@@ -17,12 +17,15 @@ import type { DeciderData } from './decider-data.js'
 /** Time between two ticks while the engine sleeps nearly all the time, in microseconds, and how often it wakes up then at most. */
 const QUIET_PERIOD_US = 100_000
 const QUIET_WAKES = 20
+/** Its longest sleep in milliseconds: who asks it to end just before it sleeps is not heard until it wakes up. */
+const MAX_SLEEP_MS = 500
 
-const { memory, tuning, thread, clockStartUs: engineStartUs } = workerData as DeciderData
+const { memory, tuning, thread, clockStartUs: engineStartUs, stop } = workerData as DeciderData
 
 const signs = new EngineSigns(memory)
 const time = new ThreadClock(thread)
 const version = counterAt(tuning, 0)
+const stopped = new Int32Array(stop)
 const laterUs = clockStartUs() - engineStartUs
 
 function use(): EngineUse {
@@ -34,7 +37,7 @@ const own = new ThreadClock()
 const duty = new Duty(DECIDING_SHARE, own.us())
 const warmUp = warmUpController()
 const controller = new Controller(new MemoryViews(memory), tuning)
-for (let wakes = 0, isReady = false; ; ) {
+for (let wakes = 0, isReady = false; Atomics.load(stopped, 0) === 0; ) {
   const seen = Atomics.load(version, 0)
   const restUs = duty.restUs(nowUs(), own.us())
   const dueUs = controller.dueUs(nowUs() + laterUs)
@@ -50,5 +53,5 @@ for (let wakes = 0, isReady = false; ; ) {
   const isQuiet = isReady && signs.isAsleep && signs.wakes - wakes < QUIET_WAKES
   wakes = signs.wakes
   const untilTickUs = isQuiet ? Math.max(dueUs, QUIET_PERIOD_US) : dueUs
-  Atomics.wait(version, 0, seen, Math.max(restUs, isReady ? untilTickUs : 0) / 1000)
+  Atomics.wait(version, 0, seen, Math.min(MAX_SLEEP_MS, Math.max(restUs, isReady ? untilTickUs : 0) / 1000))
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { attach, cleanUp, newEngine, tuningOf } from '../../test/support/switch.js'
 import { NATURAL_LIMITS } from '../aggregation/policy.js'
@@ -61,6 +62,23 @@ describe('Decider', () => {
     settings.configure({ policy: { name: 'dim' } })
     made.startFor(reader)
     expect(made.runs).toBe(true)
+  })
+
+  it('ends at every moment of its start without taking the process along', async () => {
+    const settings = new TuningSettings({ policy: { name: 'adaptive' } })
+    const reader = new TuningReader(settings.buffer)
+    settings.setControlled([0], 0)
+    const startMs = performance.now()
+    const first = decider(settings.buffer, reader)
+    await expect.poll(() => reader.orders()?.version, { interval: 1 }).toBe(settings.version)
+    const loadMs = performance.now() - startMs
+    await first.close()
+    for (let i = 0; i < 150; i++) {
+      const made = decider(settings.buffer, reader)
+      await sleep((i / 150) * loadMs)
+      await made.close()
+      expect(made.runs).toBe(false)
+    }
   })
 
   it('starts again when its thread has ended', async () => {

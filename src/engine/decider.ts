@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { counterAt } from '../control/tuning-layout.js'
 import type { TuningReader } from '../control/tuning-reader.js'
 import { builtFile } from '../sys/built-file.js'
 import type { DeciderData } from './decider-data.js'
@@ -13,12 +14,14 @@ const RESTART_MS = 1_000
  */
 export class Decider {
   readonly #data: DeciderData
+  readonly #stop = new SharedArrayBuffer(4)
   #worker: Worker | undefined
+  #ended: Promise<unknown> = Promise.resolve()
   #restart: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor({ memory, tuning, thread, clockStartUs }: DeciderData) {
-    this.#data = { memory, tuning, thread, clockStartUs }
+  constructor({ memory, tuning, thread, clockStartUs }: Omit<DeciderData, 'stop'>) {
+    this.#data = { memory, tuning, thread, clockStartUs, stop: this.#stop }
   }
 
   /** Starts it, unless it runs or the policy measures nothing. */
@@ -36,6 +39,7 @@ export class Decider {
     clearTimeout(this.#restart)
     const worker = new Worker(builtFile('engine/decider-worker.js'), { workerData: this.#data })
     this.#worker = worker
+    this.#ended = new Promise((resolve) => worker.once('exit', resolve))
     worker.on('error', (error) => process.emitWarning(`the thread that decides ended: ${String(error)}`))
     worker.once('exit', () => {
       this.#worker = undefined
@@ -45,10 +49,16 @@ export class Decider {
     })
   }
 
-  /** Ends it. */
+  /**
+   * Has it end by itself, within its longest sleep. Nobody terminates it: that ends the whole process when it comes while the
+   * thread loads native code (Node-API cannot throw in a thread that is being terminated).
+   */
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#restart)
-    await this.#worker?.terminate()
+    Atomics.store(new Int32Array(this.#stop), 0, 1)
+    // A thread that was about to sleep does not hear it, and sleeps.
+    Atomics.notify(counterAt(this.#data.tuning, 0), 0)
+    await this.#ended
   }
 }

@@ -2,16 +2,20 @@
 import { Worker } from 'node:worker_threads'
 import { builtFile } from '../sys/built-file.js'
 import type { SweepLine } from './sweep-job.js'
+import { type FromSweepThread, LOADED, type SweepWorkerData } from './sweep-messages.js'
 import type { SweepPoint } from './sweep-points.js'
 import type { Carrier } from './sweep-run.js'
-import type { SweepWorkerData } from './sweep-worker.js'
 
 /** One thread: a point at a time. */
 export class SweepThread {
   readonly #worker: Worker
+  /** Whether it has loaded, or ended before. */
+  readonly #loaded: Promise<unknown>
 
   constructor(data: SweepWorkerData) {
-    this.#worker = new Worker(builtFile('experiment/sweep-worker.js'), { workerData: data })
+    const worker = new Worker(builtFile('experiment/sweep-worker.js'), { workerData: data })
+    this.#worker = worker
+    this.#loaded = new Promise((resolve) => worker.once('message', resolve).once('exit', resolve))
   }
 
   /** What it makes of a point; undefined when the sweep is interrupted meanwhile. Rejects when the thread dies. */
@@ -19,7 +23,9 @@ export class SweepThread {
     const worker = this.#worker
     return new Promise((resolve, reject) => {
       const onAbort = (): void => settle(() => resolve(undefined))
-      const onMessage = (line: SweepLine): void => settle(() => resolve(line))
+      const onMessage = (message: FromSweepThread): void => {
+        if (message !== LOADED) settle(() => resolve(message))
+      }
       const onError = (error: Error): void => settle(() => reject(error))
       const settle = (then: () => void): void => {
         signal.removeEventListener('abort', onAbort)
@@ -32,7 +38,12 @@ export class SweepThread {
     })
   }
 
+  /**
+   * Ends it, in the middle of a point if need be; but not while it loads native code, because that ends the whole process
+   * (Node-API cannot throw in a thread that is being terminated).
+   */
   async end(): Promise<void> {
+    await this.#loaded
     await this.#worker.terminate()
   }
 }
