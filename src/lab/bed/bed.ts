@@ -98,6 +98,10 @@ export const xenSchema = z.strictObject({
     description:
       "An instruction takes 2^N ns of the machine's time, whatever else the host does; one processor only",
   }),
+  warmUpS: z.int().min(0).max(600).default(0).meta({
+    description:
+      'Seconds for which each policy is loaded each way at most, until its code is compiled, before anything is measured',
+  }),
 })
 export type XenSettings = z.infer<typeof xenSchema>
 

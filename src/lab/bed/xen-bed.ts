@@ -9,16 +9,17 @@ import { RingferryError } from '../../errors/errors.js'
 import { XenGuest } from '../xen/guest.js'
 import { QEMU, XenMachine } from '../xen/machine.js'
 import { XenRingferry } from '../xen/ringferry.js'
-import type {
-  Bed,
-  BedOptions,
-  BedSample,
-  BedSpec,
-  BedVm,
-  PortCount,
-  SwitchSpec,
-  VmSpec,
-  XenSettings,
+import {
+  type Bed,
+  type BedOptions,
+  type BedSample,
+  type BedSpec,
+  type BedVm,
+  type PortCount,
+  type SwitchSpec,
+  type VmSpec,
+  type XenSettings,
+  xenSchema,
 } from './bed.js'
 import { failure, findVm, hasSameVms, makeFolder } from './bed-parts.js'
 import { throwIfAborted } from './boot.js'
@@ -30,6 +31,7 @@ import { alignReading, type Reading } from './xen-align.js'
 import * as plan from './xen-plan.js'
 import { COUNT_GRANTS, GRANT_FILES } from './xen-sample.js'
 import { type DomainParts, XenVm } from './xen-vm.js'
+import { warmUp } from './xen-warm-up.js'
 
 /** In the driver domain: netback's interrupts have the name of the device, Ringferry's that of who opened the channel. */
 const HOST_EVENTS: Readonly<Record<plan.XenSwitch, string>> = { bridge: 'vif', ringferry: 'evtchn:node' }
@@ -46,6 +48,9 @@ interface Parts {
   readonly undo: Undo
   readonly failed: Promise<never>
 }
+
+/** Of a bed that says nothing: their defaults. */
+const xenSettings = ({ xen }: BedSpec): XenSettings => xen ?? xenSchema.parse({})
 
 const HOST: VmSpec = { name: 'dom0', kind: 'host', nics: 1, model: 'virtio' }
 
@@ -149,7 +154,7 @@ class XenBed implements Bed {
     return {
       switch: { kind, version, ...(kind === 'ringferry' ? settings : { backend: 'xen-netback' }) },
       awake: false,
-      xen: { ...machine, ...(this.#spec.xen ?? { cpus: 1 }) },
+      xen: { ...machine, ...xenSettings(this.#spec) },
       vms,
     }
   }
@@ -235,12 +240,13 @@ export async function buildXenBed(spec: BedSpec, options: BedOptions): Promise<B
   const giveUp = (): void => void machine?.stop()
   signal.addEventListener('abort', giveUp)
   try {
-    const { cpus, icountShift }: XenSettings = spec.xen ?? { cpus: 1 }
+    const { cpus, icountShift, warmUpS } = xenSettings(spec)
     progress('booting Xen, emulated')
     const booted = await XenMachine.boot(makeFolder('xen', undo), { cpus, icountShift, signal })
     machine = booted
     undo.add(() => booted.stop())
     const parts = await furnish(booted, spec, options)
+    await warmUp(parts.ringferry, parts.domains, warmUpS, options)
     const bed = new XenBed(spec, { machine: booted, ...parts, undo, failed })
     await bed.use(spec.switch)
     throwIfAborted(signal)

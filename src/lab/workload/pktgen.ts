@@ -7,14 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { RingferryError } from '../../errors/errors.js'
 import type { BedVm } from '../bed/bed.js'
+import { pktgenCommand, START_PKTGEN, STOP_PKTGEN } from '../xen/pktgen.js'
 import { peerOf } from './program.js'
 import { commandFailed } from './server.js'
 import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 
-const PGCTRL = '/proc/net/pktgen/pgctrl'
-const THREAD = '/proc/net/pktgen/kpktgend_0'
 const FCS_BYTES = 4
-const DISCARD_PORT = 9
 const MEET_S = 20
 const COMMAND_MS = 60_000
 
@@ -28,35 +26,6 @@ const settingsSchema = z.strictObject({
   direction: z.enum(['to_vm', 'from_vm']).default('to_vm').meta({ description: 'Named from the VM' }),
 })
 export type PktgenSettings = z.infer<typeof settingsSchema>
-
-/** The command that has pktgen ready to send by a device, without end. @param to MAC and IPv4 address of the receiver */
-export function pktgenCommand(
-  device: string,
-  to: { readonly mac: string; readonly address: string },
-  frameBytes: number,
-): string {
-  const words = [
-    'count 0',
-    'clone_skb 0',
-    `pkt_size ${frameBytes - FCS_BYTES}`,
-    'delay 0',
-    `dst_mac ${to.mac}`,
-    `dst ${nobodyBeside(to.address)}`,
-    `udp_dst_min ${DISCARD_PORT}`,
-    `udp_dst_max ${DISCARD_PORT}`,
-  ]
-  return [
-    'set -e',
-    `echo rem_device_all >${THREAD}`,
-    `echo add_device ${device} >${THREAD}`,
-    ...words.map((word) => `echo '${word}' >/proc/net/pktgen/${device}`),
-  ].join('\n')
-}
-
-/** An address of the same network that nobody has: VMs are numbered from 1. */
-export function nobodyBeside(address: string): string {
-  return address.replace(/\d+$/, '254')
-}
 
 /** What the receiver has got, on its own clock. */
 interface Arrived {
@@ -102,7 +71,7 @@ async function load(
   { frameBytes }: PktgenSettings,
   { warmUpS, measureS, signal }: LoadWindow,
 ): Promise<WorkloadResult> {
-  await must(sender, `(echo start >${PGCTRL}) </dev/null >/dev/null 2>&1 &`)
+  await must(sender, START_PKTGEN)
   await sleep(warmUpS * 1000, undefined, { signal })
   const before = await arrived(receiver)
   await sleep(measureS * 1000, undefined, { signal })
@@ -121,7 +90,7 @@ async function prepare(site: WorkloadSite, settings: PktgenSettings): Promise<Pr
   await must(site.vm, `ping -c 1 -w ${MEET_S} ${peer.addresses[0]}`)
   await must(sender, pktgenCommand(device, { mac, address }, settings.frameBytes))
   const stop = async (): Promise<void> => {
-    await sender.guest.run(`echo stop >${PGCTRL}`, { timeoutMs: COMMAND_MS }).catch(() => {})
+    await sender.guest.run(STOP_PKTGEN, { timeoutMs: COMMAND_MS }).catch(() => {})
   }
   return {
     // Stopped by close: whoever reads the counts of the window's end on the same processor reads them a little later.

@@ -12,6 +12,28 @@ const LOG = '/mnt/results/ringferry.log'
 /** Node reads some hundred files by 9p, and runs emulated. */
 const START_MS = 240_000
 
+/** Processor time of threads so far in nanoseconds, by their ids, at an uptime of the driver domain. */
+export interface ThreadTimes {
+  readonly atS: number
+  readonly usedNs: ReadonlyMap<number, number>
+}
+
+/** The command that prints the uptime, then a line for each thread of a process: id, nanoseconds. @param pid as a shell's word */
+export function threadTimesCommand(pid: string): string {
+  return `read -r at rest </proc/uptime && echo "$at"
+for folder in /proc/${pid}/task/*; do
+  read -r used rest <$folder/schedstat && echo "\${folder##*/} $used"
+done 2>/dev/null; true`
+}
+
+export function parseThreadTimes(text: string): ThreadTimes {
+  const [at = '', ...lines] = text.trim().split('\n')
+  return {
+    atS: Number(at),
+    usedNs: new Map(lines.map((line) => line.split(' ').map(Number) as [number, number])),
+  }
+}
+
 /** Ringferry in the driver domain, run from where this is. */
 export class XenRingferry {
   readonly #machine: XenMachine
@@ -89,6 +111,10 @@ ${config}END
       if (vifs.every(({ decision }) => decision !== null)) return
     }
     throw new RingferryError('GUEST', `no decision within ${START_MS / 1000} s`)
+  }
+
+  async threadTimes(): Promise<ThreadTimes> {
+    return parseThreadTimes(await this.#machine.must(threadTimesCommand('$(cat /run/ringferry.pid)')))
   }
 
   async state(name: string): Promise<string> {
