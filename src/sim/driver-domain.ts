@@ -103,7 +103,6 @@ export class DriverDomain implements Work {
   #servesHeld = false
   readonly #work: DriverWork
   /** Frames are published one by one: each is a unit of its own. */
-  readonly #publishesEach: boolean
   /** Cycles of interrupts and wake-ups that the next unit pays for. */
   #owedCycles = 0
   /** When the controller is looked at next. */
@@ -119,8 +118,8 @@ export class DriverDomain implements Work {
     this.cores = [core]
     this.inForce = new DecisionInForce(settings)
     this.controller = new Controller(memory, settings.buffer)
-    this.#publishesEach = parts.isShared && settings.limits?.maxFrames === 1
-    this.#work = new DriverWork({ ...parts, publishesEach: this.#publishesEach })
+    const publishesEach = parts.isShared && settings.limits?.maxFrames === 1
+    this.#work = new DriverWork({ ...parts, publishesEach })
     this.pace = new Pace(this.inForce)
     this.order = new DeficitRoundRobin(ports.at(-1)! + 1, QUANTUM_US, MAX_DEBT_US)
     this.#thread = processors.add(this)
@@ -267,7 +266,7 @@ export class DriverDomain implements Work {
       }
       const moved = this.#clear()
       moved.continues = this.#work.continues(port)
-      rings.poll(port, this.#publishesEach ? 1 : BURST, nowUs, moved)
+      rings.poll(port, this.#work.publishesEach ? 1 : BURST, nowUs, moved)
       if (moved.work === 0) {
         this.order.deactivate(port)
         continue

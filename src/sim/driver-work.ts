@@ -39,6 +39,10 @@ export class DriverWork {
     this.#transmitCycles = fromVm.nic
   }
 
+  get publishesEach(): boolean {
+    return this.#parts.publishesEach
+  }
+
   /** Whether the next frame of a port belongs to a poll that is paid for. */
   continues(port: number): boolean {
     return this.#parts.publishesEach && this.#polled === port && this.#pollLeft > 0

@@ -11,7 +11,10 @@ export interface Work {
   readonly cores: readonly number[]
   /** Whether the present unit is mere spinning: it ends as soon as another thread goes first. */
   readonly isSpinning?: boolean
-  /** Whether it goes before all others, as what no scheduler decides on does: interrupts, a hypervisor's other guests. */
+  /**
+   * Whether it goes before all others, as what no scheduler decides on does: interrupts, a hypervisor's other guests. Heeded by the fair
+   * scheduler; under credits it takes turns as others do.
+   */
   readonly isForemost?: boolean
   /** Begins a unit of work. Returns how long it takes, in nanoseconds; 0: there is nothing to do, and it sleeps. */
   begin(nowNs: number): number

@@ -33,6 +33,8 @@ export class FakeBed implements Bed {
     return this.vms.find((vm) => vm.name === name) as BedVm
   }
 
+  hasOwnTime = false
+
   async reshape(spec: BedSpec): Promise<boolean> {
     if (spec.switch.isolation !== this.spec.switch.isolation) return false
     this.spec = spec
@@ -89,6 +91,8 @@ export class FakeLab {
   host = { busyS: 0, stealS: 0, totalS: 0, mhz: null as number | null }
   /** What beds use while nothing is asked of them, by the time. */
   idleCpuS: () => number = () => 0
+  /** Whether beds count their own time. */
+  hasOwnTime = false
   /** Share of the processors that others use. */
   busyRatio = 0
   #n = 0
@@ -137,6 +141,7 @@ export class FakeLab {
         this.build(spec)
         const bed = new FakeBed(spec)
         bed.idles = () => this.idleCpuS()
+        bed.hasOwnTime = this.hasOwnTime
         this.beds.push(bed)
         return bed
       },

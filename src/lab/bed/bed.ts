@@ -218,6 +218,8 @@ export interface Bed {
    * switch, which may poll. In processor seconds.
    */
   idleCpuS(): number
+  /** Whether it counts its own time, whatever else the host does: a busy host is no noise then. */
+  readonly hasOwnTime: boolean
   /** What guests negotiated, limits in force, versions: for the record. */
   describe(): Promise<Record<string, unknown>>
   /** Rejects when the switch or a VM dies by itself. Never resolves. */

@@ -84,6 +84,8 @@ class BuiltBed implements HostBed {
     }
   }
 
+  readonly hasOwnTime = false
+
   idleCpuS(): number {
     return this.#awake.burntS() + this.#fabric.cpuSeconds()
   }

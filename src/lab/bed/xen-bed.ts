@@ -78,6 +78,10 @@ class XenBed implements Bed {
     this.#host = this.vms.find(({ kind }) => kind === 'host') ?? new XenVm(HOST, host, current)
   }
 
+  get hasOwnTime(): boolean {
+    return xenSettings(this.#spec).icountShift !== undefined
+  }
+
   get spec(): BedSpec {
     return this.#spec
   }

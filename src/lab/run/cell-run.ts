@@ -105,7 +105,7 @@ async function measure(run: CellRun, tools: CellTools, prepared: PreparedWorkloa
   const { bed, cell, round, twin, signal } = run
   const startS = tools.clock.nowS()
   const startedAt = tools.clock.date()
-  const noise = await tools.noise.look(signal, () => bed.idleCpuS())
+  const noise = await tools.noise.look(bed, signal)
   await prepareAll(run, tools, prepared)
   const { before, after, results } = await load(run, tools, prepared)
   const first = cell.uses[0]?.vm ?? ''

@@ -3,6 +3,7 @@
  * there and idle. What is not quiet is marked in the record, or (--strict) waited for and then refused.
  */
 import { RingferryError } from '../../errors/errors.js'
+import type { Bed } from '../bed/bed.js'
 import type { Noise } from '../record/record.js'
 import type { LabClock } from './clock.js'
 import type { HostSample } from './host.js'
@@ -48,13 +49,13 @@ export class NoiseCheck {
   }
 
   /**
-   * Throws BUSY when it is strict and the machine stays busy, and what the signal makes of a sleep.
-   * @param ownS processor seconds so far that the bed itself uses while nothing is asked of it: no noise
+   * Throws BUSY when it is strict and the machine stays busy, and what the signal makes of a sleep. What the bed itself uses while
+   * nothing is asked of it is no noise, nor is anything on a bed that counts its own time.
    */
-  async look(signal: AbortSignal, ownS: () => number): Promise<Noise> {
+  async look(bed: Pick<Bed, 'idleCpuS' | 'hasOwnTime'>, signal: AbortSignal): Promise<Noise> {
     const sample = (): HostSample => {
       const host = this.#host()
-      return { ...host, busyS: host.busyS - ownS() }
+      return { ...host, busyS: host.busyS - bed.idleCpuS() }
     }
     for (let tries = 1; ; tries++) {
       const before = sample()
@@ -62,6 +63,7 @@ export class NoiseCheck {
       const after = sample()
       const noise = judgeNoise(before, after, this.#fastestMhz)
       if (noise.mhz !== null) this.#fastestMhz = Math.max(this.#fastestMhz ?? 0, noise.mhz)
+      if (bed.hasOwnTime) return { ...noise, verdict: 'quiet', reasons: [] }
       if (noise.verdict === 'quiet' || !this.#strict) return noise
       if (tries === STRICT_TRIES)
         throw new RingferryError(

@@ -221,6 +221,15 @@ describe('runStudy', () => {
     expect(lab.measurements[0]?.noise.busyRatio).toBeCloseTo(0.1)
   })
 
+  it('runStudy takes nothing for noise on a bed that counts its own time', async () => {
+    const lab = new FakeLab('{ min: 1, max: 1 }')
+    lab.busyRatio = 0.9
+    lab.hasOwnTime = true
+    await lab.run([], { strict: true })
+    expect(lab.measurements.map(({ noise }) => noise.verdict)).toEqual(Array(4).fill('quiet'))
+    expect(lab.measurements[0]?.noise.busyRatio).toBeCloseTo(0.9)
+  })
+
   it('runStudy marks cells that were measured on a busy machine, and refuses them when it is strict', async () => {
     const lab = new FakeLab('{ min: 1, max: 1 }')
     lab.busyRatio = 0.5
