@@ -19,11 +19,17 @@ import { Frames } from './frames.js'
 import { frameBytes } from './plane-rings.js'
 import type { Moved } from './rings.js'
 
-/** The clock stands still until the test moves it. */
-const time = { us: 0 }
+/**
+ * The clock stands still until the test moves it. While guests start it goes on with every reading: what their requests cost is
+ * real, and a port that has used up its share of time waits for more.
+ */
+const time = { us: 0, readingUs: 0 }
 beforeEach(() => {
   time.us = 1_000_000
-  vi.spyOn(performance, 'now').mockImplementation(() => time.us / 1000)
+  vi.spyOn(performance, 'now').mockImplementation(() => {
+    time.us += time.readingUs
+    return time.us / 1000
+  })
 })
 
 const VMS = 3
@@ -33,7 +39,9 @@ const BURST = 64
 /** The engine, with guests that are programs of the test. */
 function engineSide() {
   const engine = newEngine({ policy: { name: 'natural' }, spinUs: 0 })
+  time.readingUs = 100
   const guests = Array.from({ length: VMS }, (_, at) => attach(engine, `g${at}`, { ringSize: RING }))
+  time.readingUs = 0
   for (const [at, { driver }] of guests.entries()) {
     driver.send(frameBytes(at, 0xff, 60, { isTcp: false, isUrgent: false }, 0))
     engine.step()
