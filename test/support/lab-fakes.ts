@@ -154,6 +154,8 @@ export class FakeLab {
           // The limit of a cell never comes here; the one for closing comes when all else is still.
           if (seconds > 100) return new Promise(() => {})
           if (seconds === 20) return delay(20)
+          // In this one a bed may still die.
+          if (seconds === 0.4) return delay(20)
           signal?.throwIfAborted()
           this.seconds += seconds
           this.host.totalS += seconds

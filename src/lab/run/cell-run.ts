@@ -15,6 +15,8 @@ import type { NoiseCheck } from './noise.js'
 import { countedPorts, measureWindow } from './window.js'
 
 const CLOSE_S = 20
+/** So long after a workload has failed the bed may still say that it died. */
+const DEATH_S = 0.4
 /** A cell may take this long beyond its window, and this many windows: searches run many trials. */
 const SPARE_S = 300
 const SPARE_WINDOWS = 100
@@ -141,6 +143,10 @@ export async function runCell(run: CellRun, tools: CellTools): Promise<Measureme
   const work = measure({ ...run, signal }, tools, prepared)
   try {
     return await Promise.race([work, run.bed.failed, rejectsOnAbort(signal), tooLong])
+  } catch (error) {
+    // A guest or a switch that dies may be noticed by a workload first: what that says is no verdict on the cell.
+    await Promise.race([run.bed.failed, tools.clock.sleep(DEATH_S, ended.signal)])
+    throw error
   } finally {
     ended.abort()
     // What is under way ends by the signal; a guest that is dead may keep it from ending, but not us.

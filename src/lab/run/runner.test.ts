@@ -147,6 +147,19 @@ describe('runStudy', () => {
     expect(lab.measurements).toHaveLength(2)
   })
 
+  it('runStudy takes a workload that misses what a dying guest had for no verdict on the cell', async () => {
+    const lab = new FakeLab('{ min: 1, max: 1 }')
+    lab.act = ({ bed, n }) => {
+      if (n > 0) return 5
+      setImmediate(() => bed.die(new RingferryError('GUEST', 'guest a ended by itself')))
+      throw new RingferryError('NOT_FOUND', 'no such device')
+    }
+    await lab.run()
+    expect(failures(lab)).toEqual([])
+    expect(lab.measurements).toHaveLength(4)
+    expect(lab.notes.join()).toMatch(/guest a ended by itself; it is tried again/)
+  })
+
   it('runStudy gives a bed up that failed three times for one reason, whatever its numbers say', async () => {
     const lab = new FakeLab('{ min: 5, max: 6 }')
     let builds = 0
