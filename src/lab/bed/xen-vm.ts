@@ -2,6 +2,7 @@
 import { RingferryError } from '../../errors/errors.js'
 import type { Agent } from '../guest/agent.js'
 import { getFileBy, putFileBy } from '../guest/agent-files.js'
+import type { CommandOptions } from '../guest/spec.js'
 import type { BedVm, VmKind, VmSpec } from './bed.js'
 import type { XenNic, XenSwitch } from './xen-plan.js'
 import { countCommand, type DomainCount, parseCount } from './xen-sample.js'
@@ -16,6 +17,8 @@ export interface DomainParts {
   readonly events: Readonly<Record<XenSwitch, string>>
   /** Of the machine. */
   readonly alive: () => boolean
+  /** How many times longer than by its own clock what is run in it may take. */
+  readonly patience: number
 }
 
 /** A domain. Which of its NICs it has depends on the switch that the bed has now. */
@@ -34,12 +37,14 @@ export class XenVm implements BedVm {
     this.kind = spec.kind
     this.#parts = parts
     this.#current = current
-    const { agent } = parts
+    const { agent, patience } = parts
+    const patient = (options: CommandOptions = {}): CommandOptions =>
+      options.timeoutMs === undefined ? options : { ...options, timeoutMs: patience * options.timeoutMs }
     const must = (command: string): Promise<string> => this.must(command)
     this.guest = {
       name: spec.name,
-      run: (command, options) => agent.run(command, options),
-      start: (command, options) => agent.start(command, options),
+      run: (command, options) => agent.run(command, patient(options)),
+      start: (command, options) => agent.start(command, patient(options)),
       putFile: (path, content) => putFileBy(must, path, content),
       getFile: (path) => getFileBy(must, path),
     }
@@ -67,7 +72,7 @@ export class XenVm implements BedVm {
 
   /** Runs a command; throws GUEST when it fails. Returns what it printed. */
   async must(command: string): Promise<string> {
-    const { code, stdout, stderr } = await this.#parts.agent.run(command, { timeoutMs: COMMAND_MS })
+    const { code, stdout, stderr } = await this.guest.run(command, { timeoutMs: COMMAND_MS })
     if (code === 0) return stdout
     const words = (stderr.trim() || stdout.trim()).replaceAll('\n', ' | ')
     throw new RingferryError('GUEST', `VM ${this.name}: "${command}" failed (exit code ${code}): ${words}`)
