@@ -16,8 +16,9 @@ export const HOST_TEST_PACKAGES = [
   'ethtool',
   'iproute2',
   'procps',
-  // The internet without root; the schema that recipes for libvirt are held against.
+  // The internet without root, addresses for guests; the schema that recipes for libvirt are held against.
   'passt',
+  'dnsmasq-base',
   'libvirt0',
   'libxml2-utils',
   // Workloads and peers of the lab, and the browser that opens its reports.
