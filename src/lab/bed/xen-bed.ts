@@ -53,7 +53,6 @@ interface Parts {
 
 /** Of a bed that says nothing: their defaults. */
 const xenSettings = ({ xen }: BedSpec): XenSettings => xen ?? xenSchema.parse({})
-const countsTime = (spec: BedSpec): boolean => xenSettings(spec).icountShift !== undefined
 
 const HOST: VmSpec = { name: 'dom0', kind: 'host', nics: 1, model: 'virtio' }
 
@@ -82,7 +81,7 @@ class XenBed implements Bed {
   }
 
   get hasOwnTime(): boolean {
-    return countsTime(this.#spec)
+    return plan.countsOwnTime(this.#spec)
   }
 
   get spec(): BedSpec {
@@ -212,7 +211,7 @@ async function furnish(
   { progress, signal }: BedOptions,
 ): Promise<Pick<Parts, 'ringferry' | 'domains' | 'versions'>> {
   const guests = spec.vms.filter(({ kind }) => kind === 'xen')
-  const patience = countsTime(spec) ? COUNTED_PATIENCE : 1
+  const patience = plan.countsOwnTime(spec) ? COUNTED_PATIENCE : 1
   await machine.must(plan.LOAD_NETBACK)
   const binding = machine.agent.start(plan.BIND_NETBACK)
   progress('starting Ringferry in the driver domain')

@@ -32,6 +32,11 @@ export function isXenBed({ vms }: Pick<BedSpec, 'vms'>): boolean {
   return vms.some(({ kind }) => kind === 'xen')
 }
 
+/** Whether the machine of a bed counts its own time, by instructions. */
+export function countsOwnTime({ xen }: Pick<BedSpec, 'xen'>): boolean {
+  return xen?.icountShift !== undefined
+}
+
 /** The driver domain's own device behind a switch. */
 export const HOST_DEVICE: Readonly<Record<XenSwitch, string>> = { bridge: 'br0', ringferry: 'rf0' }
 

@@ -13,6 +13,8 @@ import type { DomainParts } from './xen-vm.js'
 
 /** Each has code of its own. */
 const POLICIES = ['natural', 'per-packet', 'adaptive'] as const
+/** Loads in all: every policy, three ways. */
+export const WARM_UPS = 3 * POLICIES.length
 const FRAME_BYTES = 64
 const LOOK_MS = 4_000
 /** Share of the processor that threads other than the engine may use when all is compiled: one that decides uses some hundredths. */

@@ -1,6 +1,7 @@
 /** How long a run will take: from what its cells took, or before that from what guests usually take to boot. */
 import type { VmKind } from '../bed/bed.js'
-import { isXenBed } from '../bed/xen-plan.js'
+import { countsOwnTime, isXenBed } from '../bed/xen-plan.js'
+import { WARM_UPS } from '../bed/xen-warm-up.js'
 import type { Cell, StudyPlan } from '../study/cell.js'
 import type { PickValue, RunHistory } from './history.js'
 import { bootKey } from './order.js'
@@ -10,8 +11,6 @@ const BOOT_S: Readonly<Record<VmKind, number>> = {
   // With a share of the machine that all of them are in.
   xen: 47,
 }
-/** What a bed of Xen is loaded with before it is measured: so many policies and ways, each up to its limit. */
-const WARM_UPS = 9
 /** Of a measurement, besides its window: servers, noise check, results. */
 const BESIDE_S = 1.5
 /** The same where all of it is emulated, on one processor. */
@@ -25,7 +24,7 @@ function windowS(cell: Cell): number {
 
 function besideS({ bed }: Cell): number {
   if (!isXenBed(bed)) return BESIDE_S
-  return bed.xen?.icountShift === undefined ? EMULATED_BESIDE_S : COUNTED_BESIDE_S
+  return countsOwnTime(bed) ? COUNTED_BESIDE_S : EMULATED_BESIDE_S
 }
 
 function bootsS(cells: readonly Cell[]): number {

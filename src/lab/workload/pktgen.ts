@@ -7,12 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { RingferryError } from '../../errors/errors.js'
 import type { BedVm } from '../bed/bed.js'
-import { pktgenCommand, START_PKTGEN, STOP_PKTGEN } from '../xen/pktgen.js'
+import { FCS_BYTES, pktgenCommand, START_PKTGEN, STOP_PKTGEN } from '../xen/pktgen.js'
 import { peerOf } from './program.js'
 import { commandFailed } from './server.js'
 import type { LoadWindow, PreparedWorkload, Workload, WorkloadResult, WorkloadSite } from './workload.js'
 
-const FCS_BYTES = 4
 const MEET_S = 20
 const COMMAND_MS = 60_000
 

@@ -2,7 +2,8 @@
 
 const PGCTRL = '/proc/net/pktgen/pgctrl'
 const THREAD = '/proc/net/pktgen/kpktgend_0'
-const FCS_BYTES = 4
+/** Part of a frame's size, and not handed to a NIC. */
+export const FCS_BYTES = 4
 const DISCARD_PORT = 9
 
 /** An address of the same network that nobody has: VMs are numbered from 1. */
