@@ -14,7 +14,7 @@ export async function writeManual(folder) {
   const { ringferryVersion } = await built('sys/version.js')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  for (const [name, text] of manualPages(commandTree(makeProgram()), ringferryVersion()))
+  for (const [name, text] of manualPages(commandTree(await makeProgram()), ringferryVersion()))
     writeFileSync(join(folder, name), text)
 }
 

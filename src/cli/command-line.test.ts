@@ -12,7 +12,7 @@ describe('checkCharacters', () => {
 
 describe('refuseRepeats', () => {
   const parse = async (...words: string[]): Promise<void> => {
-    const program = makeProgram()
+    const program = await makeProgram(words)
     refuseRepeats(program)
     await program.parseAsync(words, { from: 'user' })
   }

@@ -15,8 +15,10 @@ describe('checkCommandWords', () => {
     ['lab lsit', 'lab: unknown command "lsit" (did you mean "list"?)'],
     ['guest --json fecth', 'guest: unknown command "fecth" (did you mean "fetch"?)'],
     ['fly', 'unknown command "fly"; there are up, '],
-  ])('checkCommandWords names the level and the nearest command when the line is %j', (line, message) => {
-    expect(() => checkCommandWords(makeProgram(), line.split(' '))).toThrow(message)
+  ])('checkCommandWords names the level and the nearest command when the line is %j', async (line, message) => {
+    const words = line.split(' ')
+    const program = await makeProgram(words)
+    expect(() => checkCommandWords(program, words)).toThrow(message)
   })
 
   it.each([
@@ -29,8 +31,9 @@ describe('checkCommandWords', () => {
     'guest run uml --name g1 -- fly',
     'lab run sed',
     'tune -- sho',
-  ])('checkCommandWords finds nothing when the line is %j', (line) => {
-    checkCommandWords(makeProgram(), line.split(' ').filter(Boolean))
+  ])('checkCommandWords finds nothing when the line is %j', async (line) => {
+    const words = line.split(' ').filter(Boolean)
+    checkCommandWords(await makeProgram(words), words)
   })
 })
 

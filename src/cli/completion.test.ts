@@ -8,7 +8,7 @@ import { bashCompletion, zshCompletion } from './completion-bash.js'
 import { fishCompletion } from './completion-fish.js'
 import { makeProgram } from './program.js'
 
-const tree = commandTree(makeProgram())
+const tree = commandTree(await makeProgram())
 let folder = ''
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'ringferry-completion-'))

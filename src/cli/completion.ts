@@ -19,7 +19,7 @@ async function portNames(): Promise<string[]> {
 }
 
 async function complete(
-  program: Command,
+  whole: () => Promise<Command>,
   shell: Shell | 'ports',
   { json }: { readonly json?: boolean },
 ): Promise<void> {
@@ -29,12 +29,13 @@ async function complete(
     else for (const name of ports) print(name)
     return
   }
-  const script = SHELLS[shell](commandTree(program)).trimEnd()
+  const script = SHELLS[shell](commandTree(await whole())).trimEnd()
   if (json) printJson({ shell, script })
   else print(script)
 }
 
-export function addCompletion(program: Command): void {
+/** @param whole makes the tree with every command */
+export function addCompletion(program: Command, whole: () => Promise<Command>): void {
   program
     .command('completion')
     .description('completion of commands, options and port names, for a shell')
@@ -49,7 +50,5 @@ Examples:
   ringferry completion zsh > ~/.zfunc/_ringferry
   ringferry completion fish > ~/.config/fish/completions/ringferry.fish`,
     )
-    .action((shell: Shell | 'ports', options: { readonly json?: boolean }) =>
-      complete(program, shell, options),
-    )
+    .action((shell: Shell | 'ports', options: { readonly json?: boolean }) => complete(whole, shell, options))
 }

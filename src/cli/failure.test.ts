@@ -5,8 +5,9 @@ import { makeProgram } from './program.js'
 
 /** What commander says of a command line. */
 async function saidOf(line: string): Promise<string> {
-  const program = makeProgram()
-  return await program.parseAsync(line.split(' '), { from: 'user' }).then(
+  const words = line.split(' ')
+  const program = await makeProgram(words)
+  return await program.parseAsync(words, { from: 'user' }).then(
     () => 'nothing',
     (error: Error) => usageLine(error.message),
   )
@@ -35,7 +36,8 @@ describe('commandOf', () => {
     ['tune --control /tmp/c set', 'ringferry tune set'],
     ['--bogus', 'ringferry'],
     ['fly', 'ringferry'],
-  ])('commandOf finds whose help is of use when the line is %j', (line, command) => {
-    expect(commandOf(makeProgram(), line.split(' '))).toBe(command)
+  ])('commandOf finds whose help is of use when the line is %j', async (line, command) => {
+    const words = line.split(' ')
+    expect(commandOf(await makeProgram(words), words)).toBe(command)
   })
 })

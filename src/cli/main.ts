@@ -9,8 +9,8 @@ import { watchOutput } from './standard-output.js'
 
 watchOutput()
 followOutside()
-const program = makeProgram()
 const words = process.argv.slice(2)
+const program = await makeProgram(words)
 try {
   checkCharacters([...words, process.env[CONTROL_VARIABLE] ?? ''])
   checkCommandWords(program, words)

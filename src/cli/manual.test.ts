@@ -4,7 +4,7 @@ import { allNodes, commandTree } from './command-tree.js'
 import { manualPages, roff } from './manual.js'
 import { makeProgram } from './program.js'
 
-const tree = commandTree(makeProgram())
+const tree = commandTree(await makeProgram())
 const pages = manualPages(tree, '1.2.3')
 const hasGroff = spawnSync('groff', ['--version']).error === undefined
 if (!hasGroff) console.log('groff is not installed: the manual is not rendered')

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { CONTROL_VARIABLE, defaultControlPath } from '../daemon/control-path.js'
 import { findInstalled } from '../lab/guest/tools.js'
-import { CAP_NET_ADMIN, hasCapability } from '../lab/machine/doctor.js'
+import { CAP_NET_ADMIN, hasCapability } from '../sys/capability.js'
 import { endWithParent } from '../sys/process-end.js'
 
 /** Set inside: names the process that waits outside. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bootGuest, type Guest } from '../../src/lab/guest/guest.js'
 import { able, Network } from './support/network.js'
@@ -140,11 +141,18 @@ describe.runIf(able('uml', 'iperf3'))('a uml guest on a trunk and one on an acce
 
   it('do not reach each other untagged or in another VLAN', async () => {
     await must(access, 'ip addr add 10.91.0.2/24 dev eth0 && ip addr add 10.91.8.2/24 dev eth0')
-    const before = network.counters('access').counts.egress_frames
+    // A kernel says things unasked, as that a neighbour is probed again: where they may meet, it falls silent.
+    await must(trunk, `ip link set dev eth0.${VLAN} down`)
+    const frames = (): number => network.counters('access').counts.egress_frames
+    let before: number
+    do {
+      before = frames()
+      await sleep(500)
+    } while (frames() !== before)
     for (const address of ['10.91.0.2', '10.91.8.2'])
       expect((await trunk.run(`busybox ping -c 2 -i 0.2 -W 1 ${address}`)).stdout).toContain(
         ' 0 packets received',
       )
-    expect(network.counters('access').counts.egress_frames).toBe(before)
+    expect(frames()).toBe(before)
   })
 })

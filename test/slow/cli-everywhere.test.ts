@@ -77,7 +77,7 @@ const WORDS: Readonly<Record<string, readonly string[] | undefined>> = {
   plan: undefined,
 }
 
-const nodes = allNodes(commandTree(makeProgram()))
+const nodes = allNodes(commandTree(await makeProgram()))
 const nameOf = ({ path }: CommandNode): string => path.replace(/^ringferry ?/, '')
 const leaves = nodes.filter(
   (node) => node.path !== 'ringferry' && (node.commands.length === 0 || nameOf(node) === 'tune'),

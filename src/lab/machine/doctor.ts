@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
+import { CAP_NET_ADMIN, hasCapability } from '../../sys/capability.js'
 import { canSurviveFaults } from '../../sys/fault-guard.js'
 import { OP, whyNoRing } from '../../sys/io-uring.js'
 import { libc } from '../../sys/libc.js'
@@ -29,8 +30,6 @@ const NODE_MAJOR = 20
 /** WebAssembly pages of 64 KiB: 4 GB. */
 const LINEAR_MEMORY_PAGES = 65536
 const FREE_MEMORY_MB = 1024
-/** Source: uapi/linux/capability.h. */
-export const CAP_NET_ADMIN = 12
 const COMMAND_MS = 5_000
 
 interface Finding {
@@ -62,12 +61,6 @@ function program(name: string): Finding {
     ok: tool !== undefined,
     found: tool ? `${tool.path}${tool.fetched ? ' (fetched)' : ''}` : 'missing',
   }
-}
-
-/** Whether a capability is in the effective set of /proc/self/status's text. */
-export function hasCapability(status: string, capability: number): boolean {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'
-  return ((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n) === 1n
 }
 
 function netAdmin(): Finding {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { bestGuestKind, chooseGuestKind, examine, hasCapability } from './doctor.js'
+import { bestGuestKind, chooseGuestKind, examine } from './doctor.js'
 import { assignment, describeMachine, programVersion } from './machine.js'
 
 describe('describeMachine', () => {
@@ -41,12 +41,6 @@ describe('examine', () => {
     const named = (name: string) => checks.find((check) => check.name === name)
     for (const name of ['node', 'libc', 'memory file', 'linear memory'])
       expect(named(name)).toMatchObject({ ok: true })
-  })
-
-  it('hasCapability reads one bit of the effective set', () => {
-    expect(hasCapability('CapPrm:\t0\nCapEff:\t0000000000001000\n', 12)).toBe(true)
-    expect(hasCapability('CapPrm:\t1000\nCapEff:\t000001ffffffefff\n', 12)).toBe(false)
-    expect(hasCapability('', 12)).toBe(false)
   })
 
   it('chooseGuestKind agrees with bestGuestKind and gives a reason in one line', () => {
