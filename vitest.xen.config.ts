@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
-/** Tests on a real Xen, emulated: one machine at a time. Run by tools/test-xen.mjs. */
+/** Tests on a real Xen, emulated: a machine for each file, and each of them takes a processor. Run by tools/test-xen.mjs. */
 export default defineConfig({
   test: {
     include: ['test/xen/**/*.test.ts'],
     pool: 'forks',
-    fileParallelism: false,
-    testTimeout: 180_000,
+    maxWorkers: 2,
+    testTimeout: 300_000,
     hookTimeout: 420_000,
   },
 })

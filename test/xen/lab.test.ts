@@ -1,4 +1,4 @@
-/** The emulated Xen as a bed of the lab: both backends on one machine, guests of both kinds, sampled inside. */
+/** The emulated Xen as a bed of the lab: both backends on one machine, sampled inside. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bed, bedSchema } from '../../src/lab/bed/bed.js'
 import { startBed } from '../../src/lab/bed/start.js'
@@ -14,7 +14,7 @@ const spec = (change: object) =>
     switch: change,
     vms: [
       { name: 'a', kind: 'xen' },
-      { name: 'b', kind: 'xen', virtualization: 'pvh' },
+      { name: 'b', kind: 'xen' },
       { name: 'dom0', kind: 'host' },
     ],
   })

@@ -54,7 +54,7 @@ export interface XenMachineOptions {
   readonly signal?: AbortSignal
 }
 
-/** A machine with Xen, its first domain up and the toolstack running. One at a time: it takes both processors. */
+/** A machine with Xen, its first domain up and the toolstack running. Each processor of it takes one of the host's. */
 export class XenMachine {
   readonly #child: ChildProcess
   readonly #agent: Agent

@@ -51,6 +51,8 @@ export async function xenRoot(progress: (text: string) => void = () => {}): Prom
     for (const name of archives)
       await run('dpkg-deb', ['-x', join(work, name), unpacked], { timeout: UNPACK_MS })
     writeFileSync(join(unpacked, STAMP), `${JSON.stringify(archives.sort(), null, 2)}\n`)
+    // Another process may have been quicker, and runs from there.
+    if (existsSync(join(root, STAMP))) return root
     rmSync(root, { recursive: true, force: true })
     renameSync(unpacked, root)
     return root
