@@ -4,12 +4,12 @@ import { bootGuest, type Guest } from '../../src/lab/guest/guest.js'
 import { able, Network } from './support/network.js'
 import { carryFile, checksumErrors, pingLoss, tcpBothWays } from './support/traffic.js'
 
-const MEMORY_BYTES = 256 * 2 ** 20
+const MEMORY_BYTES = 128 * 2 ** 20
 const GUEST_MB = 6144
 /** A file is sent out of the pages that hold it: two of them are more than the linear memory. */
-const FILE_MB = 140
+const FILE_MB = 70
 
-describe.runIf(able('qemu', 'iperf3'))('two guests of 6 GB and 256 MB of linear memory', () => {
+describe.runIf(able('qemu', 'iperf3'))('two guests of 6 GB and 128 MB of linear memory', () => {
   let network: Network
   let a: Guest
   let b: Guest
