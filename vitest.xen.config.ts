@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/xen/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 300_000,
+    testTimeout: 180_000,
     hookTimeout: 420_000,
   },
 })

@@ -159,11 +159,11 @@ it('a guest that takes another MAC address is not heard where the port holds it 
 })
 
 it('a port waits for its guest and takes it again when the guest reboots', async () => {
-  const before = await guest('pv').domainId()
-  await guest('pv').reboot()
-  expect(await guest('pv').domainId()).not.toBe(before)
-  await bringUp('pv')
-  expect(await ping('pv', HOST)).toContain('3 packets received')
+  const before = await guest('pvh').domainId()
+  await guest('pvh').reboot()
+  expect(await guest('pvh').domainId()).not.toBe(before)
+  await bringUp('pvh')
+  expect(await ping('pvh', HOST)).toContain('3 packets received')
 })
 
 it(
